@@ -1,0 +1,50 @@
+# Every command of this repository. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NODE_STAMP := node_modules/.installed
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test check format bench lock
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+install: $(STAMP) $(NODE_STAMP) ## install everything this repository needs into .venv and node_modules
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "installing Python packages into $(VENV) (once, about two minutes)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NODE_STAMP): package-lock.json
+	@echo "installing the Ethereum node and the Solidity compiler into node_modules"
+	@npm ci --loglevel=error
+	@touch $@
+
+demo: install ## watch an agent and a person buy credits, settled for real, granted once
+	@$(BIN)/pennyrail demo
+
+dev: install ## run everything on this machine until Ctrl-C (data stays in .pennyrail/dev)
+	@$(BIN)/pennyrail dev
+
+test: install ## run every test
+	@$(BIN)/python -m pytest
+
+check: install ## format, lint, import contracts, types, then every test
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -m "not style"
+
+format: install ## format and fix what can be fixed
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: install ## measure, each figure against its limit in the same run
+	@$(BIN)/python -m bench
+
+lock: ## compile requirements.lock again (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock

@@ -1,0 +1,94 @@
+"""Nobody changes the past, the superuser included."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from ledger import book, database
+from tests.conftest import new_database
+from tests.ledger.test_book import credit
+
+TABLES = ["account", "account_class", "balance", "entry", "ledger_transaction"]
+CHANGES = [
+    *(" ".join(("DELETE FROM", table)) for table in TABLES),
+    *(f"TRUNCATE {table} CASCADE" for table in TABLES),
+    "UPDATE entry SET amount = 1",
+    "UPDATE ledger_transaction SET metadata = '{}'",
+    "UPDATE account SET name = name",
+]
+MODES = ["origin", "replica"]
+
+INSERT_TRANSACTION = """
+INSERT INTO ledger_transaction (reference, request_hash, kind, effective_at, created_at, actor)
+VALUES ('forged', '', 'forged', now(), now(), 'forger')
+"""
+INSERT_ENTRIES = """
+INSERT INTO entry (transaction_id, leg, account_id, shard, amount, seq, balance_after, hash, created_at)
+SELECT {transaction}, {first_leg} + number, id, 9, {amount}, number, 0, '', now()
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM account) AS numbered
+"""
+NEW = "(SELECT id FROM ledger_transaction WHERE reference = 'forged')"
+OLD = "(SELECT min(id) FROM ledger_transaction)"
+
+
+@pytest.fixture(scope="module")
+def written_url(postgres_url: str) -> Iterator[str]:
+    with new_database(postgres_url) as url:
+        engine = database.connect(url)
+        with database.sessions(engine)() as session:
+            book.post(session, credit(500))
+        engine.dispose()
+        yield url
+
+
+@pytest.fixture
+def superuser(written_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(written_url) as connection:
+        assert connection.execute("SHOW is_superuser").fetchone() == ("on",)
+        yield connection
+        connection.rollback()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_the_past_is_refused(superuser: psycopg.Connection, change: str, mode: str) -> None:
+    superuser.execute(f"SET session_replication_role = {mode}")
+
+    with pytest.raises(psycopg.Error, match="the book is append-only") as refusal:
+        superuser.execute(change)
+
+    assert refusal.value.sqlstate == "PR001"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("transaction", "first_leg", "amount"),
+    [
+        (NEW, 0, "number"),
+        (OLD, 10, "number * 2 - 3"),
+        ("987654321", 0, "number * 2 - 3"),
+    ],
+    ids=["does not sum to zero", "belongs to an old transaction", "belongs to no transaction"],
+)
+def test_entries_that_prove_nothing_are_refused(
+    superuser: psycopg.Connection, transaction: str, first_leg: int, amount: str, mode: str
+) -> None:
+    superuser.execute(f"SET session_replication_role = {mode}")
+    superuser.execute(INSERT_TRANSACTION)
+
+    with pytest.raises(psycopg.Error, match="does not sum to zero") as refusal:
+        superuser.execute(INSERT_ENTRIES.format(transaction=transaction, first_leg=first_leg, amount=amount))
+
+    assert refusal.value.sqlstate == "PR002"
+
+
+def test_entries_that_balance_under_a_new_transaction_are_accepted(superuser: psycopg.Connection) -> None:
+    superuser.execute(INSERT_TRANSACTION)
+
+    superuser.execute(INSERT_ENTRIES.format(transaction=NEW, first_leg=0, amount="number * 2 - 3"))
+
+
+def test_a_balance_below_its_floor_is_refused_by_the_table_itself(superuser: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="balance_not_below_floor"):
+        superuser.execute("UPDATE balance SET posted = -1 WHERE floor = 0")

@@ -1,0 +1,178 @@
+"""JSON-RPC to one node: a question gets its own answer, whole and in time, or an error that says why.
+
+No batches (nodes drop elements of them silently) and no retries of a failed call (the next pass is one).
+"""
+
+import base64
+import itertools
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Self, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from typing_extensions import override
+
+from rails.chain import refusals
+from rails.chain.errors import BadAnswer, RpcError, WrongChain
+from rails.chain.wire import Answer, Stale, Wire
+
+T = TypeVar("T")
+EXCERPT_LETTERS = 500
+SECRET_LETTERS_MIN = 6
+
+
+class _Error(msgspec.Struct):
+    code: int | None = None
+    message: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Envelope(msgspec.Struct):
+    id: int | str | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: _Error | None = None
+
+
+class _Question(msgspec.Struct):
+    id: int
+    method: str
+    params: Sequence[object]
+    jsonrpc: str = "2.0"
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_TEXT = msgspec.json.Decoder(str)
+
+
+class Rpc:
+    """A client of one node. It keeps one connection, and serves one thread at a time."""
+
+    def __init__(self, url: str, *, expect_chain_id: int, deadline_seconds: float = 10) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the RPC URL must be http:// or https:// and name a host")
+        port = f":{parts.port}" if parts.port else ""
+        self.origin = f"{parts.scheme}://{parts.hostname}{port}"
+        self.chain_id = expect_chain_id
+        self._deadline_seconds = deadline_seconds
+        self._wire = Wire(parts, origin=self.origin)
+        self._ids = itertools.count(1)
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
+        if parts.username:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+        pieces = [*parts.path.split("/"), *parts.query.replace("=", "&").split("&")]
+        pieces += [parts.username or "", parts.password or ""]
+        self._secrets = [piece for piece in pieces if len(piece) >= SECRET_LETTERS_MIN]
+
+    @override
+    def __repr__(self) -> str:
+        return f"Rpc({self.origin}, chain {self.chain_id})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connection; the next call opens a new one."""
+        self._wire.close()
+
+    def call(self, method: str, parameters: Sequence[object], *, answer: "msgspec.json.Decoder[T]") -> T:
+        """The `result` of one call as `answer` decodes it; null is refused unless its type allows it.
+
+        The first call on every new connection asks for the chain id as well: behind one name there may be
+        another chain after a reconnect.
+
+        raises: RpcError
+        """
+        deadline = time.monotonic() + self._deadline_seconds
+        if self._wire.connected:
+            # Nodes drop idle connections. Every call here only reads, so asking once more is harmless.
+            with suppress(Stale):
+                return self._ask(method, parameters, answer, deadline)
+        self._wire.open(deadline=deadline)
+        self._check_chain_id(deadline)
+        return self._ask(method, parameters, answer, deadline)
+
+    def _check_chain_id(self, deadline: float) -> None:
+        found = self._ask("eth_chainId", [], _TEXT, deadline)
+        if quantity(found) != self.chain_id:
+            self._wire.close()
+            raise WrongChain(f"{self.origin} serves chain {quantity(found)}, not {self.chain_id}")
+
+    def _ask(
+        self, method: str, parameters: Sequence[object], answer: "msgspec.json.Decoder[T]", deadline: float
+    ) -> T:
+        question = _Question(id=next(self._ids), method=method, params=parameters)
+        got = self._wire.post(msgspec.json.encode(question), headers=self._headers, deadline=deadline)
+        result = self._result(got, question)
+        try:
+            return answer.decode(result)
+        except msgspec.DecodeError as error:
+            raise BadAnswer(f"{method}: the result has another shape than asked for: {error}") from None
+
+    def _result(self, got: Answer, question: _Question) -> msgspec.Raw:
+        try:
+            envelope = _ENVELOPE.decode(got.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._not_json_rpc(got, question) from None
+        if envelope.error is not None:
+            raise self._refusal(envelope, got, question)
+        if not 200 <= got.status < 300:
+            raise self._not_json_rpc(got, question)
+        # The type matters too: True == 1 and "1" is not 1.
+        if type(envelope.id) is not int or envelope.id != question.id:
+            self._wire.close()
+            raise BadAnswer(f"{question.method}: answer {envelope.id!r} to question {question.id}")
+        if isinstance(envelope.result, msgspec.UnsetType):
+            raise BadAnswer(f"{question.method}: neither result nor error")
+        return envelope.result
+
+    def _refusal(self, envelope: _Envelope, got: Answer, question: _Question) -> RpcError:
+        assert envelope.error is not None
+        if envelope.result is not msgspec.UNSET and bytes(envelope.result) != b"null":
+            return BadAnswer(f"{question.method}: both a result and an error")
+        if envelope.id is not None and envelope.id != question.id:
+            self._wire.close()
+            return BadAnswer(f"{question.method}: refusal of {envelope.id!r}, not of {question.id}")
+        text = envelope.error.message
+        # Some nodes put the reason into `data` and only "invalid params" into the message.
+        if bytes(envelope.error.data) != b"null":
+            text += " " + bytes(envelope.error.data).decode(errors="replace")
+        return refusals.classify(
+            f"{question.method}: {self._excerpt(text)}",
+            code=envelope.error.code,
+            status=got.status,
+            pause_seconds=refusals.pause(got.retry_after, date=got.date),
+        )
+
+    def _not_json_rpc(self, got: Answer, question: _Question) -> RpcError:
+        excerpt = f"{question.method}: {self._excerpt(got.body.decode(errors='replace'))}"
+        if 200 <= got.status < 300:
+            return BadAnswer(f"{excerpt} (HTTP {got.status}, not a JSON-RPC answer)")
+        return refusals.classify(
+            excerpt,
+            status=got.status,
+            pause_seconds=refusals.pause(got.retry_after, date=got.date),
+        )
+
+    def _excerpt(self, text: str) -> str:
+        # Providers like to repeat the address they were called at, with the key in it.
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text[:EXCERPT_LETTERS]
+
+
+def quantity(text: str) -> int:
+    """The number that a JSON-RPC quantity such as "0x2a" stands for.
+
+    raises: BadAnswer
+    """
+    digits = text[2:]
+    if text[:2] != "0x" or not digits or not all(letter in "0123456789abcdefABCDEF" for letter in digits):
+        raise BadAnswer(f"{text[:70]!r} is not a quantity")
+    return int(digits, 16)

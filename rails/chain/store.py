@@ -1,0 +1,205 @@
+"""The watcher's rows: cursor and deposits, read and written inside the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, or_, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlmodel import Session, col, select
+
+from rails.chain.errors import NoSuchCursor, Overtaken
+from rails.chain.models import CONFIRMED, FINAL, ORPHANED, SEEN, ChainCursor, Deposit
+from rails.chain.node import Header
+
+
+def find_cursor(session: Session, *, chain_id: int) -> ChainCursor | None:
+    """The cursor of a chain; None before its first pass."""
+    return session.get(ChainCursor, chain_id)
+
+
+def cursor(session: Session, *, chain_id: int) -> ChainCursor:
+    """The cursor of a chain.
+
+    raises: NoSuchCursor
+    """
+    found = find_cursor(session, chain_id=chain_id)
+    if found is None:
+        raise NoSuchCursor(f"chain {chain_id} was never scanned")
+    return found
+
+
+def open_deposits(session: Session, *, chain_id: int) -> tuple[Deposit, ...]:
+    """Deposits that a reorg or more depth can still change."""
+    # An orphan whose height is final cannot come back.
+    final = select(func.coalesce(ChainCursor.finalized_number, -1)).where(
+        col(ChainCursor.chain_id) == chain_id
+    )
+    may_come_back = col(Deposit.block_number) > func.coalesce(final.scalar_subquery(), -1)
+    query = select(Deposit).where(
+        col(Deposit.chain_id) == chain_id,
+        col(Deposit.state) != FINAL,
+        or_(col(Deposit.state) != ORPHANED, may_come_back),
+    )
+    return tuple(session.exec(query))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a pass arrived, and what the node said of depth."""
+
+    block: Header
+    latest: Header
+    confirmed_number: int | None
+    finalized: Header | None
+    depth_policy: str
+
+
+def begin(session: Session, position: Position, *, chain_id: int, first_block: Header, now: datetime) -> None:
+    """Store the first cursor of a chain; the final blocks from `first_block` on will be audited.
+
+    raises: Overtaken if there is one
+    """
+    values = _columns(position, now=now) | {
+        "chain_id": chain_id,
+        "generation": 1,
+        "audited_number": first_block.number,
+    }
+    if position.finalized:
+        values |= {
+            "finalized_number": position.finalized.number,
+            "finalized_hash": position.finalized.hash,
+        }
+    statement = insert_into(ChainCursor).values(values).on_conflict_do_nothing()
+    if session.execute(statement.returning(col(ChainCursor.chain_id))).first() is None:
+        raise Overtaken(f"another pass began to watch chain {chain_id}")
+
+
+def advance(session: Session, before: ChainCursor, position: Position, *, now: datetime) -> None:
+    """Move the cursor, unless it moved since `before` was read. Its lock keeps other passes out.
+
+    raises: Overtaken
+    """
+    values = _columns(position, now=now) | {"generation": before.generation + 1}
+    # A node may forget its finalized block for a while, or be behind another one; we do not forget ours.
+    final = position.finalized
+    if final and (before.finalized_number is None or final.number >= before.finalized_number):
+        values |= {"finalized_number": final.number, "finalized_hash": final.hash}
+    unmoved = (
+        col(ChainCursor.chain_id) == before.chain_id,
+        col(ChainCursor.generation) == before.generation,
+    )
+    statement = update(ChainCursor).where(*unmoved).values(values)
+    if session.execute(statement.returning(col(ChainCursor.chain_id))).first() is None:
+        raise Overtaken(f"another pass moved the cursor of chain {before.chain_id}")
+
+
+def mark_deeper_than_final(session: Session, *, chain_id: int, now: datetime) -> None:
+    """Note when a final block was first found changed."""
+    unmarked = (col(ChainCursor.chain_id) == chain_id, col(ChainCursor.deeper_than_final_at).is_(None))
+    session.execute(update(ChainCursor).where(*unmarked).values(deeper_than_final_at=now))
+
+
+def audited(session: Session, *, chain_id: int, number: int) -> None:
+    """Note that final blocks up to `number` were read a second time."""
+    further = (col(ChainCursor.chain_id) == chain_id, col(ChainCursor.audited_number) < number)
+    session.execute(update(ChainCursor).where(*further).values(audited_number=number))
+
+
+def restart(session: Session, *, chain_id: int, block: Header, latest: Header, now: datetime) -> None:
+    """Put the cursor on `block` and forget what was final on the chain before.
+
+    raises: NoSuchCursor
+    """
+    found = session.get(ChainCursor, chain_id, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise NoSuchCursor(f"chain {chain_id} was never scanned")
+    found.generation += 1
+    found.block_number, found.block_hash, found.block_time = block.number, block.hash, block.time
+    found.head_number, found.head_time = latest.number, latest.time
+    found.confirmed_number = found.finalized_number = found.finalized_hash = None
+    found.audited_number = block.number
+    found.scanned_at, found.deeper_than_final_at = now, None
+
+
+def enter(deposit: Deposit, state: str, *, now: datetime) -> None:
+    """Give a deposit that is not stored yet its first state."""
+    deposit.state = state
+    for column, value in _times(state, deposit, now=now).items():
+        setattr(deposit, column, value)
+
+
+def insert(session: Session, deposits: Sequence[Deposit]) -> list[Deposit]:
+    """Store the deposits that are not there yet; those that were new."""
+    if not deposits:
+        return []
+    # Rows as parameters, not as VALUES of the statement: that would be compiled anew for every pass.
+    keys = (col(Deposit.block_hash), col(Deposit.log_index))
+    statement = insert_into(Deposit).on_conflict_do_nothing().returning(*keys)
+    stored = session.execute(statement, [deposit.model_dump() for deposit in deposits])
+    new = {(block_hash, log_index) for block_hash, log_index in stored}
+    return [deposit for deposit in deposits if (deposit.block_hash, deposit.log_index) in new]
+
+
+def move(session: Session, deposit: Deposit, state: str, *, now: datetime) -> bool:
+    """Give a stored deposit another state; False if its state is no longer the one that was judged."""
+    statement = (
+        update(Deposit)
+        .where(
+            col(Deposit.chain_id) == deposit.chain_id,
+            col(Deposit.block_hash) == deposit.block_hash,
+            col(Deposit.log_index) == deposit.log_index,
+            col(Deposit.state) == deposit.state,
+        )
+        .values(state=state, **_times(state, deposit, now=now))
+        .returning(col(Deposit.log_index))
+    )
+    return session.execute(statement).first() is not None
+
+
+def revive(session: Session, deposits: Iterable[Deposit]) -> list[Deposit]:
+    """Give those of the deposits that are stored as orphaned their place on the chain back."""
+    keys = {(deposit.chain_id, deposit.block_hash, deposit.log_index): deposit for deposit in deposits}
+    if not keys:
+        return []
+    columns = (col(Deposit.chain_id), col(Deposit.block_hash), col(Deposit.log_index))
+    statement = (
+        update(Deposit)
+        .where(tuple_(*columns).in_(list(keys)), col(Deposit.state) == ORPHANED)
+        .values(state=SEEN, orphaned_at=None)
+        .returning(*columns)
+    )
+    return [keys[tuple(row)] for row in session.execute(statement)]
+
+
+def numeric(units: int) -> Decimal:
+    """A token amount as the database keeps it, exact to 256 bits."""
+    return Decimal(units)
+
+
+def _columns(position: Position, *, now: datetime) -> dict[str, object]:
+    return {
+        "block_number": position.block.number,
+        "block_hash": position.block.hash,
+        "block_time": position.block.time,
+        "head_number": position.latest.number,
+        "head_time": position.latest.time,
+        "depth_policy": position.depth_policy,
+        "confirmed_number": position.confirmed_number,
+        "scanned_at": now,
+        "deeper_than_final_at": None,
+    }
+
+
+def _times(state: str, deposit: Deposit, *, now: datetime) -> dict[str, datetime | None]:
+    if state == ORPHANED:
+        return {"orphaned_at": now}
+    times: dict[str, datetime | None] = {"orphaned_at": None}
+    if state in (CONFIRMED, FINAL):
+        times["confirmed_at"] = now
+    if state == FINAL:
+        # Final may come without a look in between; what was confirmed before keeps its own moment.
+        times["confirmed_at"] = deposit.confirmed_at if deposit.state == CONFIRMED else now
+        times["final_at"] = now
+    return times

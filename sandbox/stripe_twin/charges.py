@@ -1,0 +1,121 @@
+"""Charges: one try to move the money of a PaymentIntent."""
+
+from sandbox.stripe_twin import events, identifiers, shown
+from sandbox.stripe_twin.calls import Call
+from sandbox.stripe_twin.parameters import Group, Listing, Text, read
+from sandbox.stripe_twin.store import Document
+from sandbox.stripe_twin.world import Cause, World
+
+KIND = "charge"
+TEST_CARD = {
+    "brand": "visa",
+    "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+    "country": "US",
+    "exp_month": 12,
+    "exp_year": 2034,
+    "funding": "credit",
+    "last4": "4242",
+    "network": "visa",
+}
+NULL_AT_FIRST = (
+    "application",
+    "application_fee",
+    "application_fee_amount",
+    "balance_transaction",
+    "calculated_statement_descriptor",
+    "failure_balance_transaction",
+    "failure_code",
+    "failure_message",
+    "on_behalf_of",
+    "receipt_number",
+    "receipt_url",
+    "review",
+    "shipping",
+    "source_transfer",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+)
+
+
+def card_details() -> Document:
+    """How the charge of the test card was paid."""
+    return {"type": "card", "card": dict(TEST_CARD)}
+
+
+def crypto_details(
+    *, buyer_address: str, network: str, token_currency: str, transaction_hash: str
+) -> Document:
+    """How a charge was paid on a chain."""
+    return {
+        "type": "crypto",
+        "crypto": {
+            "buyer_address": buyer_address,
+            "network": network,
+            "token_currency": token_currency,
+            "transaction_hash": transaction_hash,
+        },
+    }
+
+
+def succeed(world: World, intent: Document, details: Document, cause: Cause) -> Document:
+    """Write a charge that moved the whole amount of the intent."""
+    return write(world, blank(world, intent, details) | {"paid": True, "status": "succeeded"}, cause)
+
+
+def fail(
+    world: World, intent: Document, details: Document, cause: Cause, *, code: str, message: str
+) -> Document:
+    """Write a charge that moved nothing."""
+    failed = {
+        "amount_captured": 0,
+        "captured": False,
+        "failure_code": code,
+        "failure_message": message,
+        "outcome": {"network_status": "declined_by_network", "type": "issuer_declined"},
+        "paid": False,
+        "status": "failed",
+    }
+    return write(world, blank(world, intent, details) | failed, cause)
+
+
+def write(world: World, charge: Document, cause: Cause) -> Document:
+    """Keep the charge, and tell of it."""
+    world.store.put(KIND, charge["id"], charge)
+    events.record(world, f"charge.{charge['status']}", charge, cause)
+    return charge
+
+
+def blank(world: World, intent: Document, details: Document) -> Document:
+    """A charge of the whole amount, before it is known how it ends; only card charges begin with `ch_`."""
+    return dict.fromkeys(NULL_AT_FIRST) | {
+        "id": identifiers.new("ch" if details["type"] == "card" else "py"),
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"],
+        "amount_refunded": 0,
+        "billing_details": {"address": None, "email": None, "name": None, "phone": None, "tax_id": None},
+        "captured": True,
+        "created": world.now(),
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "description": intent["description"],
+        "disputed": False,
+        "fraud_details": {},
+        "livemode": intent["livemode"],
+        "metadata": intent["metadata"],
+        "outcome": {"network_status": "approved_by_network", "type": "authorized"},
+        "payment_intent": intent["id"],
+        "payment_method": intent["payment_method"],
+        "payment_method_details": details,
+        "receipt_email": intent["receipt_email"],
+        "refunded": False,
+    }
+
+
+def retrieve(world: World, call: Call) -> Document:
+    """GET /v1/charges/{charge}"""
+    asked = read(Group({"expand": Listing(Text())}), call.nodes)
+    charge = world.existing(KIND, call.names["charge"], livemode=call.livemode)
+    return shown.to_call(world, call, charge, asked.get("expand", []))

@@ -1,0 +1,73 @@
+"""Events: what happened, in the envelope of Stripe's snapshot events."""
+
+from fnmatch import fnmatchcase
+
+from sandbox.stripe_twin import deliveries, identifiers, lists, shown, versions
+from sandbox.stripe_twin.calls import Call
+from sandbox.stripe_twin.errors import InvalidRequest, NoSuchObject
+from sandbox.stripe_twin.parameters import Flag, Group, Listing, Text, read
+from sandbox.stripe_twin.store import Document
+from sandbox.stripe_twin.world import Cause, World
+
+KIND = "event"
+LIFETIME_SECONDS = 30 * 86_400
+TYPES_MAX = 20
+LIST_SHAPE = Group(
+    {**lists.FIELDS, "type": Text(), "types": Listing(Text()), "delivery_success": Flag()},
+)
+
+
+def record(world: World, kind: str, document: Document, cause: Cause) -> Document:
+    """Write down that `kind` happened to the object, and hand it to the webhook deliveries.
+
+    The object is shown as the account's default version shows it, never as the request's version would.
+    """
+    event: Document = {
+        "id": identifiers.new("evt"),
+        "object": "event",
+        "api_version": world.config.api_version,
+        "created": world.now(),
+        "data": {"object": shown.to_version(document, versions.parse(world.config.api_version))},
+        "livemode": document["livemode"],
+        "request": {"id": cause.request_id, "idempotency_key": cause.idempotency_key},
+        "type": kind,
+    }
+    world.store.put(KIND, event["id"], event)
+    deliveries.queue(world, event)
+    return event
+
+
+def retrieve(world: World, call: Call) -> Document:
+    """GET /v1/events/{event}"""
+    read(Group({"expand": Listing(Text())}), call.nodes)
+    event = world.existing(KIND, call.names["event"], livemode=call.livemode)
+    if event["created"] <= world.now() - LIFETIME_SECONDS:
+        raise NoSuchObject(KIND, event["id"])
+    return with_pending(world, event)
+
+
+def list_page(world: World, call: Call) -> Document:
+    """GET /v1/events, of the last thirty days."""
+    asked = read(LIST_SHAPE, call.nodes)
+    if "type" in asked and "types" in asked:
+        raise InvalidRequest("You may only specify one of these parameters: type, types.", param="types")
+    wanted: list[str] = asked.get("types", [asked["type"]] if "type" in asked else [])
+    if len(wanted) > TYPES_MAX:
+        raise InvalidRequest(f"You may list at most {TYPES_MAX} types.", param="types")
+    youth = world.now() - LIFETIME_SECONDS
+
+    def keep(event: Document) -> bool:
+        return (
+            event["created"] > youth
+            and (not wanted or any(fnmatchcase(event["type"], pattern) for pattern in wanted))
+            and asked.get("delivery_success") in (None, deliveries.all_delivered(world, event["id"]))
+        )
+
+    page = lists.page(world, call, kind=KIND, asked=asked, keep=keep)
+    page["data"] = [with_pending(world, event) for event in page["data"]]
+    return page
+
+
+def with_pending(world: World, event: Document) -> Document:
+    """The event with the number of endpoints that have not confirmed it yet."""
+    return {**event, "pending_webhooks": deliveries.pending(world, event["id"])}

@@ -1,0 +1,77 @@
+"""Pages of objects, newest first, with Stripe's cursors."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from sandbox.stripe_twin.calls import Call
+from sandbox.stripe_twin.errors import InvalidRequest, NoSuchObject
+from sandbox.stripe_twin.parameters import Listing, Range, Shape, Text, Whole
+from sandbox.stripe_twin.store import Document
+from sandbox.stripe_twin.world import World
+
+LIMIT_DEFAULT = 10
+FIELDS: dict[str, Shape] = {
+    "created": Range(),
+    "ending_before": Text(),
+    "expand": Listing(Text()),
+    "limit": Whole(minimum=1, maximum=100),
+    "starting_after": Text(),
+}
+
+
+def page(
+    world: World, call: Call, *, kind: str, asked: Document, keep: Callable[[Document], bool]
+) -> Document:
+    """One page of the objects that this key may see and `keep` accepts.
+
+    raises: NoSuchObject if a cursor names nothing, InvalidRequest if both cursors are given
+    """
+    if "starting_after" in asked and "ending_before" in asked:
+        raise InvalidRequest("You may only specify one of these parameters: starting_after, ending_before.")
+    limit = asked.get("limit", LIMIT_DEFAULT)
+    backwards = "ending_before" in asked
+    fitting = (
+        document
+        for document in candidates(world, kind, asked)
+        if document["livemode"] == call.livemode and within(document, asked.get("created")) and keep(document)
+    )
+    found = list(islice(fitting, limit + 1))
+    chosen = found[:limit]
+    return {
+        "object": "list",
+        "data": chosen[::-1] if backwards else chosen,
+        "has_more": len(found) > limit,
+        "url": call.path,
+    }
+
+
+def candidates(world: World, kind: str, asked: Document) -> Iterator[Document]:
+    """Everything on the wanted side of the cursor, beginning next to it."""
+    if "ending_before" in asked:
+        return world.store.oldest_first(kind, after=place(world, kind, asked, "ending_before"))
+    if "starting_after" in asked:
+        return world.store.newest_first(kind, before=place(world, kind, asked, "starting_after"))
+    return world.store.newest_first(kind)
+
+
+def place(world: World, kind: str, asked: Document, cursor: str) -> int:
+    """Where the object that a cursor names stands."""
+    position = world.store.position(kind, asked[cursor])
+    if position is None:
+        raise NoSuchObject(kind, asked[cursor], param=cursor)
+    return position
+
+
+def within(document: Document, created: int | Document | None) -> bool:
+    """Whether the object was made in the wanted time."""
+    moment = document["created"]
+    if created is None:
+        return True
+    if isinstance(created, int):
+        return bool(moment == created)
+    return bool(
+        moment > created.get("gt", moment - 1)
+        and moment >= created.get("gte", moment)
+        and moment < created.get("lt", moment + 1)
+        and moment <= created.get("lte", moment)
+    )

@@ -1,0 +1,167 @@
+"""Rails without a processor: they settle when a test says so, and break when a test says so."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from ledger.money import USD, Amount
+from rails import errors, pricing
+from rails.rail import (
+    Capabilities,
+    CryptoDeposit,
+    Evidence,
+    Failed,
+    Handle,
+    HostedPage,
+    Limits,
+    Listing,
+    NeedsReview,
+    Opened,
+    Order,
+    Outcome,
+    Paid,
+    Pending,
+    Processing,
+    Source,
+)
+
+Open = Callable[[Order], Opened]
+Closed = Literal["expired", "canceled", "declined"]
+
+
+@dataclass
+class FakeRail:
+    """A rail whose payments do what its switches say. `opened` tells which payments exist."""
+
+    rail_id: str
+    capabilities: Capabilities
+    listing: Listing
+    witnesses: tuple[Source, ...]
+    opening: Open
+    limits: Limits = field(default_factory=lambda: Limits(Amount(1, USD), Amount(5000, USD)))
+    live_money: bool = False
+    unavailable_reason: str | None = None
+    unreachable: bool = False
+    refusing: bool = False
+    silent: frozenset[Source] = frozenset()
+    """Witnesses that have not spoken yet."""
+    opened: dict[str, Opened] = field(default_factory=dict)
+    _outcomes: dict[str, Callable[[Handle], Outcome]] = field(default_factory=dict)
+
+    def open(self, order: Order) -> Opened:
+        """The payment of an order, the same at every call."""
+        if self.unreachable:
+            raise errors.RailUnreachable("the processor does not answer")
+        if self.refusing:
+            raise errors.RailRefused("the processor said no")
+        return self.opened.setdefault(order.payment_attempt_id, self.opening(order))
+
+    def look_up(self, handle: Handle, *, now: datetime) -> Outcome:  # noqa: ARG002
+        """What the switches say has become of a payment. Time plays no part."""
+        if self.unreachable:
+            raise errors.RailUnreachable("the processor does not answer")
+        return self._outcomes.get(handle.reference, _nothing)(handle)
+
+    def pay(self, reference: str) -> None:
+        """Let the exact sum arrive and settle."""
+        self._outcomes[reference] = lambda handle: Paid(
+            handle.price, self._said(handle, "succeeded", "confirmed")
+        )
+
+    def arrive(self, reference: str) -> None:
+        """Let the exact sum arrive and not be settled yet."""
+        self._outcomes[reference] = lambda handle: Processing(self._said(handle, "processing", "seen"))
+
+    def fail(self, reference: str, reason: Closed = "declined") -> None:
+        """Let the processor close the payment without money."""
+        self._outcomes[reference] = lambda handle: Failed(reason, self._said(handle, reason, "seen"))
+
+    def pay_wrongly(self, reference: str, kind: str, *, received: Amount) -> None:
+        """Let another sum arrive than was asked for."""
+        self._outcomes[reference] = lambda handle: NeedsReview(
+            kind, _expected(handle), received, self._said(handle, "requires_action", "confirmed")
+        )
+
+    def _said(self, handle: Handle, processor: str, chain: str) -> tuple[Evidence, ...]:
+        spoken = {
+            "stripe": Evidence(
+                "stripe", handle.reference, processor, {"payment_intent_id": handle.reference}
+            ),
+            "chain": Evidence(
+                "chain",
+                f"{_hash(handle.reference)}:0",
+                chain,
+                {"transaction_hash": _hash(handle.reference), "block_number": 123, "confirmations": 12},
+            ),
+        }
+        return tuple(spoken[source] for source in self.witnesses if source not in self.silent)
+
+
+def hosted_page() -> FakeRail:
+    """A rail that a person settles on a page. Its address holds what careless code would quote again."""
+    return FakeRail(
+        rail_id="fake_page",
+        capabilities=Capabilities(
+            agent_initiated=True,
+            agent_settleable=False,
+            settlement_blocker="requires a person in a browser",
+            requires_browser=True,
+            buyer_modes=("hybrid", "human_only"),
+        ),
+        listing=Listing(provider="fake_page", purchase_path="fake-pages"),
+        witnesses=("stripe",),
+        opening=_open_page,
+    )
+
+
+def crypto_deposit() -> FakeRail:
+    """A rail that an agent settles alone, by a transfer to an address of its own for each payment."""
+    return FakeRail(
+        rail_id="fake_deposit",
+        capabilities=Capabilities(
+            agent_initiated=True,
+            agent_settleable=True,
+            settlement_blocker=None,
+            requires_browser=False,
+            buyer_modes=("agent_only", "hybrid"),
+        ),
+        listing=Listing(provider="fake_deposit", purchase_path="fake-deposits"),
+        witnesses=("stripe", "chain"),
+        opening=_open_deposit,
+    )
+
+
+def _open_page(order: Order) -> Opened:
+    reference = f"cs_test_{_hash(order.payment_attempt_id)[2:34]}"
+    return Opened(reference, HostedPage(f"https://pay.invalid/c/{reference}#fid|{{'a^b'}}%2F%7c+\\~end"))
+
+
+def _open_deposit(order: Order) -> Opened:
+    digest = _hash(order.payment_attempt_id)
+    address = f"0x{digest[2:42].translate(str.maketrans('ace', 'ACE'))}"
+    deposit = CryptoDeposit(
+        network="base",
+        token_currency="usdc",  # noqa: S106
+        token_contract="0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",  # noqa: S106
+        address=address,
+        amount=pricing.in_usdc(order.price),
+    )
+    return Opened(f"pi_{digest[2:26]}", deposit)
+
+
+def _nothing(_handle: Handle) -> Outcome:
+    return Pending()
+
+
+def _expected(handle: Handle) -> Amount:
+    match handle.instructions:
+        case CryptoDeposit(amount=amount):
+            return amount
+        case HostedPage():
+            return handle.price
+
+
+def _hash(text: str) -> str:
+    return f"0x{hashlib.sha256(text.encode()).hexdigest()}"

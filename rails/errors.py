@@ -1,0 +1,117 @@
+"""Expected failures of buying.
+
+RailsError
+├── BadRequest                what was asked for cannot be sold
+│   ├── BadAmount             credits outside 1..5000, or neither or both of credits and pack
+│   ├── PackNotFound
+│   └── MethodUnavailable     unknown rail, or one that takes no payment now
+├── Conflict
+│   ├── QuoteConflict         the quote key belongs to other terms
+│   ├── PurchaseConflict      the buy key belongs to another quote
+│   ├── MethodMismatch        the quote is for another rail
+│   └── QuoteExpired
+├── NotFound                  unknown, or another agent's
+│   ├── QuoteNotFound
+│   └── PurchaseNotFound
+└── RailError                 the processor
+    ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
+    └── RailRefused           a definite no
+"""
+
+from dataclasses import dataclass
+
+
+class RailsError(Exception):
+    """Root of the tree. `code` is stable."""
+
+    code = "RAILS_ERROR"
+
+
+class BadRequest(RailsError):
+    """What was asked for cannot be sold."""
+
+
+class BadAmount(BadRequest):
+    """The amount is outside what a quote may have."""
+
+    code = "INVALID_ARGUMENTS"
+
+
+class PackNotFound(BadRequest):
+    """No pack has this id."""
+
+    code = "CREDIT_PACK_NOT_FOUND"
+
+
+class MethodUnavailable(BadRequest):
+    """No rail of this name takes payments now."""
+
+    code = "PAYMENT_METHOD_UNAVAILABLE"
+
+
+class Conflict(RailsError):
+    """The request contradicts what the house already holds."""
+
+
+class QuoteConflict(Conflict):
+    """The quote key was used for other terms."""
+
+    code = "CREDIT_QUOTE_CONFLICT"
+
+
+@dataclass
+class PurchaseConflict(Conflict):
+    """The buy key was used for another quote."""
+
+    quote_id: str
+    rail_id: str
+    code = "CREDIT_PURCHASE_CONFLICT"
+
+
+@dataclass
+class MethodMismatch(Conflict):
+    """The quote is for another rail."""
+
+    quote_id: str
+    rail_id: str
+    code = "PAYMENT_METHOD_MISMATCH"
+
+
+@dataclass
+class QuoteExpired(Conflict):
+    """The quote can no longer be bought."""
+
+    credits: int
+    pack_id: str | None
+    rail_id: str
+    code = "CREDIT_QUOTE_EXPIRED"
+
+
+class NotFound(RailsError):
+    """Unknown, or another agent's: the answer is the same."""
+
+
+class QuoteNotFound(NotFound):
+    """No quote of this agent has this id."""
+
+    code = "CREDIT_QUOTE_NOT_FOUND"
+
+
+class PurchaseNotFound(NotFound):
+    """No purchase of this agent has this reference."""
+
+    code = "CREDIT_PURCHASE_NOT_FOUND"
+
+
+class RailError(RailsError):
+    """The processor did not do what it was asked."""
+
+    code = "PAYMENT_PROVIDER_FAILURE"
+
+
+class RailUnreachable(RailError):
+    """No answer: what happened is unknown. Ask again with the same key."""
+
+
+class RailRefused(RailError):
+    """The processor said no, and will say it again."""

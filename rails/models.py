@@ -1,0 +1,142 @@
+"""The rows of buying, as Python reads them. What they promise is kept by the migration's constraints."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Numeric, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+def _time(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable))
+
+
+class Quote(SQLModel, table=True):
+    """These credits, this price, this rail, until then. Never updated."""
+
+    quote_id: str = Field(sa_column=Column(Text, primary_key=True))
+    agent_id: str = Field(sa_type=Text)
+    idempotency_key: str = Field(sa_type=Text)
+    credits: int = Field(sa_type=BigInteger)
+    pack_id: str | None = Field(default=None, sa_type=Text)
+    rail_id: str = Field(sa_type=Text)
+    price_cents: int = Field(sa_type=BigInteger)
+    live_money: bool
+    created_at: datetime = _time()
+    expires_at: datetime = _time()
+
+
+class PaymentAttempt(SQLModel, table=True):
+    """One try to pay a quote. `look_at` is the schedule: when somebody has to ask again."""
+
+    __tablename__ = "payment_attempt"
+    payment_attempt_id: str = Field(sa_column=Column(Text, primary_key=True))
+    quote_id: str = Field(sa_type=Text, foreign_key="quote.quote_id", unique=True)
+    agent_id: str = Field(sa_type=Text)
+    rail_id: str = Field(sa_type=Text)
+    reference: str | None = Field(default=None, sa_type=Text, unique=True)
+    state: str = Field(sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    instructions: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    deposit_address: str | None = Field(default=None, sa_type=Text, unique=True)
+    created_at: datetime = _time()
+    expires_at: datetime = _time()
+    look_at: datetime | None = _time(nullable=True)
+    looked_at: datetime | None = _time(nullable=True)
+    looks: int = Field(default=0)
+
+
+class BuyKey(SQLModel, table=True):
+    """A buy key of an agent, and the quote it was used for."""
+
+    __tablename__ = "buy_key"
+    agent_id: str = Field(sa_column=Column(Text, primary_key=True))
+    idempotency_key: str = Field(sa_column=Column(Text, primary_key=True))
+    quote_id: str = Field(sa_type=Text, foreign_key="quote.quote_id")
+    created_at: datetime = _time()
+
+
+class EvidenceRow(SQLModel, table=True):
+    """The latest word of one witness on one payment."""
+
+    __tablename__ = "evidence"
+    payment_attempt_id: str = Field(
+        sa_type=Text, primary_key=True, foreign_key="payment_attempt.payment_attempt_id"
+    )
+    source: str = Field(sa_column=Column(Text, primary_key=True))
+    external_id: str = Field(sa_column=Column(Text, primary_key=True))
+    state: str = Field(sa_type=Text)
+    detail: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    first_seen_at: datetime = _time()
+    last_seen_at: datetime = _time()
+
+
+class Receipt(SQLModel, table=True):
+    """Credits granted for a payment, once."""
+
+    receipt_id: str = Field(sa_column=Column(Text, primary_key=True))
+    payment_attempt_id: str = Field(
+        sa_type=Text, foreign_key="payment_attempt.payment_attempt_id", unique=True
+    )
+    quote_id: str = Field(sa_type=Text, foreign_key="quote.quote_id", unique=True)
+    agent_id: str = Field(sa_type=Text)
+    credit_event_id: str = Field(sa_type=Text, unique=True)
+    ledger_transaction_id: int = Field(sa_type=BigInteger, unique=True)
+    credits: int = Field(sa_type=BigInteger)
+    received_cents: int = Field(sa_type=BigInteger)
+    balance_after: int = Field(sa_type=BigInteger)
+    created_at: datetime = _time()
+
+
+class PaymentException(SQLModel, table=True):
+    """Money that waits for a person's decision."""
+
+    __tablename__ = "payment_exception"
+    exception_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    payment_attempt_id: str = Field(sa_type=Text, foreign_key="payment_attempt.payment_attempt_id")
+    kind: str = Field(sa_type=Text)
+    asset: str = Field(sa_type=Text)
+    expected_units: Decimal = Field(sa_type=Numeric(78))
+    received_units: Decimal = Field(sa_type=Numeric(78))
+    opened_at: datetime = _time()
+    closed_at: datetime | None = _time(nullable=True)
+    resolution: str | None = Field(default=None, sa_type=Text)
+
+
+class Activity(SQLModel, table=True):
+    """One line of an agent's own history."""
+
+    event_id: str = Field(sa_column=Column(Text, primary_key=True))
+    agent_id: str = Field(sa_type=Text)
+    type: str = Field(sa_type=Text)
+    operation: str = Field(sa_type=Text)
+    subject_type: str = Field(sa_type=Text)
+    subject_id: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    summary: str = Field(sa_type=Text)
+    links: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    occurred_at: datetime = _time()
+
+
+class Notice(SQLModel, table=True):
+    """A webhook, kept once, raw."""
+
+    notice_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    source: str = Field(sa_type=Text)
+    external_id: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    refs: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    body: bytes = Field(sa_type=LargeBinary)
+    state: str = Field(sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    received_at: datetime = _time()
+    deliveries: int = Field(default=1)
+    attempts: int = Field(default=0)
+    try_at: datetime | None = _time(nullable=True)
+    handled_at: datetime | None = _time(nullable=True)

@@ -1,0 +1,486 @@
+"""The story of a purchase, top to bottom: quote -> buy -> settle -> grant.
+
+A quote is a price. Buying opens one attempt at the processor. Settling asks the rail what has become of it
+and writes the answer down. Only a verified payment grants, and the database lets it grant once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from ledger import book, chart
+from ledger.database import Sessions
+from ledger.money import CREDIT, USD, Amount
+from rails import errors, ids, instructions, states, status
+from rails.catalog import Terms
+from rails.models import Activity, BuyKey, EvidenceRow, PaymentAttempt, PaymentException, Quote, Receipt
+from rails.pricing import price
+from rails.rail import (
+    Evidence,
+    Failed,
+    Handle,
+    HostedPage,
+    NeedsReview,
+    Opened,
+    Order,
+    Outcome,
+    Paid,
+    Pending,
+    Processing,
+    Rail,
+    Rails,
+)
+from rails.settings import story
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What looking at an attempt found, and whether this look granted the credits."""
+
+    payment_attempt_id: str
+    state: str
+    granted: bool
+
+
+# Quote
+
+
+def quote(
+    sessions: Sessions, rails: Rails, *, agent_id: str, terms: Terms, idempotency_key: str, now: datetime
+) -> Quote:
+    """Fix a price for credits on one rail. The same key and terms return the same quote.
+
+    raises: MethodUnavailable, QuoteConflict if the key belongs to other terms.
+    """
+    rail = _sellable(rails, terms.rail_id)
+    with sessions() as session:
+        session.execute(
+            insert(Quote)
+            .values(
+                quote_id=ids.new("quote"),
+                agent_id=agent_id,
+                idempotency_key=idempotency_key,
+                credits=terms.credits.units,
+                pack_id=terms.pack_id,
+                rail_id=terms.rail_id,
+                price_cents=price(terms.credits).units,
+                live_money=rail.live_money,
+                created_at=now,
+                expires_at=now + timedelta(seconds=story().quote_lifetime_seconds),
+            )
+            .on_conflict_do_nothing(constraint="quote_once_per_key")
+        )
+        kept = session.exec(
+            select(Quote).where(Quote.agent_id == agent_id, Quote.idempotency_key == idempotency_key)
+        ).one()
+        if (kept.credits, kept.pack_id, kept.rail_id) != (terms.credits.units, terms.pack_id, terms.rail_id):
+            raise errors.QuoteConflict("this idempotency key belongs to a quote with other terms")
+        return kept
+
+
+def _sellable(rails: Rails, rail_id: str) -> Rail:
+    rail = rails.get(rail_id)
+    if rail is None or rail.unavailable_reason is not None:
+        raise errors.MethodUnavailable("no payment method of this name takes payments now")
+    return rail
+
+
+# Buy
+
+
+def buy(
+    sessions: Sessions,
+    rails: Rails,
+    *,
+    agent_id: str,
+    quote_id: str,
+    rail_id: str,
+    idempotency_key: str,
+    now: datetime,
+) -> status.PurchaseView:
+    """Open the one attempt to pay a quote, or return it. Nothing is granted here.
+
+    The row comes first and the processor is called under the attempt's id, so a call that was cut short
+    is finished by the next one with the same key.
+
+    raises: QuoteNotFound, QuoteExpired, MethodMismatch, MethodUnavailable, PurchaseConflict, BadAmount,
+        RailUnreachable, RailRefused.
+    """
+    with sessions() as session:
+        wanted = _quote_of(session, agent_id=agent_id, quote_id=quote_id, rail_id=rail_id)
+        attempt = _claim(session, rails, wanted=wanted, idempotency_key=idempotency_key, now=now)
+    if attempt.state == "opening":
+        opened = _sellable(rails, rail_id).open(_order(wanted, attempt))
+        with sessions() as session:
+            _keep_opened(session, attempt_id=attempt.payment_attempt_id, opened=opened, now=now)
+    with sessions() as session:
+        return status.view(session, quote=wanted, now=now)
+
+
+def _quote_of(session: Session, *, agent_id: str, quote_id: str, rail_id: str) -> Quote:
+    found = session.get(Quote, quote_id)
+    if found is None or found.agent_id != agent_id:
+        raise errors.QuoteNotFound("no quote of yours has this id")
+    if found.rail_id != rail_id:
+        raise errors.MethodMismatch(quote_id=quote_id, rail_id=found.rail_id)
+    return found
+
+
+def _claim(
+    session: Session, rails: Rails, *, wanted: Quote, idempotency_key: str, now: datetime
+) -> PaymentAttempt:
+    _use_key(session, wanted=wanted, idempotency_key=idempotency_key, now=now)
+    existing = _attempt_for(session, wanted)
+    if existing is not None:
+        return existing
+    if wanted.expires_at <= now:
+        raise errors.QuoteExpired(wanted.credits, wanted.pack_id, wanted.rail_id)
+    limits = _sellable(rails, wanted.rail_id).limits
+    if not limits.minimum <= Amount(wanted.price_cents, USD) <= limits.maximum:
+        raise errors.BadAmount(
+            f"{wanted.rail_id} takes payments from {limits.minimum} to {limits.maximum}; quote another amount"
+        )
+    expires_at = now + timedelta(seconds=story().attempt_lifetime_seconds)
+    session.execute(
+        insert(PaymentAttempt)
+        .values(
+            payment_attempt_id=ids.new("payatt"),
+            quote_id=wanted.quote_id,
+            agent_id=wanted.agent_id,
+            rail_id=wanted.rail_id,
+            state="opening",
+            created_at=now,
+            expires_at=expires_at,
+            look_at=expires_at,
+        )
+        .on_conflict_do_nothing(constraint="payment_attempt_once_per_quote")
+    )
+    claimed = _attempt_for(session, wanted)
+    assert claimed is not None
+    return claimed
+
+
+def _use_key(session: Session, *, wanted: Quote, idempotency_key: str, now: datetime) -> None:
+    session.execute(
+        insert(BuyKey)
+        .values(
+            agent_id=wanted.agent_id,
+            idempotency_key=idempotency_key,
+            quote_id=wanted.quote_id,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    owner = session.exec(
+        select(BuyKey.quote_id).where(
+            BuyKey.agent_id == wanted.agent_id, BuyKey.idempotency_key == idempotency_key
+        )
+    ).one()
+    if owner != wanted.quote_id:
+        raise errors.PurchaseConflict(quote_id=wanted.quote_id, rail_id=wanted.rail_id)
+
+
+def _attempt_for(session: Session, wanted: Quote) -> PaymentAttempt | None:
+    return session.exec(
+        select(PaymentAttempt).where(PaymentAttempt.quote_id == wanted.quote_id)
+    ).one_or_none()
+
+
+def _order(wanted: Quote, attempt: PaymentAttempt) -> Order:
+    return Order(
+        payment_attempt_id=attempt.payment_attempt_id,
+        quote_id=wanted.quote_id,
+        credits=Amount(wanted.credits, CREDIT),
+        price=Amount(wanted.price_cents, USD),
+        created_at=attempt.created_at,
+        expires_at=attempt.expires_at,
+    )
+
+
+def _keep_opened(session: Session, *, attempt_id: str, opened: Opened, now: datetime) -> None:
+    attempt = _locked(session, attempt_id)
+    if not states.move(attempt, "requires_action"):
+        return
+    attempt.reference = opened.reference
+    attempt.instructions = instructions.write(opened.instructions)
+    if isinstance(opened.instructions, HostedPage):
+        _tell_session_created(session, attempt, now=now)
+    else:
+        attempt.deposit_address = opened.instructions.address.lower()
+    attempt.look_at = now + states.wait(attempt, now=now)
+
+
+def _locked(session: Session, attempt_id: str) -> PaymentAttempt:
+    """The attempt under a row lock, read after the lock was had: a row read before it may be stale."""
+    return session.exec(
+        select(PaymentAttempt)
+        .where(PaymentAttempt.payment_attempt_id == attempt_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+# Settle
+
+
+def settle(sessions: Sessions, rails: Rails, *, payment_attempt_id: str, now: datetime) -> Settled:
+    """Ask the rail what has become of an attempt and write the answer down.
+
+    Call it as often as you like, from anywhere: a paid attempt grants its credits once.
+
+    raises: PurchaseNotFound.
+    """
+    with sessions() as session:
+        attempt = session.get(PaymentAttempt, payment_attempt_id)
+        if attempt is None:
+            raise errors.PurchaseNotFound("no such attempt")
+        handle = _handle(session, attempt)
+    outcome = _ask(rails, attempt.rail_id, handle, now=now)
+    with sessions() as session:
+        return _record(session, rails, attempt_id=payment_attempt_id, outcome=outcome, now=now)
+
+
+def _handle(session: Session, attempt: PaymentAttempt) -> Handle | None:
+    told = instructions.read(attempt)
+    if attempt.reference is None or told is None:
+        return None
+    cents = session.exec(select(Quote.price_cents).where(Quote.quote_id == attempt.quote_id)).one()
+    return Handle(attempt.payment_attempt_id, attempt.reference, Amount(cents, USD), told)
+
+
+def _ask(rails: Rails, rail_id: str, handle: Handle | None, *, now: datetime) -> Outcome | None:
+    """What the rail answers; None when nobody could be asked, which is not an answer."""
+    if handle is None:
+        return Pending()
+    try:
+        return rails[rail_id].look_up(handle, now=now)
+    except (KeyError, errors.RailError):
+        return None
+
+
+def _record(
+    session: Session, rails: Rails, *, attempt_id: str, outcome: Outcome | None, now: datetime
+) -> Settled:
+    attempt = _locked(session, attempt_id)
+    attempt.looked_at = now
+    attempt.looks += 1
+    granted = False
+    match outcome:
+        case None:
+            pass
+        case Pending(evidence=evidence):
+            _witness(session, attempt, evidence, now=now)
+            _nothing_yet(attempt, now=now)
+        case Processing(evidence=evidence):
+            _witness(session, attempt, evidence, now=now)
+            states.move(attempt, "processing")
+        case NeedsReview() as review:
+            _witness(session, attempt, review.evidence, now=now)
+            _raise_exception(session, attempt, review, now=now)
+            states.move(attempt, "needs_review", reason=review.kind)
+        case Failed(reason=reason, evidence=evidence):
+            _witness(session, attempt, evidence, now=now)
+            states.move(attempt, "failed" if reason == "declined" else reason, reason=reason)
+        case Paid() as paid:
+            _witness(session, attempt, paid.evidence, now=now)
+            granted = _grant(session, attempt, received=paid.received, now=now)
+            if paid.review is not None:
+                _raise_exception(session, attempt, paid.review, now=now)
+            _check_witnesses(session, attempt, rails[attempt.rail_id], now=now)
+        case _:
+            assert_never(outcome)
+    attempt.look_at = _next_look(session, rails, attempt, now=now)
+    return Settled(attempt.payment_attempt_id, attempt.state, granted)
+
+
+def _nothing_yet(attempt: PaymentAttempt, *, now: datetime) -> None:
+    if attempt.state == "processing":
+        # What we saw was taken back by a reorganisation of the chain.
+        states.move(attempt, "requires_action")
+    if now >= attempt.expires_at:
+        states.move(attempt, "expired", reason="nothing arrived in time")
+
+
+def _next_look(session: Session, rails: Rails, attempt: PaymentAttempt, *, now: datetime) -> datetime | None:
+    if attempt.state == "opening":
+        return attempt.expires_at
+    if attempt.state in states.OPEN or attempt.state == "needs_review":
+        return now + states.wait(attempt, now=now)
+    if attempt.state == "succeeded" and _missing(session, rails, attempt):
+        return now + states.wait(attempt, now=now)
+    return None
+
+
+# Grant
+
+
+def _grant(session: Session, attempt: PaymentAttempt, *, received: Amount, now: datetime) -> bool:
+    """Post the purchase under the attempt's one grant key, and write the receipt of it."""
+    if not states.move(attempt, "succeeded"):
+        return False
+    bought = session.get_one(Quote, attempt.quote_id)
+    credits = Amount(bought.credits, CREDIT)
+    agent_account = chart.agent(bought.agent_id)
+    legs = [book.Leg(chart.ISSUED, -credits), book.Leg(agent_account, credits)]
+    if received.units:
+        legs += [
+            book.Leg(chart.clearing(attempt.rail_id), -received),
+            book.Leg(chart.PREPAID_LIABILITY, received),
+        ]
+    posted = book.post(
+        session,
+        book.Posting(
+            reference=f"purchase:{attempt.payment_attempt_id}",
+            kind="purchase_grant",
+            legs=tuple(legs),
+            effective_at=now,
+            actor=f"rail:{attempt.rail_id}",
+            metadata={"payment_attempt_id": attempt.payment_attempt_id, "quote_id": bought.quote_id},
+        ),
+    )
+    assert posted.created, "an attempt that was not succeeded had already granted"
+    balance = book.balance(session, account=agent_account)
+    _write_receipt(session, attempt, bought, posted.transaction_id, received, balance, now=now)
+    return True
+
+
+def _write_receipt(
+    session: Session,
+    attempt: PaymentAttempt,
+    bought: Quote,
+    transaction_id: int,
+    received: Amount,
+    balance: Amount,
+    *,
+    now: datetime,
+) -> None:
+    receipt = Receipt(
+        receipt_id=ids.new("receipt"),
+        payment_attempt_id=attempt.payment_attempt_id,
+        quote_id=bought.quote_id,
+        agent_id=bought.agent_id,
+        credit_event_id=ids.new("credit_event"),
+        ledger_transaction_id=transaction_id,
+        credits=bought.credits,
+        received_cents=received.units,
+        balance_after=balance.units,
+        created_at=now,
+    )
+    session.add(receipt)
+    session.add(
+        Activity(
+            event_id=ids.new("evt"),
+            agent_id=bought.agent_id,
+            type="credits.payment_backed_granted",
+            operation="credits",
+            subject_type="credit",
+            subject_id=receipt.credit_event_id,
+            status="succeeded",
+            summary=f"{bought.credits} credits granted for a verified payment",
+            links={
+                "quote_id": bought.quote_id,
+                "payment_attempt_id": attempt.payment_attempt_id,
+                "receipt_id": receipt.receipt_id,
+                "credit_event_id": receipt.credit_event_id,
+            },
+            occurred_at=now,
+        )
+    )
+
+
+def _tell_session_created(session: Session, attempt: PaymentAttempt, *, now: datetime) -> None:
+    session.add(
+        Activity(
+            event_id=ids.new("evt"),
+            agent_id=attempt.agent_id,
+            type="payment.checkout_session.created",
+            operation="payment",
+            subject_type="payment",
+            subject_id=attempt.payment_attempt_id,
+            status="action_required",
+            summary="a Checkout session was created and waits for a person",
+            links={
+                "quote_id": attempt.quote_id,
+                "payment_attempt_id": attempt.payment_attempt_id,
+                "checkout_session_id": attempt.reference,
+            },
+            occurred_at=now,
+        )
+    )
+
+
+# Witnesses and exceptions
+
+
+def _witness(
+    session: Session, attempt: PaymentAttempt, evidence: tuple[Evidence, ...], *, now: datetime
+) -> None:
+    for said in evidence:
+        row = insert(EvidenceRow).values(
+            payment_attempt_id=attempt.payment_attempt_id,
+            source=said.source,
+            external_id=said.external_id,
+            state=said.state,
+            detail=dict(said.detail),
+            first_seen_at=now,
+            last_seen_at=now,
+        )
+        fresh: Mapping[str, Any] = {name: row.excluded[name] for name in ("state", "detail", "last_seen_at")}
+        session.execute(
+            row.on_conflict_do_update(
+                index_elements=["payment_attempt_id", "source", "external_id"], set_=fresh
+            )
+        )
+
+
+def _missing(session: Session, rails: Rails, attempt: PaymentAttempt) -> bool:
+    if attempt.rail_id not in rails:
+        return False
+    heard = session.exec(
+        select(EvidenceRow.source)
+        .where(EvidenceRow.payment_attempt_id == attempt.payment_attempt_id, EvidenceRow.state != "orphaned")
+        .distinct()
+    ).all()
+    return not set(rails[attempt.rail_id].witnesses) <= set(heard)
+
+
+def _check_witnesses(session: Session, attempt: PaymentAttempt, rail: Rail, *, now: datetime) -> None:
+    """Keep an item open for as long as a granted payment lacks a witness, and close it when it speaks."""
+    expected = Amount(session.get_one(Quote, attempt.quote_id).price_cents, USD)
+    if _missing(session, {rail.rail_id: rail}, attempt):
+        review = NeedsReview("chain_evidence_pending", expected=expected, received=expected)
+        _raise_exception(session, attempt, review, now=now)
+        return
+    answered = ("chain_evidence_pending", "unseen", "unmatched")
+    for item in session.exec(
+        select(PaymentException).where(
+            PaymentException.payment_attempt_id == attempt.payment_attempt_id,
+            col(PaymentException.kind).in_(answered),
+            col(PaymentException.closed_at).is_(None),
+        )
+    ):
+        item.closed_at = now
+        item.resolution = "every witness has spoken"
+
+
+def _raise_exception(
+    session: Session, attempt: PaymentAttempt, review: NeedsReview, *, now: datetime
+) -> None:
+    session.execute(
+        insert(PaymentException)
+        .values(
+            payment_attempt_id=attempt.payment_attempt_id,
+            kind=review.kind,
+            asset=review.received.asset.code,
+            expected_units=review.expected.units,
+            received_units=review.received.units,
+            opened_at=now,
+        )
+        .on_conflict_do_update(
+            constraint="payment_exception_once_per_kind", set_={"received_units": review.received.units}
+        )
+    )

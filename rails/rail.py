@@ -1,0 +1,197 @@
+"""The interface of a rail: one way for money to come in, in this house's own words.
+
+A rail opens a payment and looks it up. It never grants, never posts, and never decides from a notice:
+what `look_up` answers is what the processor and the chain say when they are asked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from ledger.money import Amount
+
+BuyerMode = Literal["agent_only", "hybrid", "human_only"]
+Source = Literal["stripe", "chain"]
+Detail = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an agent may expect of a rail. Declared by the rail, proven by the conformance suite."""
+
+    agent_initiated: bool
+    agent_settleable: bool
+    settlement_blocker: str | None
+    requires_browser: bool
+    buyer_modes: tuple[BuyerMode, ...]
+
+    def __post_init__(self) -> None:
+        if self.agent_settleable == (self.settlement_blocker is not None):
+            raise ValueError("a rail is either agent-settleable or names its settlement blocker")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How clients of the HTTP contract find a rail."""
+
+    provider: str
+    """The value of the client's `--provider` flag."""
+    purchase_path: str
+    """Last part of `/v1/credit-purchases/...`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Smallest and largest price a rail takes."""
+
+    minimum: Amount
+    maximum: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a rail is asked to collect. Frozen in the database before the first call: a retry repeats it."""
+
+    payment_attempt_id: str
+    quote_id: str
+    credits: Amount
+    price: Amount
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPage:
+    """A page a person pays on. `url` is opaque: returned byte for byte, fragment included."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CryptoDeposit:
+    """An address that takes exactly `amount` of one token on one network."""
+
+    network: str
+    token_currency: str
+    token_contract: str
+    address: str
+    amount: Amount
+
+
+Instructions = HostedPage | CryptoDeposit
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A payment that exists at the processor. `reference` is the processor's id, unique in this house."""
+
+    reference: str
+    instructions: Instructions
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What a rail needs to find a payment again."""
+
+    payment_attempt_id: str
+    reference: str
+    price: Amount
+    instructions: Instructions
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one witness says of one payment. `external_id` is the witness's own name of what it saw."""
+
+    source: Source
+    external_id: str
+    state: str
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Nothing has arrived that still stands. `evidence` tells what was seen and taken back."""
+
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """Something has arrived and is not settled yet."""
+
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsReview:
+    """Something has arrived that nobody may grant on without a person's decision.
+
+    `kind` is one of the house's exceptions: underpaid, overpaid, several, unmatched, unseen, mismatch.
+    """
+
+    kind: str
+    expected: Amount
+    received: Amount
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Settled and verified. `received` is dollars before the processor's fee and without tax.
+
+    `review` tells of money that came beside the settled sum.
+    """
+
+    received: Amount
+    evidence: tuple[Evidence, ...]
+    review: NeedsReview | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The processor has closed the payment without money."""
+
+    reason: Literal["expired", "canceled", "declined"]
+    evidence: tuple[Evidence, ...] = ()
+
+
+Outcome = Pending | Processing | Paid | NeedsReview | Failed
+
+
+class Rail(Protocol):
+    """One way of paying."""
+
+    @property
+    def rail_id(self) -> str: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def live_money(self) -> bool: ...
+    @property
+    def unavailable_reason(self) -> str | None:
+        """Why nobody can buy on this rail now, or None."""
+
+    @property
+    def witnesses(self) -> tuple[Source, ...]:
+        """Who has to speak for a payment before its receipt is complete."""
+
+    def open(self, order: Order) -> Opened:
+        """Create the payment at the processor. Repeating it with the same order returns the same payment.
+
+        raises: RailUnreachable when the answer is unknown, RailRefused when the processor said no.
+        """
+
+    def look_up(self, handle: Handle, *, now: datetime) -> Outcome:
+        """Ask what has become of a payment.
+
+        raises: RailUnreachable when nobody could be asked: unknown, not failed.
+        """
+
+
+Rails = Mapping[str, Rail]

@@ -1,0 +1,36 @@
+"""What no log line may hold, and the formatter that takes it out of every line, tracebacks included."""
+
+import logging
+import re
+from typing import Final
+
+_MARK: Final = "[redacted]"
+_SECRET: Final = re.compile(
+    r"(?:isk_r_|[sr]k_(?:live|test)_|whsec_)[A-Za-z0-9_\-]+"
+    r"|\b(?:pi|seti|ch|py|cs|evt|pm|re|pyr)_[A-Za-z0-9_]*[A-Za-z0-9]{8,}(?:_secret_[A-Za-z0-9]+)?"
+    r"|(?i:bearer)\s+[A-Za-z0-9._\-]+"
+    r"|://[^/\s:@]+:[^/\s@]+@"
+)
+
+
+def redact(text: str) -> str:
+    """The text without tokens, keys, client secrets, processor ids and passwords in URLs."""
+    return _SECRET.sub(lambda found: "://[redacted]@" if found[0].startswith("://") else _MARK, text)
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a record as usual, then redacts the whole of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line, redacted."""
+        return redact(super().format(record))
+
+
+def configure(level: int = logging.INFO) -> None:
+    """Log to standard error through the redacting formatter, whatever was configured before."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # These tell of every request, with the processor's ids in the path.
+    for chatty in ("stripe", "httpx", "httpcore", "urllib3"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,23 @@
+"""Settings of the story: how long a price stands, and how long a payment is waited for."""
+
+from functools import lru_cache
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class StorySettings(BaseSettings):
+    """How long quotes and attempts live, in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_")
+
+    quote_lifetime_seconds: int = Field(default=1800, ge=60, le=86400)
+    # Stripe takes a Checkout expiry from 30 minutes to 24 hours after its own clock, hence the margin.
+    attempt_lifetime_seconds: int = Field(default=3600, ge=1860, le=86000)
+    watch_days: int = Field(default=30, ge=1, description="how long a deposit address is watched")
+
+
+@lru_cache
+def story() -> StorySettings:
+    """The settings of the story, read once."""
+    return StorySettings()

@@ -1,0 +1,112 @@
+"""Reading a purchase: one consistent view of a quote, its attempt, its witnesses and its receipt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlmodel import Session, col, select
+
+from rails import errors
+from rails.models import Activity, EvidenceRow, PaymentAttempt, PaymentException, Quote, Receipt
+
+ReferenceKind = Literal["quote_id", "payment_attempt_id", "checkout_session_id", "receipt_id"]
+PurchaseState = Literal[
+    "created", "action_required", "processing", "needs_review", "succeeded", "expired", "failed", "canceled"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseView:
+    """Everything known of one purchase at one moment."""
+
+    state: PurchaseState
+    quote: Quote
+    attempt: PaymentAttempt | None
+    receipt: Receipt | None
+    evidence: tuple[EvidenceRow, ...]
+    exceptions: tuple[PaymentException, ...]
+
+
+def find(
+    session: Session, *, agent_id: str, kind: ReferenceKind, reference: str, now: datetime
+) -> PurchaseView:
+    """The purchase an agent means by one of its references.
+
+    raises: QuoteNotFound, PurchaseNotFound, for unknown references and for other agents' alike.
+    """
+    quote_id = _quote_id(session, kind=kind, reference=reference)
+    quote = session.get(Quote, quote_id) if quote_id else None
+    if quote is None or quote.agent_id != agent_id:
+        raise (errors.QuoteNotFound if kind == "quote_id" else errors.PurchaseNotFound)(
+            "no purchase of yours"
+        )
+    return view(session, quote=quote, now=now)
+
+
+def view(session: Session, *, quote: Quote, now: datetime) -> PurchaseView:
+    """The purchase of `quote` as it stands."""
+    attempt = session.exec(
+        select(PaymentAttempt).where(PaymentAttempt.quote_id == quote.quote_id)
+    ).one_or_none()
+    if attempt is None:
+        state: PurchaseState = "expired" if quote.expires_at <= now else "created"
+        return PurchaseView(state, quote, None, None, (), ())
+    attempt_id = attempt.payment_attempt_id
+    receipt = session.exec(select(Receipt).where(Receipt.payment_attempt_id == attempt_id)).one_or_none()
+    evidence = session.exec(
+        select(EvidenceRow)
+        .where(EvidenceRow.payment_attempt_id == attempt_id)
+        .order_by(col(EvidenceRow.source).desc(), col(EvidenceRow.first_seen_at))
+    ).all()
+    exceptions = session.exec(
+        select(PaymentException)
+        .where(PaymentException.payment_attempt_id == attempt_id)
+        .order_by(col(PaymentException.exception_id))
+    ).all()
+    return PurchaseView(purchase_state(attempt), quote, attempt, receipt, tuple(evidence), tuple(exceptions))
+
+
+def purchase_state(attempt: PaymentAttempt) -> PurchaseState:
+    """The contract's word for the state of an attempt."""
+    words: dict[str, PurchaseState] = {
+        "opening": "action_required",
+        "requires_action": "action_required",
+        "processing": "processing",
+        "needs_review": "needs_review",
+        "succeeded": "succeeded",
+        "failed": "failed",
+        "canceled": "canceled",
+        "expired": "expired",
+    }
+    return words[attempt.state]
+
+
+def activity(session: Session, *, agent_id: str, limit: int, subject: str | None) -> Sequence[Activity]:
+    """An agent's own history, newest first, of one subject type if given."""
+    query = select(Activity).where(Activity.agent_id == agent_id)
+    if subject is not None:
+        query = query.where(Activity.subject_type == subject)
+    newest = query.order_by(col(Activity.occurred_at).desc(), col(Activity.event_id)).limit(limit)
+    return session.exec(newest).all()
+
+
+def attempt_of(session: Session, *, payment_attempt_id: str) -> PaymentAttempt | None:
+    """An attempt by its id, whoever's it is: for the redirect that needs no token."""
+    return session.get(PaymentAttempt, payment_attempt_id)
+
+
+def _quote_id(session: Session, *, kind: ReferenceKind, reference: str) -> str | None:
+    match kind:
+        case "quote_id":
+            return reference
+        case "payment_attempt_id":
+            query = select(PaymentAttempt.quote_id).where(PaymentAttempt.payment_attempt_id == reference)
+        case "checkout_session_id":
+            # A PaymentIntent id is a reference too, but never one that an agent was given.
+            if not reference.startswith("cs_"):
+                return None
+            query = select(PaymentAttempt.quote_id).where(PaymentAttempt.reference == reference)
+        case "receipt_id":
+            query = select(Receipt.quote_id).where(Receipt.receipt_id == reference)
+    return session.exec(query).one_or_none()

@@ -1,0 +1,41 @@
+"""Stripe's own SDK, with the timeouts and retries it lacks by default, and its errors in our words."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import stripe
+
+from rails import errors
+from rails.stripe.settings import StripeSettings
+
+logger = logging.getLogger("pennyrail.stripe")
+
+
+def connect(settings: StripeSettings) -> stripe.StripeClient:
+    """A client that gives up in bounded time and repeats what may be repeated."""
+    stripe.enable_telemetry = False
+    client = stripe.StripeClient(
+        settings.secret_key.get_secret_value(),
+        max_network_retries=settings.retries,
+        http_client=stripe.RequestsClient(timeout=(settings.connect_seconds, settings.read_seconds)),
+        base_addresses={"api": settings.api_base} if settings.api_base else {},
+    )
+    logger.debug("stripe client ready, live=%s", settings.live)
+    return client
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate what the SDK raises. A definite no is RailRefused, everything else is unknown.
+
+    Stripe's own message may name objects, so it stays out of ours.
+    """
+    try:
+        yield
+    except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError) as error:
+        logger.warning("stripe refused: %s %s", error.http_status, error.code or "")
+        raise errors.RailRefused(f"the payment provider refused the request ({error.http_status})") from error
+    except stripe.StripeError as error:
+        logger.warning("stripe did not answer: %s %s", type(error).__name__, error.http_status or "")
+        raise errors.RailUnreachable("the payment provider did not answer") from error

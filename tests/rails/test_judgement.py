@@ -1,0 +1,172 @@
+"""What Stripe and the chain together say of a deposit."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ledger.money import USD, USDC, Amount
+from rails.chain.deposits import DepositView
+from rails.rail import Failed, NeedsReview, Outcome, Paid, Pending, Processing
+from rails.stripe_x402.judgement import Case, Intent, judge
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+GRACE = timedelta(minutes=15)
+EXPECTED = 5_000_000
+WAITING = Intent("pi_1", "requires_action", None, None, None)
+SETTLED = replace(WAITING, status="succeeded", settled_at=NOON - timedelta(seconds=5), transaction_hash="0xa")
+SETTLED_LONG_AGO = replace(SETTLED, settled_at=NOON - timedelta(hours=1))
+
+
+def deposit(
+    units: int = EXPECTED, *, state: str = "confirmed", log_index: int = 0, at: datetime = NOON
+) -> DepositView:
+    return DepositView(
+        amount=Amount(units, USDC),
+        state=state,
+        chain_id=8453,
+        tx_hash="0xa",
+        log_index=log_index,
+        block_number=100,
+        block_hash="0xb",
+        block_time=at,
+        sender="0xc",
+        first_seen_at=at,
+        confirmed_at=None if state == "seen" else at,
+        final_at=None,
+        orphaned_at=None,
+        confirmations=2,
+        confirmations_needed=2,
+    )
+
+
+def judged(intent: Intent, *deposits: DepositView, chain_read_at: datetime | None = NOON) -> Outcome:
+    return judge(
+        Case(
+            price=Amount(500, USD),
+            expected=Amount(EXPECTED, USDC),
+            intent=intent,
+            deposits=deposits,
+            chain_read_at=chain_read_at,
+            grace=GRACE,
+            now=NOON,
+        )
+    )
+
+
+@pytest.mark.parametrize("state", ["confirmed", "final"])
+def test_both_witnesses_together_are_paid_and_both_are_named(state: str) -> None:
+    outcome = judged(SETTLED, deposit(state=state))
+
+    assert isinstance(outcome, Paid)
+    assert (outcome.received, outcome.review) == (Amount(500, USD), None)
+    assert [said.source for said in outcome.evidence] == ["stripe", "chain"]
+
+
+@pytest.mark.parametrize("deposits", [(), (deposit(state="seen"),), (deposit(state="orphaned"),)])
+def test_stripe_alone_does_not_grant_while_the_chain_can_be_read(deposits: tuple[DepositView, ...]) -> None:
+    assert isinstance(judged(SETTLED, *deposits), Processing)
+
+
+@pytest.mark.parametrize("units", [EXPECTED - 1, EXPECTED + 1])
+def test_a_transfer_of_another_amount_is_no_second_witness(units: int) -> None:
+    outcome = judged(SETTLED_LONG_AGO, deposit(units))
+
+    assert isinstance(judged(SETTLED, deposit(units)), Processing)
+    assert isinstance(outcome, NeedsReview)
+    assert (outcome.kind, outcome.received) == ("unseen", Amount(units, USDC))
+
+
+def test_the_chain_alone_never_grants() -> None:
+    assert isinstance(judged(WAITING, deposit(state="final")), Processing)
+    assert isinstance(judged(WAITING, deposit(state="seen")), Processing)
+
+
+@pytest.mark.parametrize("read_at", [None, NOON - timedelta(minutes=16)])
+def test_stripe_alone_grants_after_the_grace_if_nobody_can_read_the_chain(read_at: datetime | None) -> None:
+    outcome = judged(SETTLED_LONG_AGO, chain_read_at=read_at)
+
+    assert isinstance(outcome, Paid)
+    assert [said.source for said in outcome.evidence] == ["stripe"]
+
+
+def test_within_the_grace_stripe_alone_waits_even_if_nobody_can_read_the_chain() -> None:
+    assert isinstance(judged(SETTLED, chain_read_at=None), Processing)
+
+
+def test_stripe_settled_and_a_readable_chain_that_shows_nothing_needs_review() -> None:
+    outcome = judged(SETTLED_LONG_AGO)
+
+    assert isinstance(outcome, NeedsReview)
+    assert outcome.kind == "unseen"
+
+
+@pytest.mark.parametrize(
+    ("units", "kind"),
+    [((EXPECTED - 1,), "underpaid"), ((EXPECTED + 1,), "overpaid"), ((EXPECTED, EXPECTED), "several")],
+)
+def test_another_sum_than_the_exact_one_needs_review(units: tuple[int, ...], kind: str) -> None:
+    deposits = [deposit(each, log_index=place) for place, each in enumerate(units)]
+
+    outcome = judged(WAITING, *deposits)
+
+    assert isinstance(outcome, NeedsReview)
+    assert (outcome.kind, outcome.received) == (kind, Amount(sum(units), USDC))
+
+
+def test_an_underpayment_is_no_alarm_before_it_is_confirmed() -> None:
+    assert isinstance(judged(WAITING, deposit(EXPECTED - 1, state="seen")), Processing)
+
+
+def test_the_exact_sum_in_two_transfers_is_not_what_stripe_can_match() -> None:
+    outcome = judged(WAITING, deposit(2_000_000), deposit(3_000_000, log_index=1))
+
+    assert isinstance(outcome, NeedsReview)
+    assert outcome.kind == "unmatched"
+
+
+def test_money_that_stripe_does_not_match_in_time_or_after_it_closed_needs_review() -> None:
+    canceled = replace(WAITING, status="canceled", cancellation_reason="expired")
+
+    late = judged(WAITING, deposit(at=NOON - timedelta(minutes=16)))
+    closed = judged(canceled, deposit())
+
+    assert isinstance(late, NeedsReview)
+    assert isinstance(closed, NeedsReview)
+    assert (late.kind, closed.kind) == ("unmatched", "unmatched")
+
+
+def test_a_second_payment_beside_the_settled_one_is_paid_and_reviewed() -> None:
+    outcome = judged(SETTLED, deposit(), deposit(log_index=1))
+
+    assert isinstance(outcome, Paid)
+    assert outcome.review is not None
+    assert (outcome.review.kind, outcome.review.received.units) == ("several", 2 * EXPECTED)
+
+
+def test_zero_value_transfers_are_spam() -> None:
+    assert isinstance(judged(WAITING, deposit(0)), Pending)
+    assert isinstance(judged(SETTLED, deposit(), deposit(0, log_index=1)), Paid)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "failure"),
+    [
+        ("canceled", "expired", "expired"),
+        ("canceled", "automatic", "expired"),
+        ("canceled", "abandoned", "canceled"),
+        ("requires_payment_method", None, "declined"),
+    ],
+)
+def test_what_stripe_closed_without_money_has_failed(status: str, reason: str | None, failure: str) -> None:
+    outcome = judged(replace(WAITING, status=status, cancellation_reason=reason))
+
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == failure
+
+
+def test_a_deposit_that_was_taken_back_leaves_the_payment_pending_with_the_orphan_on_record() -> None:
+    outcome = judged(WAITING, deposit(state="orphaned"))
+
+    assert isinstance(outcome, Pending)
+    assert [said.state for said in outcome.evidence] == ["orphaned"]

@@ -1,0 +1,29 @@
+"""What Celery is told. Read when the queue is first used, so that importing it needs no settings."""
+
+from workers.settings import queue
+
+broker_url = queue().redis_url
+task_ignore_result = True
+task_serializer = "json"
+accept_content = ["json"]
+timezone = "UTC"
+worker_hijack_root_logger = False
+worker_prefetch_multiplier = 1
+broker_connection_retry_on_startup = True
+broker_transport_options = {"socket_timeout": 5, "socket_connect_timeout": 5}
+# A door that cannot reach Redis says so at once: the sweeper finds what nobody was told of.
+task_publish_retry = False
+task_soft_time_limit = 120
+task_time_limit = 150
+beat_schedule = {
+    "sweep": {
+        "task": "workers.tasks.sweep",
+        "schedule": queue().pennyrail_sweep_seconds,
+        "options": {"expires": 60},
+    },
+    "watch-deposits": {
+        "task": "workers.tasks.watch_deposits",
+        "schedule": queue().pennyrail_watch_seconds,
+        "options": {"expires": 10},
+    },
+}

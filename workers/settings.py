@@ -1,0 +1,22 @@
+"""Settings of the workers: where wake-up calls travel, and how often the clock strikes."""
+
+from functools import lru_cache
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class QueueSettings(BaseSettings):
+    """The queue. It carries wake-up calls, never truth: flushing it loses nothing."""
+
+    model_config = SettingsConfigDict()
+
+    redis_url: str = Field(description="redis://host:port/number")
+    pennyrail_sweep_seconds: float = Field(default=5, gt=0)
+    pennyrail_watch_seconds: float = Field(default=2, gt=0)
+
+
+@lru_cache
+def queue() -> QueueSettings:
+    """The settings of the queue, read once."""
+    return QueueSettings()

@@ -1,0 +1,69 @@
+"""The tasks: each wakes one function of the rooms below. Arguments are names, never facts."""
+
+import logging
+from typing import Any
+
+from rails import inbox, purchase, schedule
+from rails.chain import scanner
+from rails.chain.errors import RpcError
+from workers import clock
+from workers.queue import celery
+from workers.watching import StoryWatch
+from workers.wiring import wired
+
+logger = logging.getLogger("pennyrail.workers")
+
+
+@celery.task
+def handle_notice(*, notice_id: int, **_: Any) -> None:
+    """Look at what one notice mentions."""
+    house = wired()
+    state = inbox.handle(house.sessions, house.rails, notice_id=notice_id, now=clock.now())
+    logger.info("notice %s is %s", notice_id, state)
+
+
+@celery.task
+def settle_attempt(*, payment_attempt_id: str, **_: Any) -> None:
+    """Look at one attempt."""
+    house = wired()
+    settled = purchase.settle(
+        house.sessions, house.rails, payment_attempt_id=payment_attempt_id, now=clock.now()
+    )
+    logger.info("%s is %s, granted now: %s", settled.payment_attempt_id, settled.state, settled.granted)
+
+
+@celery.task
+def sweep(**_: Any) -> None:
+    """Wake whatever is due: wake-up calls get lost, the schedule in the database does not."""
+    with wired().sessions() as session:
+        attempts = schedule.due(session, now=clock.now())
+        notices = inbox.due(session, now=clock.now())
+    for payment_attempt_id in attempts:
+        settle_attempt.delay(payment_attempt_id=payment_attempt_id)
+    for notice_id in notices:
+        handle_notice.delay(notice_id=notice_id)
+
+
+@celery.task
+def watch_deposits(**_: Any) -> None:
+    """Read the chain once, and wake the attempts whose deposits changed."""
+    house, now = wired(), clock.now()
+    watch = StoryWatch(now)
+    try:
+        report = scanner.scan(
+            house.sessions,
+            house.rpc,
+            watch,
+            token=house.chain.usdc_address,
+            policy=house.chain.depth,
+            now=now,
+            limits=house.limits,
+        )
+    except RpcError as error:
+        # Nothing was written and the next pass asks again; the age of the last good pass tells how bad it is.
+        logger.warning("the chain could not be read: %s", error)
+        return
+    if report.outcome is not scanner.Outcome.KEPT:
+        logger.warning("a pass over the chain was not kept: %s", report.outcome)
+    if watch.told:
+        sweep.delay()

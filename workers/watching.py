@@ -1,0 +1,26 @@
+"""Between the chain room and the story, which know nothing of each other."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from rails import schedule
+
+
+@dataclass(slots=True)
+class StoryWatch:
+    """What the chain room needs of the story: which addresses, and whom to tell."""
+
+    now: datetime
+    told: bool = False
+
+    def addresses(self, session: Session) -> Collection[str]:
+        """Every address that somebody may still pay to."""
+        return schedule.watched(session, now=self.now)
+
+    def changed(self, session: Session, addresses: Collection[str]) -> None:
+        """Have the attempts behind these addresses looked at."""
+        schedule.knock(session, addresses=addresses, now=self.now)
+        self.told = True

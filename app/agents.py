@@ -1,0 +1,94 @@
+"""Who agents are: signing up, coming back, and tokens that are kept as hashes only."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from app.models import Agent, AgentToken
+from rails import ids
+
+TOKEN_PREFIX: Final = "isk_r_"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An agent that showed its token, and since when the token is valid."""
+
+    agent: Agent
+    token_created_at: datetime
+
+
+def sign_up(
+    session: Session,
+    *,
+    contact: str | None,
+    agent_name: str,
+    runtime: str,
+    discovery_source: str | None,
+    now: datetime,
+) -> Agent:
+    """The agent of this contact and name, made if it is new. What it first said of itself stays.
+
+    Without a contact every call makes a new agent.
+    """
+    agent_id = ids.new("agt")
+    session.execute(
+        insert(Agent)
+        .values(
+            agent_id=agent_id,
+            organization_id=ids.new("org"),
+            contact=contact,
+            agent_name=agent_name,
+            runtime=runtime,
+            discovery_source=discovery_source,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(constraint="agent_once_per_contact_and_name")
+    )
+    if contact is None:
+        return session.get_one(Agent, agent_id)
+    return session.exec(select(Agent).where(Agent.contact == contact, Agent.agent_name == agent_name)).one()
+
+
+def rotate(session: Session, *, agent_id: str, now: datetime) -> str:
+    """Give the agent a new token and refuse the old one from now on. The token is shown here only."""
+    # Two rotations at once would both find nothing to revoke and both insert an active token.
+    session.exec(select(Agent.agent_id).where(Agent.agent_id == agent_id).with_for_update()).one()
+    session.execute(
+        update(AgentToken)
+        .where(col(AgentToken.agent_id) == agent_id, col(AgentToken.revoked_at).is_(None))
+        .values(revoked_at=now)
+    )
+    token = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
+    session.add(AgentToken(token_hash=_hash(token), agent_id=agent_id, created_at=now))
+    session.flush()
+    return token
+
+
+def known(session: Session, *, token: str) -> Known | None:
+    """Whose token this is, None if it was never given or is no longer valid."""
+    found = session.exec(
+        select(Agent, AgentToken.created_at)
+        .join(AgentToken, col(AgentToken.agent_id) == col(Agent.agent_id))
+        .where(AgentToken.token_hash == _hash(token), col(AgentToken.revoked_at).is_(None))
+    ).one_or_none()
+    return Known(agent=found[0], token_created_at=found[1]) if found is not None else None
+
+
+def redacted(contact: str | None) -> str | None:
+    """A contact as replies may show it: `a***@example.invalid`."""
+    if contact is None:
+        return None
+    name, _, host = contact.rpartition("@")
+    return f"{name[:1]}***@{host}"
+
+
+def _hash(token: str) -> bytes:
+    # The token is 256 random bits, so a plain hash cannot be guessed backwards.
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,88 @@
+"""POST /v1/credit-purchases/...: open the payment of a quote, at one path for each rail."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app import agents, boundary, envelope, http_errors
+from app.api.fields import ClosedRequest, Key, Reference
+from app.doors import Here, Knocking
+from app.envelope import Fields
+from app.house import House
+from app.shapes import next_step, recommendations
+from app.shapes.attempt import how_to_pay
+from app.shapes.receipt import receipt
+from rails import instructions, purchase
+from rails.rail import CryptoDeposit, Rail, Rails
+from rails.status import PurchaseView
+
+
+class PurchaseRequest(ClosedRequest):
+    """Which quote to pay, under which key."""
+
+    quote_id: Reference
+    idempotency_key: Key
+
+
+def router(rails: Rails) -> APIRouter:
+    """A door for every rail, where the rail says that clients look for it."""
+    doors = APIRouter(route_class=boundary.GuardedRoute)
+    for rail in rails.values():
+        path = f"/v1/credit-purchases/{rail.listing.purchase_path}"
+        doors.add_api_route(path, _door(rail), methods=["POST"], name=f"buy with {rail.rail_id}")
+    paths = [rail.listing.purchase_path for rail in rails.values()]
+    assert len(set(paths)) == len(paths), "two rails listen at one path"
+    return doors
+
+
+def _door(rail: Rail) -> Callable[[Request, House, agents.Known, PurchaseRequest], Response]:
+    def buy(request: Request, here: Here, known: Knocking, asked: PurchaseRequest) -> Response:
+        """The one payment attempt of this quote: made, or returned again."""
+        http_errors.remember(
+            request, http_errors.PurchaseAsked(asked.quote_id, rail.rail_id, asked.idempotency_key)
+        )
+        view = purchase.buy(
+            here.sessions,
+            here.rails,
+            agent_id=known.agent.agent_id,
+            quote_id=asked.quote_id,
+            rail_id=rail.rail_id,
+            idempotency_key=asked.idempotency_key,
+            now=here.clock(),
+        )
+        return envelope.success(request, data=_opened(here, view), agent=known.agent)
+
+    return buy
+
+
+def _opened(here: House, view: PurchaseView) -> Fields:
+    quote, attempt = view.quote, view.attempt
+    assert attempt is not None, "buying leaves an attempt"
+    return {
+        "state": view.state,
+        "quote_id": quote.quote_id,
+        "payment_attempt_id": attempt.payment_attempt_id,
+        "provider": here.processor(quote.rail_id),
+        "accepted_payment_method": quote.rail_id,
+        "credits": quote.credits,
+        "amount_cents": quote.price_cents,
+        "currency": "USD",
+        "live_money": quote.live_money,
+        **how_to_pay(here, attempt, quote),
+        # A replay after success shows the receipt there is and grants nothing.
+        "credits_granted": 0,
+        "receipt": receipt(here, view),
+        "next": next_step.next_step(here, view),
+        "next_actions": _next_actions(here, view),
+    }
+
+
+def _next_actions(here: House, view: PurchaseView) -> Fields:
+    attempt = view.attempt
+    if attempt is None or view.state != "action_required":
+        return {}
+    if not isinstance(instructions.read(attempt), CryptoDeposit):
+        return {}
+    path = "data.stripe_x402.payable_instructions"
+    return {"recommended_settlement": recommendations.recommended_settlement(here, attempt, path=path)}

@@ -1,0 +1,49 @@
+"""POST /v1/credit-quotes: fix a price. Nothing is charged and nothing is granted."""
+
+import secrets
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app import boundary, envelope, http_errors
+from app.api.fields import ClosedRequest, Key, Reference
+from app.doors import Here, Knocking
+from app.envelope import Fields
+from app.house import House
+from app.shapes import recommendations
+from app.shapes.quote import quote as shown
+from rails import catalog, purchase
+from rails.models import Quote
+
+router = APIRouter(route_class=boundary.GuardedRoute)
+
+
+class QuoteRequest(ClosedRequest):
+    """Either an exact number of credits or a pack."""
+
+    credits: int | None = None
+    pack_id: Reference | None = None
+    payment_method: Reference | None = None
+    idempotency_key: Key | None = None
+
+
+@router.post("/v1/credit-quotes")
+def credit_quotes(request: Request, here: Here, known: Knocking, asked: QuoteRequest) -> Response:
+    """The quote of these terms: the same one for the same key."""
+    rail_id = asked.payment_method or here.settings.default_rail
+    http_errors.remember(request, http_errors.QuoteAsked(asked.credits, asked.pack_id, rail_id))
+    fixed = purchase.quote(
+        here.sessions,
+        here.rails,
+        agent_id=known.agent.agent_id,
+        terms=catalog.terms(credits_wanted=asked.credits, pack_id=asked.pack_id, rail_id=rail_id),
+        # Callers without a client may leave the key out; they are told the one they were given.
+        idempotency_key=asked.idempotency_key or f"quote-{secrets.token_hex(8)}",
+        now=here.clock(),
+    )
+    return envelope.success(request, data=_created(here, fixed), agent=known.agent)
+
+
+def _created(here: House, fixed: Quote) -> Fields:
+    recommended = recommendations.recommended_buy(here, fixed)
+    return {**shown(fixed), "next_actions": {"recommended_buy": recommended} if recommended else {}}

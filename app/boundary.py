@@ -1,0 +1,83 @@
+"""The boundary: what is refused before any door looks at it, neither echoed nor logged."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
+from typing_extensions import override
+
+from app import credentials, errors
+from app.house import house
+
+
+class GuardedRoute(APIRoute):
+    """A door of the contract: short JSON bodies only, and nothing that looks like a credential."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind the guard."""
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            _refuse_head(request)
+            body = await read(request, max_bytes=house(request).settings.body_max_bytes)
+            if body:
+                _refuse_body(request, body)
+            return await handle(Request(request.scope, _replay(body)))
+
+        return guarded
+
+
+def _refuse_head(request: Request) -> None:
+    if not credentials.X402_HEADERS.isdisjoint(request.headers.keys()):
+        raise errors.CredentialRejected("an x402 payment header")
+    if credentials.anywhere_in(dict(request.query_params)):
+        raise errors.CredentialRejected("in the query")
+
+
+async def read(request: Request, *, max_bytes: int) -> bytes:
+    """The body as it was sent. No more of it is kept than the limit and one chunk.
+
+    raises: BodyTooLarge
+    """
+    kept = bytearray()
+    async for chunk in request.stream():
+        kept += chunk
+        if len(kept) > max_bytes:
+            raise errors.BodyTooLarge("longer than the limit")
+    return bytes(kept)
+
+
+def _refuse_body(request: Request, body: bytes) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise errors.InvalidArguments("the body must be JSON, sent as application/json")
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_each_name_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        # Not `from error`: the parser's message quotes the body.
+        raise errors.InvalidArguments("the body is not valid JSON") from None
+    if credentials.anywhere_in(value):
+        raise errors.CredentialRejected("in the body")
+
+
+def _each_name_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Of two fields with one name a parser keeps the last, and the first would never be looked at.
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a name is given twice")
+    return fields
+
+
+def _no_constant(_name: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _replay(body: bytes) -> Callable[[], Coroutine[Any, Any, Message]]:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

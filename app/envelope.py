@@ -1,0 +1,84 @@
+"""The one shape of every reply, and the header that tells a client how to exit."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from app import commands
+from app.house import house
+from app.models import Agent
+
+Fields = Mapping[str, object]
+
+EXIT_CODE_HEADER: Final = "x-image-skill-exit-code"
+
+
+def new_trace_id() -> str:
+    """A fresh name for one request."""
+    return f"trace_{secrets.token_hex(8)}"
+
+
+def actor(agent: Agent) -> Fields:
+    """An agent as replies name it."""
+    return {
+        "actor_type": "agent",
+        "actor_id": agent.agent_id,
+        "organization_id": agent.organization_id,
+        "claim_state": agent.claim_state,
+    }
+
+
+def success(
+    request: Request,
+    *,
+    data: Fields,
+    agent: Agent | None = None,
+    warnings: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The reply to a request that was done. `agent` is whose token was shown, if one was asked for."""
+    content = _envelope(request) | {
+        "ok": True,
+        "actor": actor(agent) if agent is not None else None,
+        "data": data,
+        "warnings": list(warnings),
+    }
+    # A reply may hold a token or an address to pay to: nobody on the way may keep it.
+    kept = {"cache-control": "no-store", EXIT_CODE_HEADER: "0", **(headers or {})}
+    return JSONResponse(content, headers=kept)
+
+
+def failure(
+    request: Request,
+    *,
+    http_status: int,
+    exit_code: int,
+    error: Fields,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The reply to a request that was refused, with what to do next in `error`."""
+    request.state.error_code = error["code"]
+    content = _envelope(request) | {"error": error}
+    kept = {"cache-control": "no-store", EXIT_CODE_HEADER: str(exit_code), **(headers or {})}
+    return JSONResponse(content, status_code=http_status, headers=kept)
+
+
+def path_template(request: Request) -> str | None:
+    """The path as the route spells it: it holds no ids, so it may be logged. None if no route matched."""
+    template = getattr(request.scope.get("route"), "path", None)
+    return template if isinstance(template, str) else None
+
+
+def _envelope(request: Request) -> dict[str, object]:
+    return {
+        "ok": False,
+        "command": f"{house(request).settings.client_command} {commands.label(path_template(request))}",
+        "trace_id": request.state.trace_id,
+        "actor": None,
+        "data": None,
+        "warnings": [],
+        "error": None,
+    }

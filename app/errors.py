@@ -1,0 +1,59 @@
+"""Expected failures at the doors.
+
+DoorError
+├── AuthRequired              no token, or one that is not valid
+├── InvalidArguments          the request is not one that the contract knows
+├── CredentialRejected        something was sent that nobody should ever send here
+├── BodyTooLarge
+├── WebhookRefused            not signed by the processor for us, or not now
+└── ActivityNotFound          no event of this agent has this reference
+"""
+
+from dataclasses import dataclass
+
+
+class DoorError(Exception):
+    """Root of the tree. `code` is stable."""
+
+    code = "DOOR_ERROR"
+
+
+class AuthRequired(DoorError):
+    """Nobody we know holds this token."""
+
+    code = "AUTH_REQUIRED"
+
+
+@dataclass
+class InvalidArguments(DoorError):
+    """The request does not fit. `message` never holds what was sent; `fields` are names we know."""
+
+    message: str
+    fields: tuple[str, ...] = ()
+    code = "INVALID_ARGUMENTS"
+
+
+class CredentialRejected(DoorError):
+    """The request holds what looks like a payment credential."""
+
+    code = "PAYMENT_CREDENTIAL_REJECTED"
+
+
+class BodyTooLarge(DoorError):
+    """The body is longer than any request needs."""
+
+    code = "REQUEST_TOO_LARGE"
+
+
+@dataclass
+class WebhookRefused(DoorError):
+    """The processor did not sign this for us, or not now."""
+
+    message: str
+    code = "WEBHOOK_REFUSED"
+
+
+class ActivityNotFound(DoorError):
+    """No event of this agent has this reference."""
+
+    code = "ACTIVITY_NOT_FOUND"

@@ -1,0 +1,53 @@
+"""What every door needs at hand, passed in once when the application is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+
+from app.commands import Commands
+from app.settings import DoorSettings
+from ledger.database import Sessions
+from rails.rail import Rail, Rails
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The database, the rails, the settings and the only clock."""
+
+    sessions: Sessions
+    rails: Rails
+    settings: DoorSettings
+    clock: Clock
+
+    @property
+    def commands(self) -> Commands:
+        """The commands to suggest, in the words of this installation's client."""
+        return Commands(self.settings.client_command)
+
+    def provider_flag(self, rail_id: str) -> str:
+        """The client's `--provider` for a rail, a word to fill in if the rail is not installed."""
+        rail = self.rails.get(rail_id)
+        return rail.listing.provider if rail is not None else "PROVIDER"
+
+    def processor(self, rail_id: str) -> str | None:
+        """Who takes the money: the witness of a rail that is not the chain itself."""
+        rail = self.rails.get(rail_id)
+        if rail is None:
+            return None
+        return next((source for source in rail.witnesses if source != "chain"), rail.listing.provider)
+
+    def rail_at(self, path_template: str) -> Rail | None:
+        """The rail whose purchases are opened at a path."""
+        last = path_template.rpartition("/")[2]
+        return next((rail for rail in self.rails.values() if rail.listing.purchase_path == last), None)
+
+
+def house(request: Request) -> House:
+    """The house this request came to."""
+    found = request.app.state.house
+    assert isinstance(found, House)
+    return found

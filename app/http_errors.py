@@ -1,0 +1,236 @@
+"""How every failure is answered: one table of statuses, and for each code what to do next."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import envelope, errors, validation
+from app.commands import FLAGS, label, purchase_key
+from app.house import House, house
+from rails import catalog
+from rails import errors as rails_errors
+
+RETRY_AFTER_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a code leaves the house, and what it says unless the failure has better words."""
+
+    http: int
+    exit_code: int
+    retryable: bool
+    message: str
+
+
+STATUS: Final = {
+    "INVALID_ARGUMENTS": Status(400, 2, False, "the request does not fit the contract"),
+    "PAYMENT_CREDENTIAL_REJECTED": Status(
+        400, 2, False, "the request holds what looks like a payment credential; it was not read or stored"
+    ),
+    "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
+    "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),
+    "AUTH_REQUIRED": Status(401, 3, False, "a valid agent token is required"),
+    "CREDIT_PACK_NOT_FOUND": Status(404, 2, False, "no credit pack has this id"),
+    "PAYMENT_METHOD_UNAVAILABLE": Status(400, 2, False, "no payment method of this name takes payments now"),
+    "CREDIT_QUOTE_CONFLICT": Status(
+        409, 1, False, "this idempotency key already belongs to a quote with other terms"
+    ),
+    "CREDIT_QUOTE_NOT_FOUND": Status(404, 1, False, "no quote of yours has this id"),
+    "CREDIT_QUOTE_EXPIRED": Status(409, 1, False, "the quote has expired; nothing was charged"),
+    "PAYMENT_METHOD_MISMATCH": Status(409, 1, False, "the quote is for another payment method"),
+    "CREDIT_PURCHASE_CONFLICT": Status(
+        409, 1, False, "this idempotency key already belongs to the purchase of another quote"
+    ),
+    "CREDIT_PURCHASE_NOT_FOUND": Status(404, 1, False, "no purchase of yours has this reference"),
+    "PAYMENT_PROVIDER_FAILURE": Status(
+        502, 7, True, "the payment provider did not answer; repeat with the same key, it never pays twice"
+    ),
+    "ACTIVITY_NOT_FOUND": Status(404, 1, False, "no event of yours has this reference"),
+    "NOT_FOUND": Status(404, 1, False, "nothing is served at this path"),
+    "METHOD_NOT_ALLOWED": Status(405, 1, False, "this path does not take this HTTP method"),
+    "SERVICE_UNAVAILABLE": Status(503, 7, True, "the service is not ready; try again shortly"),
+    "INTERNAL_ERROR": Status(500, 7, False, "something broke on our side; the trace id tells us what"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteAsked:
+    """The terms an agent tried to get a quote for."""
+
+    credits: int | None
+    pack_id: str | None
+    rail_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseAsked:
+    """The purchase an agent tried to open."""
+
+    quote_id: str
+    rail_id: str
+    idempotency_key: str
+
+
+Asked = QuoteAsked | PurchaseAsked | None
+
+
+def remember(request: Request, asked: QuoteAsked | PurchaseAsked) -> None:
+    """Keep what was asked for, so that a refusal can suggest the same thing done right."""
+    request.state.asked = asked
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of this application with an envelope."""
+    for kind in (errors.DoorError, rails_errors.RailsError):
+        app.add_exception_handler(kind, _answer_ours)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_routing)
+    for unreachable in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(unreachable, _answer_not_ready)
+
+
+def answer(
+    request: Request,
+    code: str,
+    *,
+    message: str | None = None,
+    retryable: bool | None = None,
+    recovery: envelope.Fields | None = None,
+) -> Response:
+    """The reply for a code, with the words and recovery of this failure."""
+    status = STATUS[code]
+    helping = {**(recovery or {}), "docs_url": house(request).settings.documentation}
+    seconds = helping.get("retry_after_seconds")
+    error = {
+        "code": code,
+        "message": message or status.message,
+        "retryable": status.retryable if retryable is None else retryable,
+        "recovery": helping,
+    }
+    return envelope.failure(
+        request,
+        http_status=status.http,
+        exit_code=status.exit_code,
+        error=error,
+        headers={"retry-after": str(seconds)} if seconds is not None else {},
+    )
+
+
+def _answer_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, (errors.DoorError, rails_errors.RailsError))
+    asked: Asked = getattr(request.state, "asked", None)
+    recovery = _recovery(request, error, asked)
+    match error:
+        case errors.InvalidArguments(message=message) | errors.WebhookRefused(message=message):
+            return answer(request, error.code, message=message, recovery=recovery)
+        case rails_errors.BadAmount():
+            return answer(request, error.code, message=str(error), recovery=recovery)
+        case rails_errors.RailRefused():
+            refused = "the payment provider refused this payment; ask for a new quote"
+            return answer(request, error.code, message=refused, retryable=False, recovery=recovery)
+        case _:
+            return answer(request, error.code, recovery=recovery)
+
+
+def _answer_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return _answer_ours(request, validation.explain(error))
+
+
+def _answer_routing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "INVALID_ARGUMENTS")
+    return answer(request, code)
+
+
+def _answer_not_ready(request: Request, _error: Exception) -> Response:
+    return answer(request, "SERVICE_UNAVAILABLE", recovery={"retry_after_seconds": RETRY_AFTER_SECONDS})
+
+
+def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fields:
+    here = house(request)
+    commands = here.commands
+    match error:
+        case errors.WebhookRefused():
+            return {}
+        case errors.AuthRequired():
+            return {"suggested_command": commands.signup()}
+        case errors.InvalidArguments(fields=fields):
+            return _flags(fields) | {"suggested_command": _usage(request)}
+        case rails_errors.BadAmount() if not isinstance(asked, PurchaseAsked):
+            return {"suggested_command": _usage(request)}
+        case rails_errors.PackNotFound():
+            return {"suggested_command": commands.packs()}
+        case rails_errors.BadRequest() | rails_errors.QuoteNotFound() | rails_errors.RailRefused():
+            return {"suggested_command": commands.methods()}
+        case rails_errors.PurchaseNotFound() | errors.ActivityNotFound():
+            return {"suggested_command": commands.activity()}
+        case rails_errors.QuoteExpired(credits=credits, pack_id=pack_id, rail_id=rail_id):
+            return {"suggested_command": commands.quote(rail_id=rail_id, pack_id=pack_id, credits=credits)}
+        case _:
+            return _same_again(here, error, asked)
+
+
+def _same_again(here: House, error: Exception, asked: Asked) -> envelope.Fields:
+    """What was asked for, done so that it works."""
+    match error, asked:
+        case rails_errors.QuoteConflict(), QuoteAsked() as terms:
+            fresh = f"quote-{secrets.token_hex(8)}"
+            again = here.commands.quote(
+                rail_id=terms.rail_id, pack_id=terms.pack_id, credits=terms.credits, key=fresh
+            )
+            return {"suggested_command": again, "idempotency_key": fresh}
+        case rails_errors.PurchaseConflict(quote_id=quote_id, rail_id=rail_id), _:
+            return _buy(here, quote_id, rail_id, purchase_key(quote_id))
+        case rails_errors.MethodMismatch(quote_id=quote_id, rail_id=rail_id), PurchaseAsked() as bought:
+            return _buy(here, quote_id, rail_id, bought.idempotency_key)
+        case rails_errors.RailUnreachable(), PurchaseAsked() as bought:
+            same = _buy(here, bought.quote_id, bought.rail_id, bought.idempotency_key)
+            return {**same, "retry_after_seconds": RETRY_AFTER_SECONDS}
+        case _:
+            return {}
+
+
+def _buy(here: House, quote_id: str, rail_id: str, key: str) -> envelope.Fields:
+    line = here.commands.buy(provider=here.provider_flag(rail_id), quote_id=quote_id, key=key)
+    return {"suggested_command": line, "idempotency_key": key}
+
+
+def _flags(fields: tuple[str, ...]) -> dict[str, object]:
+    flags = [FLAGS[field] for field in fields if field in FLAGS]
+    match flags:
+        case []:
+            return {}
+        case [flag]:
+            return {"required_flag": flag, "required_flags": flags}
+        case _:
+            return {"required_flags": flags}
+
+
+def _usage(request: Request) -> str:
+    """The command of the door that refused, spelled out."""
+    here = house(request)
+    template = envelope.path_template(request)
+    rail = here.rail_at(template or "")
+    match label(template):
+        case "signup":
+            return here.commands.signup()
+        case "credits quote":
+            return here.commands.quote(rail_id=here.settings.default_rail, pack_id=catalog.DEFAULT_PACK_ID)
+        case "credits buy" if rail is not None:
+            return here.commands.buy(provider=rail.listing.provider)
+        case "credits status":
+            return here.commands.status_of_attempt()
+        case "activity list" | "activity show":
+            return here.commands.activity()
+        case _:
+            return here.commands.methods()

@@ -1,0 +1,67 @@
+"""The application: every door, mounted once."""
+
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from app import http_errors
+from app.access_log import AccessLog
+from app.api import (
+    activity,
+    catalog,
+    handoff,
+    healthz,
+    identity,
+    purchases,
+    quotes,
+    signups,
+    status,
+    webhooks,
+)
+from app.house import Clock, House
+from app.settings import DoorSettings
+from ledger import database
+from ledger.database import Sessions
+from ledger.settings import LedgerSettings
+from rails import registry
+from rails.rail import Rails
+from rails.stripe.settings import stripe
+
+
+def create_app(sessions: Sessions, rails: Rails, settings: DoorSettings, clock: Clock) -> FastAPI:
+    """The application over these rails. `clock` is the only source of the time."""
+    # A redirect to the path with a slash would be the one reply without an envelope.
+    app = FastAPI(
+        title="Pennyrail",
+        version=healthz.API_VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.house = House(sessions=sessions, rails=rails, settings=settings, clock=clock)
+    app.add_middleware(AccessLog)
+    http_errors.install(app)
+    for doors in (healthz, signups, identity, catalog, quotes, status, activity, handoff):
+        app.include_router(doors.router)
+    app.include_router(purchases.router(rails))
+    return app
+
+
+def application() -> FastAPI:
+    """The application as the environment describes it: `uvicorn --factory app.main:application`."""
+    # Only a process that serves has a queue: importing it reads the queue's settings.
+    from workers import wakeups
+
+    ledger = LedgerSettings()
+    sessions = database.sessions(
+        database.connect(
+            ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
+        )
+    )
+    app = create_app(sessions, registry.load(sessions), DoorSettings(), _now)
+    app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,81 @@
+"""What the witnesses of a payment say, and what a person has to decide, as replies show it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.envelope import Fields
+from app.house import House
+from app.shapes import money
+from app.times import iso
+from ledger.money import ASSETS, Amount
+from rails.models import EvidenceRow, PaymentException
+from rails.redaction import redact
+from rails.status import PurchaseView
+
+# An item of our own books about a payment that is granted already: nothing an agent has to wait for.
+_HOUSE_KEEPING: Final = frozenset({"chain_evidence_pending"})
+
+
+def witnesses(here: House, view: PurchaseView) -> Sequence[Fields]:
+    """Every word of every witness. Who has not spoken yet is listed as pending."""
+    said = [{"source": row.source, "state": row.state, "detail": _without_ids(row)} for row in view.evidence]
+    heard = {row.source for row in view.evidence}
+    silent = [source for source in _expected(here, view) if source not in heard]
+    return [*said, *({"source": source, "state": "pending", "detail": {}} for source in silent)]
+
+
+def chain_evidence(here: House, view: PurchaseView) -> str | None:
+    """How sure the chain is: confirmed, final or pending; None when the chain is no witness of this rail."""
+    states = [row.state for row in view.evidence if row.source == "chain"]
+    if not states and "chain" not in _expected(here, view):
+        return None
+    return next((word for word in ("final", "confirmed") if word in states), "pending")
+
+
+def provider_event(here: House, view: PurchaseView) -> Fields | None:
+    """The latest word of the processor, None before it has spoken."""
+    rows = [row for row in view.evidence if row.source != "chain"]
+    if not rows:
+        return None
+    return {
+        "provider": here.processor(view.quote.rail_id),
+        "event_type": f"{rows[-1].source}.{rows[-1].state}",
+        "event_id": f"[redacted-{rows[-1].source}-event]",
+        # A row exists only because the processor's API was asked: no notice is believed.
+        "verified": True,
+        "received_at": iso(rows[-1].last_seen_at),
+    }
+
+
+def exception(view: PurchaseView) -> Fields | None:
+    """The difference that waits for a person's decision, None if none is open."""
+    waiting = [row for row in view.exceptions if row.closed_at is None and row.kind not in _HOUSE_KEEPING]
+    return _shown(waiting[-1]) if waiting else None
+
+
+def _shown(row: PaymentException) -> Fields:
+    asset = ASSETS[row.asset]
+    expected, received = Amount(int(row.expected_units), asset), Amount(int(row.received_units), asset)
+    return {
+        "kind": row.kind,
+        "asset": row.asset,
+        "expected_atomic": str(expected.units),
+        "received_atomic": str(received.units),
+        "token_amounts": {"expected": money.short(expected), "received": money.short(received)},
+        "opened_at": iso(row.opened_at),
+    }
+
+
+def _expected(here: House, view: PurchaseView) -> Sequence[str]:
+    rail = here.rails.get(view.quote.rail_id)
+    return rail.witnesses if rail is not None else ()
+
+
+def _without_ids(row: EvidenceRow) -> Fields:
+    """The detail without what names anything at the processor, or where the money was sent to."""
+    return {
+        name: value
+        for name, value in row.detail.items()
+        if not name.endswith(("_id", "_secret", "address"))
+        and (not isinstance(value, str) or redact(value) == value)
+    }

@@ -1,0 +1,167 @@
+"""What an agent should do next with its money, as commands that run as they stand."""
+
+from collections.abc import Sequence
+
+from app.commands import purchase_key
+from app.envelope import Fields
+from app.house import House
+from ledger.money import Amount
+from rails import catalog
+from rails.models import PaymentAttempt, Quote
+from rails.rail import Rail
+
+
+def by_preference(here: House) -> Sequence[Rail]:
+    """The rails that take payments now: those that an agent can settle alone come first."""
+    open_now = [rail for rail in here.rails.values() if rail.unavailable_reason is None]
+    return sorted(open_now, key=lambda rail: not alone(rail))
+
+
+def alone(rail: Rail) -> bool:
+    """Whether an agent settles this rail without a person or a browser."""
+    return rail.capabilities.agent_settleable and not rail.capabilities.requires_browser
+
+
+def recommended_quote(here: House) -> Fields | None:
+    """The quote to ask for, None when nothing is for sale."""
+    rail = next(iter(by_preference(here)), None)
+    if rail is None:
+        return None
+    return {
+        "purpose": "quote_credit_top_up",
+        "recommendation_reason": _reason(rail),
+        "method_id": rail.rail_id,
+        "pack_id": catalog.DEFAULT_PACK_ID,
+        "command": _quote_command(here, rail),
+        "quote_command": _quote_command(here, rail),
+        "quote_command_copy_runnable": True,
+        "buy_command": here.commands.buy(provider=rail.listing.provider),
+        "status_command": here.commands.status_of_attempt(),
+        "requires_auth": True,
+        "live_money": rail.live_money,
+        "requires_browser": rail.capabilities.requires_browser,
+        "agent_settleable": rail.capabilities.agent_settleable,
+        "command_effect": _quote_effect(rail),
+    }
+
+
+def recommended_buy(here: House, quote: Quote) -> Fields | None:
+    """The purchase of a quote, None when its rail takes no payments now."""
+    rail = here.rails.get(quote.rail_id)
+    if rail is None or rail.unavailable_reason is not None:
+        return None
+    return {
+        "purpose": "complete_credit_top_up",
+        "recommendation_reason": _reason(rail),
+        "quote_id": quote.quote_id,
+        "method_id": rail.rail_id,
+        "provider": rail.listing.provider,
+        "command": buy_command(here, quote),
+        "buy_command_copy_runnable": True,
+        "purchase_idempotency_key": purchase_key(quote.quote_id),
+        "status_command": here.commands.status_of_quote(quote.quote_id),
+        "status_command_copy_runnable": True,
+        "status_command_after_payment": here.commands.status_of_attempt(),
+        "status_command_after_payment_copy_runnable": False,
+        "requires_auth": True,
+        "live_money": quote.live_money,
+        "requires_browser": rail.capabilities.requires_browser,
+        "agent_settleable": rail.capabilities.agent_settleable,
+        "human_handoff_required": not alone(rail),
+        "command_effect": {
+            "label": f"{_money(quote.live_money)}_payment_attempt_requires_completion",
+            "no_spend": False,
+            "payment_attempt": True,
+            "credit_debit": False,
+            "media_write": False,
+            "wallet_settlement": False,
+        },
+    }
+
+
+def recommended_settlement(here: House, attempt: PaymentAttempt, *, path: str) -> Fields:
+    """The transfer to make. `path` is where in this reply the address and the amount stand."""
+    return {
+        "purpose": "settle_stripe_x402_credit_top_up",
+        "quote_id": attempt.quote_id,
+        "payment_attempt_id": attempt.payment_attempt_id,
+        "method_id": attempt.rail_id,
+        "payable_instructions_path": path,
+        "status_command": here.commands.status_of_attempt(attempt.payment_attempt_id),
+        "quota_command": here.commands.quota(),
+        "command_effect": {"wallet_settlement": True, "credit_debit": False, "media_write": False},
+    }
+
+
+def buy_command(here: House, quote: Quote) -> str:
+    """The command that opens the payment of a quote, or returns it: the same key at every try."""
+    return here.commands.buy(
+        provider=here.provider_flag(quote.rail_id),
+        quote_id=quote.quote_id,
+        key=purchase_key(quote.quote_id),
+    )
+
+
+def top_up(here: House, available: Amount) -> Fields:
+    """Whether and how to buy credits, for a balance."""
+    rails = by_preference(here)
+    if not rails:
+        return {"available": False, "recommended": False}
+    reason, urgency, score = _urgency(available.units, low=here.settings.low_credits)
+    first, fallback = rails[0], rails[-1]
+    quote = _quote_command(here, first)
+    steps = (quote, here.commands.buy(provider=first.listing.provider), here.commands.status_of_attempt())
+    return {
+        "available": True,
+        "recommended": reason != "available",
+        "recommendation_reason": reason,
+        "urgency": urgency,
+        "urgency_score": score,
+        "urgency_reasons": [] if reason == "available" else [reason],
+        "path": "browserless_agent_self_fund" if alone(first) else "human_payment_handoff",
+        "preferred_payment_method": first.rail_id,
+        "first_command": quote,
+        "quote_command": quote,
+        "quote_command_copy_runnable": True,
+        "quote_command_effect": _quote_effect(first),
+        "commands": {
+            "inspect_methods": here.commands.methods(),
+            "inspect_packs": here.commands.packs(),
+            "quote": quote,
+            "buy": steps[1],
+            "status": steps[2],
+            "fallback_quote": _quote_command(here, fallback),
+            "fallback_buy": here.commands.buy(provider=fallback.listing.provider),
+        },
+        "workflow": {"steps": [{"command": command} for command in steps]},
+    }
+
+
+def _urgency(credits: int, *, low: int) -> tuple[str, str, int]:
+    if credits <= 0:
+        return "credits_depleted", "blocked", 100
+    if credits < low:
+        return "low_remaining_credits", "near_wall", 80
+    return "available", "available", 0
+
+
+def _quote_command(here: House, rail: Rail) -> str:
+    return here.commands.quote(rail_id=rail.rail_id, pack_id=catalog.DEFAULT_PACK_ID)
+
+
+def _reason(rail: Rail) -> str:
+    return "browserless_agent_self_fund" if alone(rail) else "human_checkout_handoff"
+
+
+def _quote_effect(rail: Rail) -> Fields:
+    return {
+        "label": f"{_money(rail.live_money)}_quote_no_charge",
+        "no_spend": True,
+        "payment_object": True,
+        "credit_debit": False,
+        "media_write": False,
+    }
+
+
+def _money(live: object) -> str:
+    return "live_money" if live else "test_money"

@@ -1,0 +1,210 @@
+"""What is refused before any door looks at it. Numbers are rows of the contract."""
+
+import json
+import logging
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import text
+
+from app import credentials
+from tests.app.conftest import Doors, ok
+
+PATHS = [
+    "/v1/agent-signups",
+    "/v1/credit-quotes",
+    "/v1/credit-purchases/fake-pages",
+    "/v1/credit-purchases/fake-deposits",
+]
+SECRET = "hunter2hunter2"
+NAMES = [
+    "payment_token",
+    "payment_secret",
+    "payment-required",
+    "PAYMENT-SIGNATURE",
+    "paymentResponse",
+    "X-PAYMENT",
+    "authorization",
+    "bearer_token",
+    "wallet_private_key",
+    "privateKey",
+    "mnemonic",
+    "seed_phrase",
+    "seed",
+    "card",
+    "cardNumber",
+    "card_token",
+    "cvc",
+    "stripe_secret_key",
+    "stripe_webhook_secret",
+    "client_secret",
+    "provider_key",
+    "provider_receipt",
+    "spt",
+    "mpp_token",
+    "api_key",
+    "password",
+]
+VALUES = [
+    "4242 4242 4242 4242",
+    "5555555555554444",
+    "sk_live_abcdefgh1234",
+    "whsec_abcdefgh1234",
+    "pi_3abc_secret_defghijk",
+    "isk_r_abcdefghijklmnopqrstuvwx",
+    "0x" + "ab" * 32,
+    "-----BEGIN EC PRIVATE KEY-----",
+    "abandon ability able about above absent absorb abstract absurd abuse access accident",
+]
+NO_REQUESTS = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'"text"',
+    b"5",
+    b'{"credits": NaN}',
+    b'{"credits": 5, "credits": 6}',
+    b'{"credits": 1' + b"0" * 5000 + b"}",
+    b'{"idempotency_key": "\\ud800", "credits": 5}',
+    b'{"idempotency_key": "a\\u0000b", "credits": 5}',
+    b'{"pack_id": "a\\u0000b"}',
+    b'{"idempotency_key": ' + b"[" * 8000 + b"]" * 8000 + b"}",
+    "{}".encode("utf-16"),
+    b"\xff\xfe",
+    f'{{"credits": "{SECRET}"}}'.encode(),
+    f'{{"credits": 5, "idempotency_key": ["{SECRET}"]}}'.encode(),
+    f'{{"{SECRET}'.encode(),
+]
+X402_HEADERS = [
+    "X-PAYMENT",
+    "PAYMENT-REQUIRED",
+    "PAYMENT-SIGNATURE",
+    "PAYMENT-RESPONSE",
+    "X-PAYMENT-RESPONSE",
+]
+
+
+def refused(doors: Doors, response: httpx.Response) -> str:
+    """The code of a refusal that repeats nothing of what was sent."""
+    reply = doors.visitor().envelope(response)
+    assert SECRET not in response.text
+    assert response.headers["x-image-skill-exit-code"] == "2"
+    code: str = reply["error"]["code"]
+    return code
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_row_133_a_field_that_would_hold_a_credential_is_refused_at_any_depth(
+    doors: Doors, path: str
+) -> None:
+    for name in NAMES:
+        for body in ({name: SECRET}, {"credits": 5, "more": [{"deep": {name: SECRET}}]}):
+            response = doors.http.post(path, json=body)
+
+            assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED", name
+
+
+def test_row_133_a_value_that_gives_itself_away_is_refused_whatever_its_field(doors: Doors) -> None:
+    for value in VALUES:
+        response = doors.http.post("/v1/credit-quotes", json={"credits": 5, "idempotency_key": value})
+
+        assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED", value
+        assert value not in response.text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "quote-1763640000000-1a2b3c4d",
+        "1763640000000",
+        "purchase:quote_0123456789abcdef",
+        "ab" * 32,
+        "4242424242424241",
+    ],
+)
+def test_ordinary_keys_are_no_credentials(value: str) -> None:
+    assert not credentials.anywhere_in({"idempotency_key": value, "return_token": True})
+
+
+@pytest.mark.parametrize("path", ["/v1/quota", "/healthz", "/v1/credit-purchases/status"])
+def test_row_133_payment_headers_are_refused_at_every_door(doors: Doors, path: str) -> None:
+    for header in X402_HEADERS:
+        response = doors.http.get(path, headers={header: SECRET})
+
+        assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED", header
+
+
+def test_row_133_a_token_in_the_query_is_refused(doors: Doors) -> None:
+    response = doors.http.get("/v1/quota", params={"access_token": SECRET})
+
+    assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED"
+
+
+def test_row_133_what_was_refused_is_in_no_log_and_no_row(
+    doors: Doors, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = doors.agent()
+
+    with caplog.at_level(logging.DEBUG):
+        agent.post("/v1/credit-quotes", credits=5, idempotency_key=f"sk_live_{SECRET}")
+        agent.post("/v1/credit-quotes", credits=5, idempotency_key="k", private_key=SECRET)
+
+    with engine.connect() as connection:
+        quotes = connection.execute(text("SELECT count(*) FROM quote")).scalar_one()
+    assert quotes == 0
+    assert SECRET not in caplog.text
+    assert ok(agent.get("/v1/quota"))["authenticated"] is True
+
+
+@pytest.mark.parametrize("name", ["promo_code", "discount", "price_amount_cents", "agent_id", SECRET])
+def test_rows_95_and_134_unknown_fields_are_refused_without_their_names(doors: Doors, name: str) -> None:
+    agent = doors.agent()
+
+    reply = agent.post("/v1/credit-quotes", credits=5, idempotency_key="k", **{name: SECRET})
+
+    assert reply["error"]["code"] == "INVALID_ARGUMENTS"
+    assert name not in reply["error"]["message"]
+    assert SECRET not in agent.seen[-1].text
+
+
+def test_row_152_a_body_that_is_no_request_is_an_envelope_that_repeats_nothing(doors: Doors) -> None:
+    headers = {"authorization": f"Bearer {doors.agent().token}", "content-type": "application/json"}
+
+    for body in NO_REQUESTS:
+        response = doors.http.post("/v1/credit-quotes", content=body, headers=headers)
+
+        assert refused(doors, response) == "INVALID_ARGUMENTS", body[:40]
+        assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+)
+def test_only_json_is_read(doors: Doors, kind: str) -> None:
+    body = json.dumps({"agent_name": "a", "runtime": "b"}).encode()
+
+    response = doors.http.post("/v1/agent-signups", content=body, headers={"content-type": kind})
+
+    assert refused(doors, response) == "INVALID_ARGUMENTS"
+
+
+def test_json_with_a_charset_is_json(doors: Doors) -> None:
+    body = json.dumps({"agent_name": "a", "runtime": "b"}).encode()
+    headers = {"content-type": "Application/JSON; charset=utf-8"}
+
+    assert doors.http.post("/v1/agent-signups", content=body, headers=headers).status_code == 200
+
+
+def test_a_body_over_the_limit_is_refused_and_the_sender_still_hears_it(doors: Doors) -> None:
+    long = {"agent_name": "a" * 1_500_000, "runtime": "b"}
+    streamed = iter([b'{"agent_name": "'] + [b"a" * 8_000] * 40)
+
+    whole = doors.http.post("/v1/agent-signups", json=long)
+    chunked = doors.http.post(
+        "/v1/agent-signups", content=streamed, headers={"content-type": "application/json"}
+    )
+
+    assert [refused(doors, each) for each in (whole, chunked)] == ["REQUEST_TOO_LARGE"] * 2
+    assert whole.status_code == chunked.status_code == 413

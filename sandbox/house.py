@@ -1,0 +1,214 @@
+"""The whole house on this machine: the outside world, and the processes that production runs."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+from sandbox import devnet, embedded, stripe_twin
+from sandbox.processes import Child, child
+
+Mode = Literal["test", "live"]
+Say = Callable[[str], None]
+START_SECONDS = 60
+
+
+class HouseDidNotStart(RuntimeError):
+    """A process of the house died or did not answer in time; the message says which log to read."""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where everything listens. Written beside the data, so that other commands find a running house."""
+
+    api_url: str
+    database_url: str
+    redis_url: str
+    rpc_url: str
+    twin_url: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "Addresses":
+        """The addresses of the house running over `folder`.
+
+        raises: FileNotFoundError if none is running there.
+        """
+        return cls(**json.loads((folder / "addresses.json").read_text()))
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the sandbox's Stripe account keeps from one start to the next. All of it is pretend."""
+
+    secret_key: str = field(repr=False)
+    live_secret_key: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    twin_port: int
+
+
+@dataclass(frozen=True)
+class House:
+    """A running house, with levers for tests."""
+
+    folder: Path
+    addresses: Addresses
+    environment: Mapping[str, str]
+    twin: stripe_twin.Twin
+    devnet: devnet.Devnet
+    children: dict[str, Child]
+
+    @property
+    def logs(self) -> Path:
+        """Where every process writes its log."""
+        return self.folder / "logs"
+
+    def start(self, name: str, *arguments: str) -> Child:
+        """Start one of the house's own commands, such as `worker`."""
+        command = [sys.executable, "-m", "app.cli", *(arguments or COMMANDS[name](self))]
+        started = child(command, log=self.logs / f"{name}.log", environment=self.environment)
+        self.children[name] = started
+        return started
+
+    def stop(self) -> None:
+        """Stop every process of the house, those that a test has started anew included."""
+        for running in self.children.values():
+            running.process.terminate()
+        for running in self.children.values():
+            running.stop()
+
+    def fallen(self) -> str | None:
+        """The name of a process that has ended by itself, or None."""
+        return next((name for name, running in self.children.items() if running.ended), None)
+
+
+COMMANDS: Mapping[str, Callable[[House], list[str]]] = {
+    "api": lambda house: ["api", "--port", house.addresses.api_url.rsplit(":", 1)[1]],
+    "worker": lambda _: ["worker", "--concurrency", "2"],
+    "beat": lambda house: ["beat", "--schedule", str(house.folder / "beat")],
+}
+
+
+@contextmanager
+def running(
+    folder: Path, *, port: int = 0, mode: Mode = "test", say: Say = lambda _: None
+) -> Iterator[House]:
+    """Everything, up and migrated, for as long as the block runs. Data live in `folder`.
+
+    raises: HouseDidNotStart, and what the services raise when they cannot start.
+    """
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        house = _world(stack, folder, port=port or _free_port(), mode=mode, say=say)
+        say("migrating the database")
+        _migrate(house)
+        say("starting the API, a worker and the clock")
+        stack.callback(house.stop)
+        for name in COMMANDS:
+            house.start(name)
+        _wait_until_ready(house)
+        _write_addresses(stack, house)
+        yield house
+
+
+def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -> House:
+    say("starting PostgreSQL and Redis")
+    database_url = stack.enter_context(embedded.postgres(folder / "postgres"))
+    redis_url = stack.enter_context(embedded.redis(folder / "redis"))
+    say("starting the devnet (anvil, chain id 8453)")
+    net = stack.enter_context(devnet.start(folder / "devnet"))
+    say("starting the Stripe twin")
+    api_url = f"http://127.0.0.1:{port}"
+    identity = _identity(folder)
+    twin = stack.enter_context(
+        stripe_twin.start(
+            folder / "twin",
+            rpc_url=net.rpc_url,
+            webhook_url=f"{api_url}/webhooks/stripe",
+            webhook_secret=identity.webhook_secret,
+            port=identity.twin_port,
+            secret_key=identity.secret_key,
+            live_secret_key=identity.live_secret_key,
+            # One more than a reorganisation of the newest block can take back.
+            confirmations=2,
+        )
+    )
+    addresses = Addresses(api_url, database_url, redis_url, net.rpc_url, twin.url)
+    key = twin.live_secret_key if mode == "live" else twin.secret_key
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "STRIPE_SECRET_KEY": key,
+        "STRIPE_WEBHOOK_SECRETS": identity.webhook_secret,
+        "STRIPE_API_BASE": twin.url,
+        "PENNYRAIL_PUBLIC_URL": api_url,
+        "PENNYRAIL_BASE_RPC_URL": net.rpc_url,
+        "PENNYRAIL_SWEEP_SECONDS": "2",
+        "PENNYRAIL_WATCH_SECONDS": "1",
+    }
+    return House(folder, addresses, environment, twin, net, {})
+
+
+def _identity(folder: Path) -> Identity:
+    path = folder / "identity.json"
+    if not path.exists():
+        path.touch(mode=0o600)
+        fresh = Identity(
+            secret_key=f"sk_test_{secrets.token_hex(16)}",
+            live_secret_key=f"sk_live_{secrets.token_hex(16)}",
+            webhook_secret=f"whsec_{secrets.token_hex(24)}",
+            twin_port=_free_port(),
+        )
+        path.write_text(json.dumps(asdict(fresh)))
+    return Identity(**json.loads(path.read_text()))
+
+
+def _migrate(house: House) -> None:
+    command = [sys.executable, "-m", "app.cli", "migrate"]
+    with (house.logs / "migrate.log").open("ab") as log:
+        done = subprocess.run(command, env=dict(house.environment), stdout=log, stderr=log, check=False)
+    if done.returncode:
+        raise HouseDidNotStart(f"the migration failed; see {house.logs / 'migrate.log'}")
+
+
+def _wait_until_ready(house: House) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    worker_log = house.logs / "worker.log"
+    while time.monotonic() < give_up_at:
+        fallen = house.fallen()
+        if fallen:
+            raise HouseDidNotStart(f"{fallen} ended at its start; see {house.logs / fallen}.log")
+        if _answers(house.addresses.api_url) and " ready." in worker_log.read_text(errors="replace"):
+            return
+        time.sleep(0.1)
+    raise HouseDidNotStart(f"not ready after {START_SECONDS} s; see {house.logs}")
+
+
+def _answers(api_url: str) -> bool:
+    try:
+        return httpx.get(f"{api_url}/healthz", timeout=2, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _write_addresses(stack: ExitStack, house: House) -> None:
+    path = house.folder / "addresses.json"
+    path.write_text(json.dumps(asdict(house.addresses), indent=1))
+    stack.callback(path.unlink, missing_ok=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,54 @@
+"""`.env.example` names every setting, and nothing that is not one."""
+
+import importlib
+import re
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("ledger", "rails", "workers", "app", "sandbox")
+
+
+def settings_classes() -> list[type[BaseSettings]]:
+    modules = [
+        importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for room in ROOMS
+        for path in sorted((ROOT / room).rglob("settings.py"))
+    ]
+    return [
+        found
+        for module in modules
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, BaseSettings) and found.__module__ == module.__name__
+    ]
+
+
+def variables() -> set[str]:
+    return {
+        (each.model_config.get("env_prefix", "") + name).upper()
+        for each in settings_classes()
+        for name in each.model_fields
+    }
+
+
+def test_every_setting_is_in_the_example_and_nothing_else() -> None:
+    text = (ROOT / ".env.example").read_text()
+
+    named = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
+
+    assert named == variables()
+
+
+def test_only_files_named_settings_read_the_environment() -> None:
+    reading = re.compile(r"os\.environ\b|os\.getenv|\bgetenv\(|BaseSettings\b")
+
+    readers = {
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if reading.search(path.read_text()) and path.name != "settings.py"
+    }
+
+    # The house hands its own environment on to its children; nothing is read from it there.
+    assert readers <= {"sandbox/house.py"}

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test check format bench lock
+.PHONY: help install demo dev test check format bench schema lock
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -45,6 +45,9 @@ format: install ## format and fix what can be fixed
 
 bench: install ## measure, each figure against its limit in the same run
 	@$(BIN)/python -m bench
+
+schema: install ## write docs/schema.sql again, from the migrations
+	@$(BIN)/python -m tests.ledger.snapshot
 
 lock: ## compile requirements.lock again (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock

@@ -1,4 +1,4 @@
--- The schema after every migration. Written by: python -m app.migrations.snapshot
+-- The schema after every migration. Written by: make schema
 
 CREATE FUNCTION public.deposit_final_stays() RETURNS trigger
     LANGUAGE plpgsql

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class LedgerSettings(BaseSettings):
     """The database of the house; there is no default, so that nobody writes to a wrong one by accident."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict()
 
     #: postgresql://user:password@host/database, PostgreSQL 15 or newer.
     database_url: str = Field(min_length=1)

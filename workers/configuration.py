@@ -26,4 +26,9 @@ beat_schedule = {
         "schedule": queue().pennyrail_watch_seconds,
         "options": {"expires": 10},
     },
+    "audit-deposits": {
+        "task": "workers.tasks.audit_deposits",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }

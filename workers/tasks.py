@@ -5,7 +5,7 @@ from typing import Any
 
 from rails import inbox, purchase, schedule
 from rails.chain import scanner
-from rails.chain.errors import RpcError
+from rails.chain.errors import ChainError, RangeRefused, RpcError
 from workers import clock
 from workers.queue import celery
 from workers.watching import StoryWatch
@@ -63,7 +63,30 @@ def watch_deposits(**_: Any) -> None:
         # Nothing was written and the next pass asks again; the age of the last good pass tells how bad it is.
         logger.warning("the chain could not be read: %s", error)
         return
+    except RangeRefused as error:
+        logger.error("the node refuses even one block, so nobody sees deposits: %s", error)
+        return
     if report.outcome is not scanner.Outcome.KEPT:
         logger.warning("a pass over the chain was not kept: %s", report.outcome)
     if watch.told:
         sweep.delay()
+
+
+@celery.task
+def audit_deposits(**_: Any) -> None:
+    """Read blocks that became final a second time: a lagging node may have left transfers out."""
+    house, now = wired(), clock.now()
+    try:
+        report = scanner.audit(
+            house.sessions,
+            house.rpc,
+            StoryWatch(now),
+            token=house.chain.usdc_address,
+            now=now,
+            limits=house.limits,
+        )
+    except ChainError as error:
+        logger.warning("final blocks could not be read again: %s", error)
+        return
+    if report is not None and report.new:
+        logger.error("%s transfers were missing from the first reading of final blocks", report.new)

@@ -144,31 +144,18 @@ def scan(
     token = transfers.address(token)
     with sessions() as session:
         before = _before(session, rpc.chain_id, watch)
+    unkept = ScanReport(Outcome.OVERTAKEN, depths.heads.latest.number)
     try:
         found = _look(rpc, before, depths, token=token, limits=limits)
-        judgement = _judge(found, before, depths, chain_id=rpc.chain_id, now=now)
-        with sessions() as session:
-            _advance(session, before, found, depths, chain_id=rpc.chain_id, now=now)
-            counts = _keep(session, watch, judgement, now=now)
-    except HeadMoved:
-        return ScanReport(Outcome.HEAD_MOVED, depths.heads.latest.number)
+        return _keep(sessions, watch, before, found, depths, chain_id=rpc.chain_id, now=now)
     except Overtaken:
-        return ScanReport(Outcome.OVERTAKEN, depths.heads.latest.number)
+        return unkept
+    except HeadMoved:
+        return replace(unkept, outcome=Outcome.HEAD_MOVED)
     except DeeperThanFinal:
         with sessions() as session:
             store.mark_deeper_than_final(session, chain_id=rpc.chain_id, now=now)
-        return ScanReport(Outcome.DEEPER_THAN_FINAL, depths.heads.latest.number)
-    return ScanReport(
-        Outcome.KEPT,
-        depths.heads.latest.number,
-        from_block=found.anchor.number + 1,
-        to_block=found.to.number,
-        behind=depths.heads.latest.number - found.to.number,
-        rewound=found.rewound,
-        depth_unknown=depths.confirmed is None,
-        skipped=found.decoded.skipped,
-        **counts,
-    )
+        return replace(unkept, outcome=Outcome.DEEPER_THAN_FINAL)
 
 
 def rescan(
@@ -394,7 +381,36 @@ def _advance(
         store.advance(session, before.cursor, values, now=now)
 
 
-def _keep(session: Session, watch: Watch, judgement: _Judgement, *, now: datetime) -> dict[str, int]:
+def _keep(
+    sessions: Sessions,
+    watch: Watch,
+    before: _Before,
+    found: _Pass,
+    depths: _Depths,
+    *,
+    chain_id: int,
+    now: datetime,
+) -> ScanReport:
+    judgement = _judge(found, before, depths, chain_id=chain_id, now=now)
+    with sessions() as session:
+        # The cursor first: its lock keeps other passes out until the rows are in.
+        _advance(session, before, found, depths, chain_id=chain_id, now=now)
+        counts = _write(session, watch, judgement, now=now)
+    latest = depths.heads.latest.number
+    return ScanReport(
+        Outcome.KEPT,
+        latest,
+        from_block=found.anchor.number + 1,
+        to_block=found.to.number,
+        behind=latest - found.to.number,
+        rewound=found.rewound,
+        depth_unknown=depths.confirmed is None,
+        skipped=found.decoded.skipped,
+        **counts,
+    )
+
+
+def _write(session: Session, watch: Watch, judgement: _Judgement, *, now: datetime) -> dict[str, int]:
     arrived = store.insert(session, judgement.arrivals)
     moved = [
         (deposit, state) for deposit, state in judgement.moves if store.move(session, deposit, state, now=now)

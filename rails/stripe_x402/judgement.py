@@ -36,6 +36,7 @@ class Case:
     intent: Intent
     deposits: Sequence[DepositView]
     chain_read_at: datetime | None
+    """Every transfer until then is known, by the chain's own clock."""
     grace: timedelta
     now: datetime
 

@@ -114,7 +114,7 @@ class StripeX402:
                 expected=handle.instructions.amount,
                 intent=_intent(intent.to_dict()),
                 deposits=seen,
-                chain_read_at=watcher.scanned_at if watcher else None,
+                chain_read_at=watcher.block_time if watcher else None,
                 grace=timedelta(seconds=self._settings.witness_grace_seconds),
                 now=now,
             )

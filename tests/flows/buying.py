@@ -1,12 +1,9 @@
 """Steps that the flows share."""
 
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from sandbox.agent import Agent
 
-Found = TypeVar("Found")
 X402 = ("stripe_x402.exact.usdc", "/v1/credit-purchases/stripe-x402-deposits")
 CHECKOUT = ("stripe_checkout", "/v1/credit-purchases/stripe-checkout-sessions")
 
@@ -32,14 +29,3 @@ def succeeded(seen: dict[str, Any]) -> bool:
 def witness(seen: dict[str, Any], source: str) -> set[str]:
     """Every state this witness reports."""
     return {row["state"] for row in seen["payment_attempt"]["witnesses"] if row["source"] == source}
-
-
-def eventually(ask: Callable[[], Found | None], *, seconds: float = 30) -> Found:
-    """The first answer that is something. Gives up after `seconds`."""
-    give_up_at = time.monotonic() + seconds
-    while True:
-        found = ask()
-        if found:
-            return found
-        assert time.monotonic() < give_up_at, "it never came"
-        time.sleep(0.1)

@@ -6,7 +6,8 @@ from sandbox import paying, stripe_twin
 from sandbox.agent import Agent
 from sandbox.house import House
 from sandbox.wallet import Wallet
-from tests.flows.buying import CHECKOUT, X402, buy, deposit_address, eventually, succeeded, witness
+from tests.flows.buying import CHECKOUT, X402, buy, deposit_address, succeeded, witness
+from tests.waiting import eventually
 
 BADLY = {
     "well": stripe_twin.Switches(),

@@ -13,7 +13,8 @@ import pytest
 
 from sandbox.agent import Agent
 from sandbox.house import House
-from tests.flows.buying import CHECKOUT, X402, buy, eventually, succeeded
+from tests.flows.buying import CHECKOUT, X402, buy, succeeded
+from tests.waiting import eventually
 
 PENNYRAIL = [sys.executable, "-m", "app.cli"]
 SECRETS = re.compile(

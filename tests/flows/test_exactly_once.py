@@ -16,7 +16,8 @@ from sandbox import paying
 from sandbox.agent import Agent
 from sandbox.house import House
 from sandbox.wallet import Wallet
-from tests.flows.buying import CHECKOUT, X402, buy, deposit_address, eventually, succeeded
+from tests.flows.buying import CHECKOUT, X402, buy, deposit_address, succeeded
+from tests.waiting import eventually
 from workers.watching import StoryWatch
 
 RACERS = 50

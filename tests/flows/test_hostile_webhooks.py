@@ -11,7 +11,8 @@ import stripe
 
 from sandbox.agent import Agent
 from sandbox.house import House
-from tests.flows.buying import CHECKOUT, X402, buy, eventually
+from tests.flows.buying import CHECKOUT, X402, buy
+from tests.waiting import eventually
 
 Book = psycopg.Connection[Any]
 

@@ -14,7 +14,7 @@ import yaml
 
 from sandbox import embedded
 from sandbox.processes import Child, child
-from tests.flows.buying import eventually
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 GIVEN = {

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from app.migrations.run import metadata, migrate
-from app.migrations.snapshot import SNAPSHOT, dump
 from ledger import models
 from ledger.settings import LedgerSettings
 from tests.conftest import in_database
+from tests.ledger.snapshot import SNAPSHOT, dump
 
 BOOK = {"account_class", "account", "balance", "ledger_transaction", "entry"}
 
@@ -38,7 +38,7 @@ def test_the_models_of_the_book_describe_the_tables_that_the_migrations_make(eng
 
 
 def test_the_snapshot_in_docs_is_the_schema_after_all_migrations(database_url: str) -> None:
-    assert dump(database_url) == SNAPSHOT.read_text(), "write it anew: python -m app.migrations.snapshot"
+    assert dump(database_url) == SNAPSHOT.read_text(), "write it anew: make schema"
 
 
 def test_processes_that_migrate_at_the_same_time_wait_for_each_other(postgres_url: str) -> None:

@@ -1,4 +1,4 @@
-"""docs/schema.sql, the page to read to see the database: python -m app.migrations.snapshot writes it anew."""
+"""docs/schema.sql, the page to read to see the database; `make schema` writes it anew."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from app.migrations.run import migrate
 from sandbox import embedded
 
 SNAPSHOT: Final = Path(__file__).parents[2] / "docs" / "schema.sql"
-HEADER: Final = "-- The schema after every migration. Written by: python -m app.migrations.snapshot\n"
+HEADER: Final = "-- The schema after every migration. Written by: make schema\n"
 
 
 def dump(database_url: str) -> str:

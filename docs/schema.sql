@@ -498,8 +498,9 @@ CREATE TABLE public.payment_exception (
     received_units numeric(78,0) NOT NULL,
     opened_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
+    closed_by text,
     resolution text,
-    CONSTRAINT payment_exception_closed_says_how CHECK (((closed_at IS NULL) = (resolution IS NULL))),
+    CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
     CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['underpaid'::text, 'overpaid'::text, 'several'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'chain_evidence_pending'::text])))
 );
 
@@ -619,9 +620,6 @@ ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_pkey PRIMARY KEY (payment_attempt_id);
 
 ALTER TABLE ONLY public.payment_exception
-    ADD CONSTRAINT payment_exception_once_per_kind UNIQUE (payment_attempt_id, kind);
-
-ALTER TABLE ONLY public.payment_exception
     ADD CONSTRAINT payment_exception_pkey PRIMARY KEY (exception_id);
 
 ALTER TABLE ONLY public.quote
@@ -658,6 +656,8 @@ CREATE INDEX entry_account_created_at ON public.entry USING btree (account_id, c
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
 
 CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at) WHERE (look_at IS NOT NULL);
+
+CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind) WHERE (closed_at IS NULL);
 
 CREATE TRIGGER account_class_is_never_deleted BEFORE DELETE ON public.account_class FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 

@@ -3,6 +3,7 @@
 A notice is a knock, not a fact. Handling one means looking at the attempts it mentions, and nothing else.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -15,12 +16,18 @@ from rails.models import Notice, PaymentAttempt
 from rails.notice import Incoming
 from rails.rail import Rails
 
+logger = logging.getLogger("pennyrail.rails")
+
 _LEASE = timedelta(seconds=60)
+_FIRST_TRY = timedelta(seconds=10)
 _MOST_ATTEMPTS = 12
 
 
 def receive(session: Session, incoming: Incoming, *, now: datetime) -> int | None:
-    """Keep a notice. Returns its id if somebody has to handle it, None for a repeat or one to ignore."""
+    """Keep a notice. Returns its id if somebody has to handle it, None for a repeat or one to ignore.
+
+    A dead notice that is delivered again is tried again: its sender was asked to.
+    """
     row = insert(Notice).values(
         source=incoming.source,
         external_id=incoming.external_id,
@@ -31,14 +38,17 @@ def receive(session: Session, incoming: Incoming, *, now: datetime) -> int | Non
         reason=incoming.ignore,
         received_at=now,
         # The sweeper leaves a moment for the wake-up call that is sent after the commit.
-        try_at=None if incoming.ignore else now + timedelta(seconds=10),
+        try_at=None if incoming.ignore else now + _FIRST_TRY,
     )
     kept = session.execute(
         row.on_conflict_do_update(
             constraint="notice_kept_once", set_={"deliveries": Notice.deliveries + 1}
-        ).returning(col(Notice.notice_id), col(Notice.deliveries))
+        ).returning(col(Notice.notice_id), col(Notice.deliveries), col(Notice.state))
     ).one()
-    return kept.notice_id if kept.deliveries == 1 and not incoming.ignore else None
+    if kept.state == "dead":
+        _revive(session, kept.notice_id, now=now)
+        return int(kept.notice_id)
+    return int(kept.notice_id) if kept.deliveries == 1 and not incoming.ignore else None
 
 
 def handle(sessions: Sessions, rails: Rails, *, notice_id: int, now: datetime) -> str:
@@ -95,11 +105,17 @@ def _finish(session: Session, notice_id: int, *, matched: bool, now: datetime) -
     return notice.state
 
 
+def _revive(session: Session, notice_id: int, *, now: datetime) -> None:
+    notice = session.get_one(Notice, notice_id, with_for_update=True, populate_existing=True)
+    notice.state, notice.attempts, notice.try_at = "waiting", 0, now + _FIRST_TRY
+
+
 def _put_off(session: Session, notice_id: int, *, reason: str, now: datetime) -> None:
     notice = session.get_one(Notice, notice_id, with_for_update=True, populate_existing=True)
     notice.attempts += 1
     notice.reason = reason
     if notice.attempts >= _MOST_ATTEMPTS:
         notice.state, notice.try_at = "dead", None
+        logger.error("notice %s is dead after %s tries: %s", notice_id, notice.attempts, reason)
     else:
         notice.try_at = now + timedelta(seconds=min(2**notice.attempts, 3600))

@@ -104,6 +104,7 @@ class PaymentException(SQLModel, table=True):
     received_units: Decimal = Field(sa_type=Numeric(78))
     opened_at: datetime = _time()
     closed_at: datetime | None = _time(nullable=True)
+    closed_by: str | None = Field(default=None, sa_type=Text)
     resolution: str | None = Field(default=None, sa_type=Text)
 
 

@@ -4,23 +4,22 @@ A quote is a price. Buying opens one attempt at the processor. Settling asks the
 and writes the answer down. Only a verified payment grants, and the database lets it grant once.
 """
 
-from collections.abc import Mapping
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from typing import assert_never
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from ledger import book, chart
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
-from rails import errors, ids, instructions, states, status
+from rails import errors, evidence, ids, instructions, reviews, states, status
 from rails.catalog import Terms
-from rails.models import Activity, BuyKey, EvidenceRow, PaymentAttempt, PaymentException, Quote, Receipt
+from rails.models import Activity, BuyKey, PaymentAttempt, Quote, Receipt
 from rails.pricing import price
 from rails.rail import (
-    Evidence,
     Failed,
     Handle,
     HostedPage,
@@ -35,6 +34,8 @@ from rails.rail import (
     Rails,
 )
 from rails.settings import story
+
+logger = logging.getLogger("pennyrail.rails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,7 @@ def buy(
         wanted = _quote_of(session, agent_id=agent_id, quote_id=quote_id, rail_id=rail_id)
         attempt = _claim(session, rails, wanted=wanted, idempotency_key=idempotency_key, now=now)
     if attempt.state == "opening":
-        opened = _sellable(rails, rail_id).open(_order(wanted, attempt))
-        with sessions() as session:
-            _keep_opened(session, attempt_id=attempt.payment_attempt_id, opened=opened, now=now)
+        _open(sessions, _sellable(rails, rail_id), wanted=wanted, attempt=attempt, now=now)
     with sessions() as session:
         return status.view(session, quote=wanted, now=now)
 
@@ -201,17 +200,31 @@ def _order(wanted: Quote, attempt: PaymentAttempt) -> Order:
     )
 
 
+def _open(sessions: Sessions, rail: Rail, *, wanted: Quote, attempt: PaymentAttempt, now: datetime) -> None:
+    attempt_id = attempt.payment_attempt_id
+    try:
+        opened = rail.open(_order(wanted, attempt))
+    except errors.RailRefused:
+        with sessions() as session:
+            states.move(_locked(session, attempt_id), "failed", reason="refused by the processor")
+        raise
+    with sessions() as session:
+        _keep_opened(session, attempt_id=attempt_id, opened=opened, now=now)
+
+
 def _keep_opened(session: Session, *, attempt_id: str, opened: Opened, now: datetime) -> None:
     attempt = _locked(session, attempt_id)
-    if not states.move(attempt, "requires_action"):
+    if attempt.reference is not None:
         return
+    # Even if we gave it up meanwhile: what exists at the processor is kept, and watched.
     attempt.reference = opened.reference
     attempt.instructions = instructions.write(opened.instructions)
     if isinstance(opened.instructions, HostedPage):
         _tell_session_created(session, attempt, now=now)
     else:
         attempt.deposit_address = opened.instructions.address.lower()
-    attempt.look_at = now + states.wait(attempt, now=now)
+    states.move(attempt, "requires_action")
+    attempt.look_at = states.soon(attempt, now=now)
 
 
 def _locked(session: Session, attempt_id: str) -> PaymentAttempt:
@@ -227,92 +240,138 @@ def _locked(session: Session, attempt_id: str) -> PaymentAttempt:
 # Settle
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What was known of an attempt before anybody was asked."""
+
+    rail_id: str
+    handle: Handle | None
+    looks: int
+    look_at: datetime | None
+
+
 def settle(sessions: Sessions, rails: Rails, *, payment_attempt_id: str, now: datetime) -> Settled:
     """Ask the rail what has become of an attempt and write the answer down.
 
-    Call it as often as you like, from anywhere: a paid attempt grants its credits once.
+    Call it as often as you like, from anywhere: a paid attempt grants its credits once. When nobody could
+    be asked the attempt is left as it is, and comes up again soon.
 
     raises: PurchaseNotFound.
     """
     with sessions() as session:
-        attempt = session.get(PaymentAttempt, payment_attempt_id)
-        if attempt is None:
-            raise errors.PurchaseNotFound("no such attempt")
-        handle = _handle(session, attempt)
-    outcome = _ask(rails, attempt.rail_id, handle, now=now)
+        before = _before(session, payment_attempt_id)
+    outcome = _ask(rails, before, now=now)
     with sessions() as session:
-        return _record(session, rails, attempt_id=payment_attempt_id, outcome=outcome, now=now)
+        attempt = _locked(session, payment_attempt_id)
+        granted = _record(session, attempt, before, outcome, now=now)
+        return Settled(payment_attempt_id, attempt.state, granted)
 
 
-def _handle(session: Session, attempt: PaymentAttempt) -> Handle | None:
+def _before(session: Session, payment_attempt_id: str) -> _Before:
+    attempt = session.get(PaymentAttempt, payment_attempt_id)
+    if attempt is None:
+        raise errors.PurchaseNotFound("no such attempt")
     told = instructions.read(attempt)
-    if attempt.reference is None or told is None:
-        return None
-    cents = session.exec(select(Quote.price_cents).where(Quote.quote_id == attempt.quote_id)).one()
-    return Handle(attempt.payment_attempt_id, attempt.reference, Amount(cents, USD), told)
+    handle = None
+    if attempt.reference is not None and told is not None:
+        cents = session.get_one(Quote, attempt.quote_id).price_cents
+        handle = Handle(payment_attempt_id, attempt.reference, Amount(cents, USD), told, attempt.expires_at)
+    return _Before(attempt.rail_id, handle, attempt.looks, attempt.look_at)
 
 
-def _ask(rails: Rails, rail_id: str, handle: Handle | None, *, now: datetime) -> Outcome | None:
+def _ask(rails: Rails, before: _Before, *, now: datetime) -> Outcome | None:
     """What the rail answers; None when nobody could be asked, which is not an answer."""
-    if handle is None:
+    if before.handle is None:
         return Pending()
+    rail = rails.get(before.rail_id)
+    if rail is None:
+        return None
     try:
-        return rails[rail_id].look_up(handle, now=now)
-    except (KeyError, errors.RailError):
+        return rail.look_up(before.handle, now=now)
+    except errors.RailError as error:
+        logger.warning("%s could not be looked up: %s", before.handle.payment_attempt_id, error)
         return None
 
 
 def _record(
-    session: Session, rails: Rails, *, attempt_id: str, outcome: Outcome | None, now: datetime
-) -> Settled:
-    attempt = _locked(session, attempt_id)
+    session: Session, attempt: PaymentAttempt, before: _Before, outcome: Outcome | None, *, now: datetime
+) -> bool:
+    """Write an answer down, unless a newer one may have been. Tells whether it granted."""
+    if outcome is None:
+        attempt.look_at = _or_earlier_knock(attempt, before, states.soon(attempt, now=now))
+        return False
+    if attempt.looks != before.looks and not isinstance(outcome, Paid):
+        # Somebody asked at the same time, and perhaps later: asking again beats guessing whose word is newer.
+        attempt.look_at = now
+        return False
     attempt.looked_at = now
     attempt.looks += 1
-    granted = False
+    granted = _write_down(session, attempt, outcome, now=now)
+    following = _next_look(attempt, outcome, now=now)
+    attempt.look_at = _or_earlier_knock(attempt, before, following)
+    return granted
+
+
+def _or_earlier_knock(
+    attempt: PaymentAttempt, before: _Before, following: datetime | None
+) -> datetime | None:
+    """The time of the next look; a knock that came while we asked is about what we could not have seen."""
+    if attempt.look_at == before.look_at:
+        return following
+    return min((time for time in (attempt.look_at, following) if time is not None), default=None)
+
+
+def _next_look(attempt: PaymentAttempt, outcome: Outcome, *, now: datetime) -> datetime | None:
+    if isinstance(outcome, Paid) and outcome.missing:
+        return states.soon(attempt, now=now)
+    return states.next_look(attempt, watch=timedelta(days=story().watch_days), now=now)
+
+
+def _write_down(session: Session, attempt: PaymentAttempt, outcome: Outcome, *, now: datetime) -> bool:
+    evidence.keep(session, attempt.payment_attempt_id, outcome.evidence, now=now)
     match outcome:
-        case None:
-            pass
-        case Pending(evidence=evidence):
-            _witness(session, attempt, evidence, now=now)
-            _nothing_yet(attempt, now=now)
-        case Processing(evidence=evidence):
-            _witness(session, attempt, evidence, now=now)
+        case Pending():
+            _nothing_yet(session, attempt, now=now)
+        case Processing():
             states.move(attempt, "processing")
         case NeedsReview() as review:
-            _witness(session, attempt, review.evidence, now=now)
-            _raise_exception(session, attempt, review, now=now)
+            reviews.open_item(session, attempt.payment_attempt_id, review, now=now)
             states.move(attempt, "needs_review", reason=review.kind)
-        case Failed(reason=reason, evidence=evidence):
-            _witness(session, attempt, evidence, now=now)
+        case Failed(reason=reason):
+            reviews.close_all(session, attempt.payment_attempt_id, how="taken back by the chain", now=now)
             states.move(attempt, "failed" if reason == "declined" else reason, reason=reason)
         case Paid() as paid:
-            _witness(session, attempt, paid.evidence, now=now)
             granted = _grant(session, attempt, received=paid.received, now=now)
-            if paid.review is not None:
-                _raise_exception(session, attempt, paid.review, now=now)
-            _check_witnesses(session, attempt, rails[attempt.rail_id], now=now)
+            _review_paid(session, attempt, paid, now=now)
+            return granted
         case _:
             assert_never(outcome)
-    attempt.look_at = _next_look(session, rails, attempt, now=now)
-    return Settled(attempt.payment_attempt_id, attempt.state, granted)
+    return False
 
 
-def _nothing_yet(attempt: PaymentAttempt, *, now: datetime) -> None:
-    if attempt.state == "processing":
-        # What we saw was taken back by a reorganisation of the chain.
+def _nothing_yet(session: Session, attempt: PaymentAttempt, *, now: datetime) -> None:
+    reviews.close_all(session, attempt.payment_attempt_id, how="taken back by the chain", now=now)
+    if attempt.state in ("processing", "needs_review"):
         states.move(attempt, "requires_action")
-    if now >= attempt.expires_at:
+    # A page is closed by its processor, who knows whether somebody is paying on it this minute.
+    if now >= attempt.expires_at and not isinstance(instructions.read(attempt), HostedPage):
         states.move(attempt, "expired", reason="nothing arrived in time")
 
 
-def _next_look(session: Session, rails: Rails, attempt: PaymentAttempt, *, now: datetime) -> datetime | None:
-    if attempt.state == "opening":
-        return attempt.expires_at
-    if attempt.state in states.OPEN or attempt.state == "needs_review":
-        return now + states.wait(attempt, now=now)
-    if attempt.state == "succeeded" and _missing(session, rails, attempt):
-        return now + states.wait(attempt, now=now)
-    return None
+def _review_paid(session: Session, attempt: PaymentAttempt, paid: Paid, *, now: datetime) -> None:
+    """Keep open what a verified payment leaves open, and close everything else."""
+    left = [paid.review] if paid.review is not None else []
+    if paid.missing:
+        left.append(NeedsReview("chain_evidence_pending", paid.received, paid.received))
+    reviews.close_all(
+        session,
+        attempt.payment_attempt_id,
+        but=frozenset(review.kind for review in left),
+        how="settled by the verified payment",
+        now=now,
+    )
+    for review in left:
+        reviews.open_item(session, attempt.payment_attempt_id, review, now=now)
 
 
 # Grant
@@ -409,78 +468,5 @@ def _tell_session_created(session: Session, attempt: PaymentAttempt, *, now: dat
                 "checkout_session_id": attempt.reference,
             },
             occurred_at=now,
-        )
-    )
-
-
-# Witnesses and exceptions
-
-
-def _witness(
-    session: Session, attempt: PaymentAttempt, evidence: tuple[Evidence, ...], *, now: datetime
-) -> None:
-    for said in evidence:
-        row = insert(EvidenceRow).values(
-            payment_attempt_id=attempt.payment_attempt_id,
-            source=said.source,
-            external_id=said.external_id,
-            state=said.state,
-            detail=dict(said.detail),
-            first_seen_at=now,
-            last_seen_at=now,
-        )
-        fresh: Mapping[str, Any] = {name: row.excluded[name] for name in ("state", "detail", "last_seen_at")}
-        session.execute(
-            row.on_conflict_do_update(
-                index_elements=["payment_attempt_id", "source", "external_id"], set_=fresh
-            )
-        )
-
-
-def _missing(session: Session, rails: Rails, attempt: PaymentAttempt) -> bool:
-    if attempt.rail_id not in rails:
-        return False
-    heard = session.exec(
-        select(EvidenceRow.source)
-        .where(EvidenceRow.payment_attempt_id == attempt.payment_attempt_id, EvidenceRow.state != "orphaned")
-        .distinct()
-    ).all()
-    return not set(rails[attempt.rail_id].witnesses) <= set(heard)
-
-
-def _check_witnesses(session: Session, attempt: PaymentAttempt, rail: Rail, *, now: datetime) -> None:
-    """Keep an item open for as long as a granted payment lacks a witness, and close it when it speaks."""
-    expected = Amount(session.get_one(Quote, attempt.quote_id).price_cents, USD)
-    if _missing(session, {rail.rail_id: rail}, attempt):
-        review = NeedsReview("chain_evidence_pending", expected=expected, received=expected)
-        _raise_exception(session, attempt, review, now=now)
-        return
-    answered = ("chain_evidence_pending", "unseen", "unmatched")
-    for item in session.exec(
-        select(PaymentException).where(
-            PaymentException.payment_attempt_id == attempt.payment_attempt_id,
-            col(PaymentException.kind).in_(answered),
-            col(PaymentException.closed_at).is_(None),
-        )
-    ):
-        item.closed_at = now
-        item.resolution = "every witness has spoken"
-
-
-def _raise_exception(
-    session: Session, attempt: PaymentAttempt, review: NeedsReview, *, now: datetime
-) -> None:
-    session.execute(
-        insert(PaymentException)
-        .values(
-            payment_attempt_id=attempt.payment_attempt_id,
-            kind=review.kind,
-            asset=review.received.asset.code,
-            expected_units=review.expected.units,
-            received_units=review.received.units,
-            opened_at=now,
-        )
-        .on_conflict_do_update(
-            constraint="payment_exception_once_per_kind", set_={"received_units": review.received.units}
         )
     )

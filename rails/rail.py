@@ -98,6 +98,7 @@ class Handle:
     reference: str
     price: Amount
     instructions: Instructions
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,13 @@ class NeedsReview:
 class Paid:
     """Settled and verified. `received` is dollars before the processor's fee and without tax.
 
-    `review` tells of money that came beside the settled sum.
+    `missing` names the witnesses that could not be heard and are still expected to speak. `review` tells of
+    money that came beside the settled sum.
     """
 
     received: Amount
     evidence: tuple[Evidence, ...]
+    missing: tuple[Source, ...] = ()
     review: NeedsReview | None = None
 
 
@@ -190,7 +193,8 @@ class Rail(Protocol):
     def look_up(self, handle: Handle, *, now: datetime) -> Outcome:
         """Ask what has become of a payment.
 
-        raises: RailUnreachable when nobody could be asked: unknown, not failed.
+        raises: RailUnreachable when nobody could be asked: unknown, not failed. RailRefused when the
+            processor does not know the payment.
         """
 
 

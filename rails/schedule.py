@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, or_, select, update
 
 from rails.models import PaymentAttempt
 from rails.settings import story
@@ -43,11 +43,18 @@ def knock(session: Session, *, addresses: Collection[str], now: datetime) -> Non
 
 
 def watched(session: Session, *, now: datetime) -> Collection[str]:
-    """Every deposit address that somebody may still pay to, closed attempts included."""
+    """Every deposit address that somebody may still pay to, closed attempts included.
+
+    Where something arrived that is not settled yet, it is watched for as long as that takes.
+    """
     since = now - timedelta(days=story().watch_days)
     addresses = session.exec(
         select(PaymentAttempt.deposit_address).where(
-            col(PaymentAttempt.deposit_address).is_not(None), col(PaymentAttempt.expires_at) > since
+            col(PaymentAttempt.deposit_address).is_not(None),
+            or_(
+                col(PaymentAttempt.expires_at) > since,
+                col(PaymentAttempt.state).in_(("processing", "needs_review")),
+            ),
         )
     )
     return {address for address in addresses if address}

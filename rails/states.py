@@ -13,15 +13,15 @@ _MOVES: dict[str, frozenset[str]] = {
     "opening": frozenset({"requires_action", "failed", "expired"}),
     "requires_action": _STILL_PAYABLE | GIVEN_UP,
     "processing": _STILL_PAYABLE | GIVEN_UP | {"requires_action"},
-    "needs_review": frozenset({"processing", "succeeded"}),
+    "needs_review": _STILL_PAYABLE | GIVEN_UP | {"requires_action"},
     "failed": _STILL_PAYABLE,
     "canceled": _STILL_PAYABLE,
     "expired": _STILL_PAYABLE,
     "succeeded": frozenset(),
 }
 
-_SHORTEST_WAIT = timedelta(seconds=5)
-_LONGEST_WAIT = timedelta(minutes=5)
+_SECONDS = (timedelta(seconds=5), timedelta(minutes=5))
+_HOURS = (timedelta(hours=1), timedelta(days=1))
 
 
 def move(attempt: PaymentAttempt, to: str, *, reason: str | None = None) -> bool:
@@ -33,8 +33,25 @@ def move(attempt: PaymentAttempt, to: str, *, reason: str | None = None) -> bool
     return True
 
 
-def wait(attempt: PaymentAttempt, *, now: datetime) -> timedelta:
-    """How long to leave an attempt alone: a tenth of its age, so that old ones cost little."""
+def next_look(attempt: PaymentAttempt, *, watch: timedelta, now: datetime) -> datetime | None:
+    """When to look at an attempt again, if nobody knocks before. None: not by ourselves.
+
+    One that we gave up is looked at ever more rarely for as long as its address is watched: the webhook
+    that tells of a late payment may be lost.
+    """
+    if attempt.state == "opening":
+        return attempt.expires_at
     if attempt.state == "needs_review":
-        return _LONGEST_WAIT
-    return min(max((now - attempt.created_at) / 10, _SHORTEST_WAIT), _LONGEST_WAIT)
+        return now + _SECONDS[1]
+    if attempt.state in GIVEN_UP:
+        watched = attempt.reference is not None and now < attempt.expires_at + watch
+        return soon(attempt, now=now, bounds=_HOURS) if watched else None
+    return soon(attempt, now=now) if attempt.state in OPEN else None
+
+
+def soon(
+    attempt: PaymentAttempt, *, now: datetime, bounds: tuple[timedelta, timedelta] = _SECONDS
+) -> datetime:
+    """A tenth of the attempt's age from now, so that old ones cost little."""
+    shortest, longest = bounds
+    return now + min(max((now - attempt.created_at) / 10, shortest), longest)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -44,6 +45,9 @@ def run(folder: Path, *, out: Console) -> bool:
         out.print("\n[bold]Again[/bold], to show that repeating changes nothing")
         fine = _repeat_everything(house, agent, bought, out=out)
         out.print(_table(bought, settled))
+        for seen in settled:
+            receipt = seen["receipt"]
+            out.print(f"  {receipt['receipt_id']}  {receipt['credits_granted']} credits", style="dim")
         fine = _prove(house, agent, out=out) and fine
         agent.close()
     verdict = "[green]everything came out as it must[/green]" if fine else "[red]something is wrong[/red]"
@@ -132,26 +136,21 @@ def _deliveries(house: House) -> dict[str, int]:
 
 
 def _table(bought: list[Bought], settled: list[Data]) -> Table:
-    table = Table(title="\nWhat happened", title_justify="left")
-    for heading in ("paid by", "rail", "credits", "witness: Stripe", "witness: chain", "receipt"):
-        table.add_column(heading, overflow="fold")
+    table = Table(title="\nWhat happened", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("paid by", "rail", "credits", "Stripe says", "the chain says"):
+        table.add_column(heading, no_wrap=True)
     for each, seen in zip(bought, settled, strict=True):
         said = {row["source"]: row for row in seen["receipt"]["witnesses"]}
-        receipt = seen["receipt"]
+        credits = str(seen["receipt"]["credits_granted"])
         table.add_row(
-            each.payer,
-            each.method,
-            str(receipt["credits_granted"]),
-            said["stripe"]["state"],
-            _chain_words(said.get("chain")),
-            receipt["receipt_id"],
+            each.payer, each.method, credits, said["stripe"]["state"], _chain_words(said.get("chain"))
         )
     return table
 
 
 def _chain_words(said: Data | None) -> str:
     if said is None:
-        return "not needed: a card"
+        return "not asked"
     return f"{said['state']} in block {said['detail']['block_number']}"
 
 

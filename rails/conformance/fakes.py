@@ -67,7 +67,9 @@ class FakeRail:
     def pay(self, reference: str) -> None:
         """Let the exact sum arrive and settle."""
         self._outcomes[reference] = lambda handle: Paid(
-            handle.price, self._said(handle, "succeeded", "confirmed")
+            handle.price,
+            self._said(handle, "succeeded", "confirmed"),
+            missing=tuple(source for source in self.witnesses if source in self.silent),
         )
 
     def arrive(self, reference: str) -> None:

@@ -37,5 +37,8 @@ def translated() -> Iterator[None]:
         logger.warning("stripe refused: %s %s", error.http_status, error.code or "")
         raise errors.RailRefused(f"the payment provider refused the request ({error.http_status})") from error
     except stripe.StripeError as error:
+        if isinstance(error, stripe.IdempotencyError) and error.http_status == 400:
+            # The same attempt was sent before with other settings: sending it again will not help.
+            raise errors.RailRefused("the payment provider knows this attempt otherwise") from error
         logger.warning("stripe did not answer: %s %s", type(error).__name__, error.http_status or "")
         raise errors.RailUnreachable("the payment provider did not answer") from error

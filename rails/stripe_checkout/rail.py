@@ -74,10 +74,11 @@ class StripeCheckout:
             return Failed("expired", evidence)
         if session.status != "complete":
             return Pending()
-        if not _is_ours(session, handle):
-            return NeedsReview("mismatch", handle.price, _dollars(session.amount_subtotal), evidence)
         if session.payment_status == "unpaid":
             return Processing(evidence)
+        # `no_payment_required` is a discount of everything, and no promotion code is offered.
+        if session.payment_status != "paid" or not _is_ours(session, handle):
+            return NeedsReview("mismatch", handle.price, _dollars(session.amount_subtotal), evidence)
         tax = session.total_details.amount_tax if session.total_details else 0
         return Paid(_dollars((session.amount_total or 0) - tax), evidence)
 

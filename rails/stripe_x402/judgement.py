@@ -22,9 +22,11 @@ class Intent:
 
     reference: str
     status: str
-    cancellation_reason: str | None
-    settled_at: datetime | None
-    transaction_hash: str | None
+    cancellation_reason: str | None = None
+    settled_at: datetime | None = None
+    transaction_hash: str | None = None
+    received: Amount | None = None
+    """What it says it received in dollars, None if it names another currency or another attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,18 @@ class Case:
         return [seen for seen in self.deposits if seen.state == "seen" and seen.amount.units > 0]
 
     @property
+    def taken_back(self) -> bool:
+        """Whether a reorganisation took a transfer back a moment ago. Most come back in the next blocks."""
+        return any(seen.orphaned_at and self.now - seen.orphaned_at <= self.grace for seen in self.deposits)
+
+    @property
+    def blind(self) -> bool:
+        """Whether nobody could read the chain for the whole grace, or not as deep as the policy wants."""
+        if self.chain_read_at is None or self.now - self.chain_read_at > self.grace:
+            return True
+        return any(self.now - seen.first_seen_at > self.grace for seen in self.unconfirmed)
+
+    @property
     def received(self) -> Amount:
         """What stands, summed."""
         return Amount(sum(seen.amount.units for seen in self.standing), USDC)
@@ -72,15 +86,25 @@ def judge(case: Case) -> Outcome:
     return _nothing_on_chain(case)
 
 
+def without_stripe(case: Case) -> Processing | None:
+    """What can be said while Stripe does not answer: that something has arrived, or nothing at all."""
+    arrived = case.standing or case.unconfirmed
+    return Processing(tuple(map(_chain_evidence, case.deposits))) if arrived else None
+
+
 def _settled_at_stripe(case: Case) -> Outcome:
+    if case.intent.received != case.price:
+        received = case.intent.received or Amount(0, case.price.asset)
+        return NeedsReview("mismatch", case.price, received, case.evidence)
     if any(seen.amount == case.expected for seen in case.standing):
         surplus = NeedsReview("several", case.expected, case.received)
-        return Paid(case.price, case.evidence, surplus if case.received > case.expected else None)
+        review = surplus if case.received > case.expected else None
+        return Paid(case.price, case.evidence, review=review)
     waited = case.intent.settled_at is not None and case.now - case.intent.settled_at > case.grace
-    if not waited or case.unconfirmed:
+    if waited and case.blind:
+        return Paid(case.price, case.evidence, missing=("chain",))
+    if case.unconfirmed or not waited:
         return Processing(case.evidence)
-    if case.chain_read_at is None or case.now - case.chain_read_at > case.grace:
-        return Paid(case.price, case.evidence)
     return NeedsReview("unseen", case.expected, case.received, case.evidence)
 
 
@@ -100,6 +124,9 @@ def _difference(case: Case) -> str:
 
 
 def _nothing_on_chain(case: Case) -> Outcome:
+    if case.taken_back:
+        # Whoever is told to pay now pays twice when the first transfer comes back.
+        return Processing(case.evidence)
     match case.intent.status:
         case "processing":
             return Processing(case.evidence)

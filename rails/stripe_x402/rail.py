@@ -23,12 +23,13 @@ from rails.rail import (
     Opened,
     Order,
     Outcome,
+    Pending,
     Source,
 )
 from rails.stripe import versions
 from rails.stripe.client import translated
 from rails.stripe.settings import StripeSettings
-from rails.stripe_x402.judgement import Case, Intent, judge
+from rails.stripe_x402.judgement import Case, Intent, judge, without_stripe
 from rails.stripe_x402.settings import X402Settings
 
 NETWORK = "base"
@@ -96,11 +97,31 @@ class StripeX402:
 
     def look_up(self, handle: Handle, *, now: datetime) -> Outcome:
         """What Stripe's API and our own watcher say, together."""
-        assert isinstance(handle.instructions, CryptoDeposit)
+        try:
+            intent, unanswered = self._intent(handle), None
+        except errors.RailUnreachable as error:
+            intent, unanswered = Intent(handle.reference, "unknown"), error
+        case = self._case(handle, intent, now=now)
+        if unanswered is not None:
+            outcome = without_stripe(case)
+            if outcome is None:
+                raise unanswered
+            return outcome
+        judged = judge(case)
+        late = now >= handle.expires_at
+        if isinstance(judged, Pending) and late and not _read_until(handle.expires_at, case):
+            raise errors.RailUnreachable("the chain was not read as far as the end of the attempt")
+        return judged
+
+    def _intent(self, handle: Handle) -> Intent:
         with translated():
-            intent = self._client.v1.payment_intents.retrieve(
+            found = self._client.v1.payment_intents.retrieve(
                 handle.reference, {"expand": ["latest_charge"]}, {"stripe_version": self._version}
             )
+        return _read_intent(found.to_dict(), handle)
+
+    def _case(self, handle: Handle, intent: Intent, *, now: datetime) -> Case:
+        assert isinstance(handle.instructions, CryptoDeposit)
         with self._sessions() as session:
             seen = deposits.at_address(
                 session,
@@ -108,16 +129,14 @@ class StripeX402:
                 token=handle.instructions.token_contract.lower(),
             )
             watcher = deposits.watcher_state(session, chain_id=self._chain.base_chain_id)
-        return judge(
-            Case(
-                price=handle.price,
-                expected=handle.instructions.amount,
-                intent=_intent(intent.to_dict()),
-                deposits=seen,
-                chain_read_at=watcher.block_time if watcher else None,
-                grace=timedelta(seconds=self._settings.witness_grace_seconds),
-                now=now,
-            )
+        return Case(
+            price=handle.price,
+            expected=handle.instructions.amount,
+            intent=intent,
+            deposits=seen,
+            chain_read_at=watcher.block_time if watcher else None,
+            grace=timedelta(seconds=self._settings.witness_grace_seconds),
+            now=now,
         )
 
     def _params(self, order: Order) -> dict[str, Any]:
@@ -143,17 +162,22 @@ def _deposit_address(intent: Mapping[str, Any]) -> tuple[str, str]:
         raise errors.RailRefused("the payment provider returned no deposit address") from error
 
 
-def _intent(intent: Mapping[str, Any]) -> Intent:
+def _read_until(moment: datetime, case: Case) -> bool:
+    return case.chain_read_at is not None and case.chain_read_at >= moment
+
+
+def _read_intent(intent: Mapping[str, Any], handle: Handle) -> Intent:
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else {}
     crypto = (charge.get("payment_method_details") or {}).get("crypto") or {}
-    settled = intent["status"] == "succeeded"
+    ours = (intent.get("metadata") or {}).get("payment_attempt_id") == handle.payment_attempt_id
+    in_dollars = ours and intent.get("currency") == "usd"
+    created = charge.get("created")
     return Intent(
         reference=intent["id"],
         status=intent["status"],
         cancellation_reason=intent.get("cancellation_reason"),
-        settled_at=datetime.fromtimestamp(charge.get("created") or intent["created"], UTC)
-        if settled
-        else None,
+        settled_at=datetime.fromtimestamp(created, UTC) if created else None,
         transaction_hash=crypto.get("transaction_hash"),
+        received=Amount(intent["amount_received"], USD) if in_dollars else None,
     )

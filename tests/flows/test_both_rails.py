@@ -96,6 +96,22 @@ def test_an_underpaid_deposit_grants_nothing_and_says_so(home: House, agent: Age
     assert (agent.paid_credits(), agent.grants()) == (0, [])
 
 
+def test_while_stripe_is_down_an_agent_that_has_paid_is_not_told_to_pay(home: House, agent: Agent) -> None:
+    attempt = buy(agent, X402)
+    down = stripe_twin.Fault(kind="status", path_prefix="/v1/payment_intents", times=1000, status=503)
+    home.twin.control.fail(down)
+
+    Wallet.create(home.addresses.rpc_url).send_usdc(deposit_address(attempt), 5_000_000)
+    waiting = agent.wait(
+        attempt["payment_attempt_id"], until=lambda status: bool(status["state"] == "processing")
+    )
+    home.twin.control.clear_faults()
+    agent.wait(attempt["payment_attempt_id"], until=succeeded)
+
+    assert waiting["next"].get("agent_action") == "wait_for_settlement"
+    assert (agent.paid_credits(), len(agent.grants())) == (500, 1)
+
+
 def test_a_deposit_that_is_reorganised_away_grants_nothing_until_it_comes_back(
     home: House, agent: Agent
 ) -> None:
@@ -115,6 +131,7 @@ def test_a_deposit_that_is_reorganised_away_grants_nothing_until_it_comes_back(
     home.devnet.set_block_seconds(1)
     settled = agent.wait(attempt_id, until=succeeded)
 
-    assert nothing == ("action_required", None, 0)
+    # Not "pay": most transfers that a reorganisation takes back come back, and paying again would be twice.
+    assert nothing == ("processing", None, 0)
     assert witness(settled, "chain") & {"confirmed", "final"}
     assert (agent.paid_credits(), len(agent.grants())) == (500, 1)

@@ -26,8 +26,7 @@ def rails(rail: FakeRail) -> Rails:
     return {rail.rail_id: rail}
 
 
-@pytest.fixture
-def bought(sessions: Sessions, rails: Rails, rail: FakeRail) -> PurchaseView:
+def buy(sessions: Sessions, rails: Rails, rail: FakeRail) -> PurchaseView:
     """An open attempt to buy 500 credits, opened at noon."""
     terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
     quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="quote-1", now=NOON)
@@ -40,6 +39,12 @@ def bought(sessions: Sessions, rails: Rails, rail: FakeRail) -> PurchaseView:
         idempotency_key="buy-1",
         now=NOON,
     )
+
+
+@pytest.fixture
+def bought(sessions: Sessions, rails: Rails, rail: FakeRail) -> PurchaseView:
+    """An open attempt on the rail of this test."""
+    return buy(sessions, rails, rail)
 
 
 @pytest.fixture

@@ -99,3 +99,16 @@ def test_a_notice_whose_handling_breaks_comes_up_again_and_at_last_is_dead(
 
     row = kept(sessions, notice_id)
     assert (row.state, row.attempts, row.reason, row.try_at) == ("dead", 12, "ZeroDivisionError", None)
+
+
+def test_a_dead_notice_that_is_delivered_again_is_tried_again(sessions: Sessions) -> None:
+    notice_id = receive(sessions, KNOCK)
+    with sessions() as session:
+        notice = session.get_one(Notice, notice_id)
+        notice.state, notice.try_at = "dead", None
+
+    again = receive(sessions, KNOCK)
+
+    assert notice_id is not None
+    assert again == notice_id
+    assert kept(sessions, notice_id).state == "waiting"

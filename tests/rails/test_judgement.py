@@ -8,13 +8,19 @@ import pytest
 from ledger.money import USD, USDC, Amount
 from rails.chain.deposits import DepositView
 from rails.rail import Failed, NeedsReview, Outcome, Paid, Pending, Processing
-from rails.stripe_x402.judgement import Case, Intent, judge
+from rails.stripe_x402.judgement import Case, Intent, judge, without_stripe
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GRACE = timedelta(minutes=15)
 EXPECTED = 5_000_000
-WAITING = Intent("pi_1", "requires_action", None, None, None)
-SETTLED = replace(WAITING, status="succeeded", settled_at=NOON - timedelta(seconds=5), transaction_hash="0xa")
+WAITING = Intent("pi_1", "requires_action")
+SETTLED = Intent(
+    "pi_1",
+    "succeeded",
+    settled_at=NOON - timedelta(seconds=5),
+    transaction_hash="0xa",
+    received=Amount(500, USD),
+)
 SETTLED_LONG_AGO = replace(SETTLED, settled_at=NOON - timedelta(hours=1))
 
 
@@ -40,18 +46,20 @@ def deposit(
     )
 
 
-def judged(intent: Intent, *deposits: DepositView, chain_read_at: datetime | None = NOON) -> Outcome:
-    return judge(
-        Case(
-            price=Amount(500, USD),
-            expected=Amount(EXPECTED, USDC),
-            intent=intent,
-            deposits=deposits,
-            chain_read_at=chain_read_at,
-            grace=GRACE,
-            now=NOON,
-        )
+def case(intent: Intent, *deposits: DepositView, chain_read_at: datetime | None = NOON) -> Case:
+    return Case(
+        price=Amount(500, USD),
+        expected=Amount(EXPECTED, USDC),
+        intent=intent,
+        deposits=deposits,
+        chain_read_at=chain_read_at,
+        grace=GRACE,
+        now=NOON,
     )
+
+
+def judged(intent: Intent, *deposits: DepositView, chain_read_at: datetime | None = NOON) -> Outcome:
+    return judge(case(intent, *deposits, chain_read_at=chain_read_at))
 
 
 @pytest.mark.parametrize("state", ["confirmed", "final"])
@@ -88,6 +96,48 @@ def test_stripe_alone_grants_after_the_grace_if_nobody_can_read_the_chain(read_a
 
     assert isinstance(outcome, Paid)
     assert [said.source for said in outcome.evidence] == ["stripe"]
+
+
+def test_a_deposit_that_never_gets_deep_enough_does_not_hold_the_payer_up_for_ever() -> None:
+    dead_node = judged(SETTLED_LONG_AGO, deposit(state="seen"), chain_read_at=NOON - timedelta(hours=1))
+    no_safe_tag = judged(SETTLED_LONG_AGO, deposit(state="seen", at=NOON - timedelta(hours=1)))
+
+    for outcome in (dead_node, no_safe_tag):
+        assert isinstance(outcome, Paid)
+        assert outcome.missing == ("chain",)
+
+
+def test_dust_is_no_witness() -> None:
+    outcome = judged(SETTLED_LONG_AGO, deposit(1, state="final"), chain_read_at=NOON - timedelta(hours=1))
+
+    assert isinstance(outcome, Paid)
+    assert outcome.missing == ("chain",)
+
+
+@pytest.mark.parametrize("received", [None, Amount(499, USD), Amount(501, USD)])
+def test_a_settlement_of_another_amount_or_attempt_needs_review(received: Amount | None) -> None:
+    outcome = judged(replace(SETTLED, received=received), deposit())
+
+    assert isinstance(outcome, NeedsReview)
+    assert outcome.kind == "mismatch"
+
+
+def test_a_deposit_that_was_taken_back_a_moment_ago_is_waited_for() -> None:
+    orphan = replace(deposit(state="orphaned"), orphaned_at=NOON - timedelta(minutes=1))
+    old = replace(orphan, orphaned_at=NOON - timedelta(minutes=16))
+
+    assert isinstance(judged(WAITING, orphan), Processing)
+    assert isinstance(judged(WAITING, old), Pending)
+
+
+def test_while_stripe_does_not_answer_what_the_chain_shows_is_processing() -> None:
+    arrived = without_stripe(case(WAITING, deposit()))
+    coming = without_stripe(case(WAITING, deposit(state="seen")))
+    nothing = without_stripe(case(WAITING, deposit(state="orphaned")))
+
+    assert isinstance(arrived, Processing)
+    assert isinstance(coming, Processing)
+    assert nothing is None
 
 
 def test_within_the_grace_stripe_alone_waits_even_if_nobody_can_read_the_chain() -> None:

@@ -142,7 +142,7 @@ def test_a_grant_without_the_chain_keeps_an_item_open_until_the_chain_has_spoken
     assert (opened.kind, opened.closed_at) == ("chain_evidence_pending", None)
     assert waiting is not None
     assert waiting.look_at is not None
-    assert (closed.closed_at, closed.resolution) == (LATER, "every witness has spoken")
+    assert (closed.closed_at, closed.resolution) == (LATER, "settled by the verified payment")
     assert (again.granted, credits_of_agent()) == (False, 500)
 
 
@@ -198,7 +198,7 @@ def test_the_schedule_hands_an_attempt_out_once_and_again_if_nobody_looked(
     assert (early, first, second, after_the_lease) == ([], [attempt_id], [], [attempt_id])
 
 
-def test_a_knock_brings_a_closed_attempt_up_again(
+def test_a_knock_brings_a_closed_attempt_up_at_once(
     sessions: Sessions, rails: Rails, bought: PurchaseView, attempt_id: str
 ) -> None:
     assert bought.attempt is not None
@@ -206,10 +206,42 @@ def test_a_knock_brings_a_closed_attempt_up_again(
     purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=LATER)
 
     with sessions() as session:
-        before = schedule.due(session, now=LATER + timedelta(days=1))
-        watched = schedule.watched(session, now=LATER)
-        forgotten = schedule.watched(session, now=LATER + timedelta(days=31))
+        before = schedule.due(session, now=LATER)
         schedule.knock(session, addresses=[address], now=LATER)
         after = schedule.due(session, now=LATER)
 
-    assert (before, watched, forgotten, after) == ([], {address}, set(), [attempt_id])
+    assert (before, after) == ([], [attempt_id])
+
+
+def test_an_address_is_watched_for_a_month_and_longer_while_its_money_is_not_settled(
+    sessions: Sessions, rails: Rails, rail: FakeRail, reference: str, bought: PurchaseView, attempt_id: str
+) -> None:
+    assert bought.attempt is not None
+    address, month = str(bought.attempt.deposit_address), timedelta(days=31)
+
+    with sessions() as session:
+        at_first = schedule.watched(session, now=LATER)
+        at_last = schedule.watched(session, now=LATER + month)
+    rail.arrive(reference)
+    purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=LATER)
+    with sessions() as session:
+        unsettled = schedule.watched(session, now=LATER + month)
+
+    assert (at_first, at_last, unsettled) == ({address}, set(), {address})
+
+
+def test_a_refusal_of_the_processor_closes_the_attempt(
+    sessions: Sessions, rails: Rails, rail: FakeRail
+) -> None:
+    terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
+    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON)
+    asked = {"agent_id": AGENT, "quote_id": quote.quote_id, "rail_id": rail.rail_id, "idempotency_key": "b"}
+    rail.refusing = True
+    with pytest.raises(errors.RailRefused):
+        purchase.buy(sessions, rails, now=NOON, **asked)
+    rail.refusing = False
+
+    again = purchase.buy(sessions, rails, now=NOON, **asked)
+
+    assert again.state == "failed"
+    assert rail.opened == {}

@@ -25,6 +25,7 @@ def test_a_secret_is_taken_out_wherever_it_stands(secret: str) -> None:
 
 def test_passwords_in_urls_and_bearer_tokens_are_taken_out() -> None:
     assert redact("postgresql://pennyrail:hunter2@db/x") == "postgresql://[redacted]@db/x"
+    assert redact("redis://:hunter2@queue:6379/0") == "redis://[redacted]@queue:6379/0"
     assert redact("Authorization: Bearer abc.def-123") == "Authorization: [redacted]"
 
 

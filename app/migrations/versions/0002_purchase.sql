@@ -96,13 +96,17 @@ CREATE TABLE payment_exception (
     received_units     numeric(78) NOT NULL,
     opened_at          timestamptz NOT NULL,
     closed_at          timestamptz,
+    closed_by          text,
     resolution         text,
-    CONSTRAINT payment_exception_once_per_kind UNIQUE (payment_attempt_id, kind),
     CONSTRAINT payment_exception_kind_known CHECK (kind IN (
         'underpaid', 'overpaid', 'several', 'unmatched', 'unseen', 'mismatch', 'chain_evidence_pending'
     )),
-    CONSTRAINT payment_exception_closed_says_how CHECK ((closed_at IS NULL) = (resolution IS NULL))
+    CONSTRAINT payment_exception_closed_says_who_and_how CHECK (
+        (closed_at IS NULL) = (closed_by IS NULL) AND (closed_at IS NULL) = (resolution IS NULL)
+    )
 );
+CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON payment_exception (payment_attempt_id, kind)
+    WHERE closed_at IS NULL;
 
 -- What an agent may read of its own history, with exactly the contract's event types.
 CREATE TABLE activity (

@@ -72,10 +72,11 @@ class House:
         """Where every process writes its log."""
         return self.folder / "logs"
 
-    def start(self, name: str, *arguments: str) -> Child:
-        """Start one of the house's own commands, such as `worker`."""
-        command = [sys.executable, "-m", "app.cli", *(arguments or COMMANDS[name](self))]
-        started = child(command, log=self.logs / f"{name}.log", environment=self.environment)
+    def start(self, name: str, **changed: str) -> Child:
+        """Start one of the house's own processes: api, worker or beat. `changed` are settings of its own."""
+        command = [sys.executable, "-m", "app.cli", *COMMANDS[name](self)]
+        environment = {**self.environment, **changed}
+        started = child(command, log=self.logs / f"{name}.log", environment=environment)
         self.children[name] = started
         return started
 
@@ -188,13 +189,14 @@ def _wait_until_ready(house: House) -> None:
         fallen = house.fallen()
         if fallen:
             raise HouseDidNotStart(f"{fallen} ended at its start; see {house.logs / fallen}.log")
-        if _answers(house.addresses.api_url) and " ready." in worker_log.read_text(errors="replace"):
+        if answers(house.addresses.api_url) and " ready." in worker_log.read_text(errors="replace"):
             return
         time.sleep(0.1)
     raise HouseDidNotStart(f"not ready after {START_SECONDS} s; see {house.logs}")
 
 
-def _answers(api_url: str) -> bool:
+def answers(api_url: str) -> bool:
+    """Whether the API is ready there."""
     try:
         return httpx.get(f"{api_url}/healthz", timeout=2, trust_env=False).status_code == 200
     except httpx.TransportError:

@@ -13,6 +13,7 @@ from rails.stripe.settings import stripe
 from sandbox import house, stripe_twin
 from sandbox.agent import Agent
 from sandbox.house import House
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +71,4 @@ def _mend(home: House) -> None:
     for name in ("api", "worker", "beat"):
         if home.children[name].ended:
             home.start(name)
+    eventually(lambda: house.answers(home.addresses.api_url))

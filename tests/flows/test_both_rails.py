@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import paying, stripe_twin
 from sandbox.agent import Agent
-from sandbox.house import House
+from sandbox.house import House, answers
 from sandbox.wallet import Wallet
 from tests.flows.buying import CHECKOUT, X402, buy, deposit_address, succeeded, witness
 from tests.waiting import eventually
@@ -75,6 +75,20 @@ def test_losing_everything_that_redis_held_loses_no_payment(home: House, agent: 
     agent.wait(attempt["payment_attempt_id"], until=succeeded)
 
     assert (agent.paid_credits(), len(agent.grants())) == (500, 1)
+
+
+def test_a_webhook_is_kept_and_answered_while_the_api_cannot_reach_redis(home: House, agent: Agent) -> None:
+    home.children["api"].stop()
+    home.start("api", REDIS_URL="redis://127.0.0.1:1/0")
+    eventually(lambda: answers(home.addresses.api_url))
+    attempt = buy(agent, CHECKOUT)
+
+    paying.press_pay(attempt["checkout_url"])
+    agent.wait(attempt["payment_attempt_id"], until=succeeded)
+    eventually(lambda: all(each.state == "delivered" for each in home.twin.control.deliveries()))
+    home.children["api"].stop()
+
+    assert "waits for the sweeper" in (home.logs / "api.log").read_text()
 
 
 def test_an_underpaid_deposit_grants_nothing_and_says_so(home: House, agent: Agent) -> None:

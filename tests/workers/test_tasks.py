@@ -1,0 +1,100 @@
+"""The tasks, called as a worker calls them, at times of the test's choosing."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from freezegun import freeze_time
+
+from ledger.database import Sessions
+from rails import inbox
+from rails.conformance.fakes import FakeRail, crypto_deposit
+from rails.models import Notice, PaymentAttempt
+from rails.notice import Incoming
+from rails.rail import Rails
+from tests.rails.conftest import NOON, buy
+from workers import tasks
+
+
+@dataclass
+class FakeWiring:
+    """A worker's wiring over fake rails and a real database."""
+
+    sessions: Sessions
+    rails: Rails
+
+
+@dataclass
+class Queue:
+    """What would have been sent to Redis."""
+
+    attempts: list[str]
+    notices: list[int]
+
+
+@pytest.fixture
+def rail() -> FakeRail:
+    return crypto_deposit()
+
+
+@pytest.fixture
+def queue(sessions: Sessions, rail: FakeRail, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Queue:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    sent = Queue([], [])
+    wiring = FakeWiring(sessions, {rail.rail_id: rail})
+    monkeypatch.setattr(tasks, "wired", lambda: wiring)
+    monkeypatch.setattr(
+        tasks.settle_attempt, "delay", lambda *, payment_attempt_id: sent.attempts.append(payment_attempt_id)
+    )
+    monkeypatch.setattr(tasks.handle_notice, "delay", lambda *, notice_id: sent.notices.append(notice_id))
+    return sent
+
+
+def open_attempt(sessions: Sessions, rail: FakeRail) -> PaymentAttempt:
+    attempt = buy(sessions, {rail.rail_id: rail}, rail).attempt
+    assert attempt is not None
+    return attempt
+
+
+def test_a_sweep_wakes_what_is_due_and_nothing_else(sessions: Sessions, rail: FakeRail, queue: Queue) -> None:
+    attempt = open_attempt(sessions, rail)
+    with sessions() as session:
+        inbox.receive(session, Incoming("stripe", "evt_1", "x", ("pi_1",), b"{}"), now=NOON)
+
+    with freeze_time(NOON) as clock:
+        tasks.sweep()
+        early = (list(queue.attempts), len(queue.notices))
+        clock.tick(11)
+        tasks.sweep()
+        tasks.sweep()
+
+    assert early == ([], 0)
+    assert (queue.attempts, len(queue.notices)) == ([attempt.payment_attempt_id], 1)
+
+
+def test_an_unpaid_attempt_expires_by_the_workers_clock(
+    sessions: Sessions, rail: FakeRail, queue: Queue
+) -> None:
+    attempt = open_attempt(sessions, rail)
+
+    with freeze_time("2026-11-20 13:00:00"):
+        tasks.settle_attempt(payment_attempt_id=attempt.payment_attempt_id)
+
+    with sessions() as session:
+        kept = session.get_one(PaymentAttempt, attempt.payment_attempt_id)
+    assert (kept.state, kept.looked_at) == ("expired", datetime(2026, 11, 20, 13, tzinfo=UTC))
+
+
+def test_a_task_tolerates_arguments_of_a_newer_sender(
+    sessions: Sessions, rail: FakeRail, queue: Queue
+) -> None:
+    attempt = open_attempt(sessions, rail)
+    with sessions() as session:
+        refs = (str(attempt.reference),)
+        notice_id = inbox.receive(session, Incoming("stripe", "evt_1", "x", refs, b"{}"), now=NOON)
+
+    with freeze_time(NOON):
+        tasks.handle_notice(notice_id=notice_id, added_next_year="x")
+
+    with sessions() as session:
+        assert session.get_one(Notice, notice_id).state == "handled"

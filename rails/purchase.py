@@ -15,9 +15,9 @@ from sqlmodel import Session, select
 from ledger import book, chart
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
-from rails import errors, evidence, ids, instructions, reviews, states, status
+from rails import activity, errors, evidence, ids, instructions, reviews, states, status
 from rails.catalog import Terms
-from rails.models import Activity, BuyKey, PaymentAttempt, Quote, Receipt
+from rails.models import BuyKey, PaymentAttempt, Quote, Receipt
 from rails.pricing import price
 from rails.rail import (
     Failed,
@@ -220,7 +220,7 @@ def _keep_opened(session: Session, *, attempt_id: str, opened: Opened, now: date
     attempt.reference = opened.reference
     attempt.instructions = instructions.write(opened.instructions)
     if isinstance(opened.instructions, HostedPage):
-        _tell_session_created(session, attempt, now=now)
+        activity.checkout_session_created(session, attempt, now=now)
     else:
         attempt.deposit_address = opened.instructions.address.lower()
     states.move(attempt, "requires_action")
@@ -430,43 +430,4 @@ def _write_receipt(
         created_at=now,
     )
     session.add(receipt)
-    session.add(
-        Activity(
-            event_id=ids.new("evt"),
-            agent_id=bought.agent_id,
-            type="credits.payment_backed_granted",
-            operation="credits",
-            subject_type="credit",
-            subject_id=receipt.credit_event_id,
-            status="succeeded",
-            summary=f"{bought.credits} credits granted for a verified payment",
-            links={
-                "quote_id": bought.quote_id,
-                "payment_attempt_id": attempt.payment_attempt_id,
-                "receipt_id": receipt.receipt_id,
-                "credit_event_id": receipt.credit_event_id,
-            },
-            occurred_at=now,
-        )
-    )
-
-
-def _tell_session_created(session: Session, attempt: PaymentAttempt, *, now: datetime) -> None:
-    session.add(
-        Activity(
-            event_id=ids.new("evt"),
-            agent_id=attempt.agent_id,
-            type="payment.checkout_session.created",
-            operation="payment",
-            subject_type="payment",
-            subject_id=attempt.payment_attempt_id,
-            status="action_required",
-            summary="a Checkout session was created and waits for a person",
-            links={
-                "quote_id": attempt.quote_id,
-                "payment_attempt_id": attempt.payment_attempt_id,
-                "checkout_session_id": attempt.reference,
-            },
-            occurred_at=now,
-        )
-    )
+    activity.credits_granted(session, receipt)

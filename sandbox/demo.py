@@ -64,7 +64,7 @@ def _agent_buys(house: House, agent: Agent, *, out: Console) -> Bought:
     wallet = Wallet.create(house.addresses.rpc_url)
     sent = wallet.send_usdc(told["deposit_address"], int(told["token_amount_atomic"]))
     out.print(f"  the wallet sent it in {sent[:18]}...; now polling status")
-    return _wait(agent, Bought("agent's wallet", method["method_id"], attempt["payment_attempt_id"]), out=out)
+    return _wait(agent, Bought("a wallet", method["method_id"], attempt["payment_attempt_id"]), out=out)
 
 
 def _person_buys(agent: Agent, *, out: Console) -> Bought:
@@ -73,7 +73,7 @@ def _person_buys(agent: Agent, *, out: Console) -> Bought:
     attempt = _open(agent, method, key="demo-person-1", out=out)
     out.print(f"  handed over {attempt['checkout_handoff_url']}")
     out.print(f"  {paying.press_pay(attempt['checkout_url'])}; now polling status")
-    return _wait(agent, Bought("person's card", method["method_id"], attempt["payment_attempt_id"]), out=out)
+    return _wait(agent, Bought("a card", method["method_id"], attempt["payment_attempt_id"]), out=out)
 
 
 def _open(agent: Agent, method: Data, *, key: str, out: Console) -> Data:
@@ -136,9 +136,11 @@ def _deliveries(house: House) -> dict[str, int]:
 
 
 def _table(bought: list[Bought], settled: list[Data]) -> Table:
-    table = Table(title="\nWhat happened", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(
+        title="\nWhat happened", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False
+    )
     for heading in ("paid by", "rail", "credits", "Stripe says", "the chain says"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, overflow="fold")
     for each, seen in zip(bought, settled, strict=True):
         said = {row["source"]: row for row in seen["receipt"]["witnesses"]}
         credits = str(seen["receipt"]["credits_granted"])
@@ -151,7 +153,7 @@ def _table(bought: list[Bought], settled: list[Data]) -> Table:
 def _chain_words(said: Data | None) -> str:
     if said is None:
         return "not asked"
-    return f"{said['state']} in block {said['detail']['block_number']}"
+    return f"{said['state']}, block {said['detail']['block_number']}"
 
 
 def _prove(house: House, agent: Agent, *, out: Console) -> bool:

@@ -1,4 +1,4 @@
-"""The one pen: every movement of value in this house goes through `post`."""
+"""Postings between house accounts. The credits of agents are moved by ledger.credits."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ from sqlmodel import Session, col, select, text
 
 from ledger import chart
 from ledger.errors import (
+    Guarded,
     Malformed,
-    NotEnough,
     OutOfRange,
     ReferenceConflict,
     Unbalanced,
@@ -36,7 +36,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One event to be told once. The legs sum to zero in every asset; a leg of zero is left out."""
+    """One event to be told once. The legs, one an account, sum to zero in every asset; none is zero."""
 
     reference: str
     kind: str
@@ -54,19 +54,19 @@ class Posted:
     created: bool
 
 
-_Outcome = Literal["created", "exists", "conflict", "refused", "unknown_account"]
+_Outcome = Literal["created", "exists", "conflict", "unknown_account"]
 
 _MALFORMED: Final[dict[str, type[Malformed]]] = {
     "PR002": Unbalanced,
     "PR003": Malformed,
     "PR004": WrongAsset,
-    "PR005": OutOfRange,
+    "PR006": Guarded,
     "22003": OutOfRange,
 }
 
 _POST: Final = text(
     """
-    SELECT outcome, transaction_id, refused_account, refused_balance
+    SELECT outcome, transaction_id, refused_account
     FROM post_transaction(
         :reference, :request_hash, :kind, :effective_at, :actor, :metadata, :accounts, :assets, :amounts
     )
@@ -90,7 +90,7 @@ def post(session: Session, posting: Posting) -> Posted:
     Accounts are opened by their first posting. The balance rows stay locked until the end of the caller's
     transaction, and only one posting locks in an order that cannot deadlock: post last, and once.
 
-    raises: NotEnough, ReferenceConflict, UnknownAccount; Malformed and its children, after which the
+    raises: ReferenceConflict, UnknownAccount; Malformed and its children, after which the
         caller's transaction can only be rolled back.
     """
     try:
@@ -106,9 +106,6 @@ def post(session: Session, posting: Posting) -> Posted:
             return Posted(transaction_id=row.transaction_id, created=outcome == "created")
         case "conflict":
             raise ReferenceConflict(reference=posting.reference, transaction_id=row.transaction_id)
-        case "refused":
-            available = Amount(row.refused_balance, chart.asset(row.refused_account))
-            raise NotEnough(account=row.refused_account, available=available)
         case "unknown_account":
             raise UnknownAccount(account=row.refused_account)
         case _:

@@ -1,8 +1,7 @@
 """The chart of accounts: what every account is called, and what it counts.
 
 Credits (CREDIT)
-    agent:<id>              what an agent can spend             never below zero
-    agent_held:<id>         set aside for its running jobs      never below zero
+    agent:<id>              what an agent owns; part of it may be held for its jobs    never below zero
     issued                  where granted credits come from     negative: the credits ever granted
     spent                   credits used up
     expired                 credits that lapsed
@@ -39,7 +38,6 @@ CLASSES: Final = {
     found.name: found
     for found in (
         AccountClass("agent", CREDIT, floor=0, shards=1),
-        AccountClass("agent_held", CREDIT, floor=0, shards=1),
         *(AccountClass(name, CREDIT, None, HOUSE_SHARDS) for name in ("issued", "spent", "expired")),
         *(
             AccountClass(name, USD, None, HOUSE_SHARDS)
@@ -63,11 +61,6 @@ _WELL_FORMED: Final = re.compile(r"[a-z][a-z_]*(:[A-Za-z0-9._-]{1,200})?")
 def agent(agent_id: str) -> str:
     """The account of the credits that an agent can spend."""
     return _named("agent", agent_id)
-
-
-def agent_held(agent_id: str) -> str:
-    """The account of the credits that are set aside for an agent's running jobs."""
-    return _named("agent_held", agent_id)
 
 
 def clearing(rail_id: str) -> str:

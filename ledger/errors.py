@@ -2,18 +2,17 @@
 
 BookError
 ├── Refused                  nothing was written; the caller's transaction stays usable
-│   ├── NotEnough            not_enough: an account would fall below its floor
 │   ├── ReferenceConflict    reference_conflict: another request was posted under this reference
 │   └── UnknownAccount       unknown_account: no class of the chart has this name
+├── TryAgain                 try_again: another transaction was faster with the same key
 └── Malformed                malformed_posting: nobody should have asked; the transaction is lost
     ├── Unbalanced           unbalanced: the legs do not sum to zero in every asset
     ├── WrongAsset           wrong_asset: an account is kept in another asset
+    ├── Guarded              guarded_account: only operations on credits move an agent's account
     └── OutOfRange           amount_out_of_range: a balance would not fit
 """
 
 from typing import ClassVar
-
-from ledger.money import Amount
 
 
 class BookError(Exception):
@@ -26,17 +25,6 @@ class Refused(BookError):
     """The book said no and wrote nothing."""
 
     code = "refused"
-
-
-class NotEnough(Refused):
-    """`account` has only `available`, so the posting would take it below its floor."""
-
-    code = "not_enough"
-
-    def __init__(self, *, account: str, available: Amount) -> None:
-        super().__init__(f"{account} has only {available}")
-        self.account = account
-        self.available = available
 
 
 class ReferenceConflict(Refused):
@@ -60,6 +48,12 @@ class UnknownAccount(Refused):
         self.account = account
 
 
+class TryAgain(BookError):
+    """The transaction is lost, and the same call in a new one will find what the other has written."""
+
+    code = "try_again"
+
+
 class Malformed(BookError):
     """The posting contradicts itself."""
 
@@ -76,6 +70,12 @@ class WrongAsset(Malformed):
     """A leg counts in another asset than its account."""
 
     code = "wrong_asset"
+
+
+class Guarded(Malformed):
+    """A posting names the account of an agent, whose credits are made of lots."""
+
+    code = "guarded_account"
 
 
 class OutOfRange(Malformed):

@@ -1,22 +1,26 @@
-"""The tables of the book, for reading. Only post_transaction() in the database writes them."""
+"""The tables of the book, for reading. Only functions of the database write them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Date,
     DateTime,
+    Enum,
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field, SQLModel
@@ -70,6 +74,7 @@ class Balance(SQLModel, table=True):
     """What one shard of an account holds now; the sum over the shards is what the account holds."""
 
     __tablename__: ClassVar[str] = "balance"
+    __table_args__ = (Index("balance_due_at", "due_at", postgresql_where=text("due_at < 'infinity'")),)
 
     account_id: int = Field(
         sa_column=Column(
@@ -78,22 +83,31 @@ class Balance(SQLModel, table=True):
     )
     shard: int = Field(sa_column=Column(SmallInteger, primary_key=True))
     posted: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    held: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     floor: int | None = Field(sa_column=Column(BigInteger))
     seq: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     last_at: datetime = Field(sa_column=Column(Moment, nullable=False, server_default=text("'-infinity'")))
     head: bytes = Field(sa_column=Column(LargeBinary, nullable=False, server_default=text("''")))
+    due_at: datetime = Field(sa_column=Column(Moment, nullable=False, server_default=text("'infinity'")))
 
 
 class Transaction(SQLModel, table=True):
-    """One event, told once."""
+    """One event, told once; or a refusal, which has an `outcome` other than done and no entries."""
 
     __tablename__: ClassVar[str] = "ledger_transaction"
-    __table_args__ = (UniqueConstraint("reference", name="ledger_transaction_reference_unique"),)
+    __table_args__ = (
+        UniqueConstraint("reference", name="ledger_transaction_reference_unique"),
+        Index("ledger_transaction_reverses", "reverses", postgresql_where=text("reverses IS NOT NULL")),
+    )
 
-    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    id: int = Field(sa_column=Column(BigInteger, Identity(), primary_key=True))
     reference: str = Field(sa_column=Column(Text, nullable=False))
     request_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     kind: str = Field(sa_column=Column(Text, nullable=False))
+    outcome: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'done'")))
+    account_id: int | None = Field(sa_column=Column(BigInteger))
+    credits: int | None = Field(sa_column=Column(BigInteger))
+    reverses: int | None = Field(sa_column=Column(BigInteger))
     effective_at: datetime = Field(sa_column=Column(Moment, nullable=False))
     created_at: datetime = Field(sa_column=Column(Moment, nullable=False))
     actor: str = Field(sa_column=Column(Text, nullable=False))
@@ -101,26 +115,137 @@ class Transaction(SQLModel, table=True):
     details: dict[str, Any] = Field(
         sa_column=Column("metadata", JSONB, nullable=False, server_default=text("'{}'"))
     )
+    answer: dict[str, Any] | None = Field(sa_column=Column("details", JSONB))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     xid: str = Field(
         sa_column=Column(TransactionNumber, nullable=False, server_default=text("pg_current_xact_id()"))
     )
 
 
 class Entry(SQLModel, table=True):
-    """One leg of a transaction: `amount` came to the account, or left it if negative."""
+    """One leg of a transaction: `amount` came to the account, and `held` of it was set aside there."""
 
     __tablename__: ClassVar[str] = "entry"
-    __table_args__ = (
-        UniqueConstraint("account_id", "shard", "seq", name="entry_seq_unique"),
-        Index("entry_account_created_at", "account_id", text("created_at DESC")),
-    )
+    __table_args__ = (UniqueConstraint("account_id", "shard", "seq", name="entry_seq_unique"),)
 
     transaction_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     leg: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
     account_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     shard: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    asset: str = Field(sa_column=Column(Text, nullable=False))
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+    held: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     seq: int = Field(sa_column=Column(BigInteger, nullable=False))
     balance_after: int = Field(sa_column=Column(BigInteger, nullable=False))
+    held_after: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     created_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+
+
+class Lot(SQLModel, table=True):
+    """The credits of one grant, and how many of them are used, held or taken back.
+
+    A lot's share of the prepaid liability is cents - cents_used. `credits` and `cents` shrink when a refund
+    takes some back; `granted` and `paid_cents` never change.
+    """
+
+    __tablename__: ClassVar[str] = "lot"
+    __table_args__ = (
+        UniqueConstraint("granted_in", name="lot_granted_in_unique"),
+        Index(
+            "lot_burn_order",
+            *("account_id", "priority", "expires_at", text("promotional DESC"), "id"),
+            postgresql_where=text("open"),
+        ),
+    )
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    account_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("account.id", name="lot_account_exists"), nullable=False)
+    )
+    granted_in: int = Field(sa_column=Column(BigInteger, nullable=False))
+    promotional: bool
+    priority: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    effective_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+    granted: int = Field(sa_column=Column(BigInteger, nullable=False))
+    paid_cents: int = Field(sa_column=Column(BigInteger, nullable=False))
+    credits: int = Field(sa_column=Column(BigInteger, nullable=False))
+    used: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    held: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    cents: int = Field(sa_column=Column(BigInteger, nullable=False))
+    cents_used: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    reversing: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    pending: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    open: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("true")))
+
+
+class LotEntry(SQLModel, table=True):
+    """One change of what a lot is worth; the sums of a lot's rows are the lot."""
+
+    __tablename__: ClassVar[str] = "lot_entry"
+
+    transaction_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    place: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    lot_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    credits: int = Field(sa_column=Column(BigInteger, nullable=False))
+    used: int = Field(sa_column=Column(BigInteger, nullable=False))
+    cents: int = Field(sa_column=Column(BigInteger, nullable=False))
+    cents_used: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class Hold(SQLModel, table=True):
+    """Credits set aside for a job, pinned to lots."""
+
+    __tablename__: ClassVar[str] = "hold"
+    __table_args__ = (
+        Index("hold_open", "account_id", "expires_at", postgresql_where=text("state = 'open'")),
+    )
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    account_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("account.id", name="hold_account_exists"), nullable=False)
+    )
+    credits: int = Field(sa_column=Column(BigInteger, nullable=False))
+    lots: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
+    pins: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
+    job: str = Field(sa_column=Column(Text, nullable=False))
+    in_flight: bool
+    state: str = Field(
+        sa_column=Column(
+            Enum("open", "captured", "released", "expired", "charged", name="hold_state"),
+            nullable=False,
+            server_default=text("'open'"),
+        )
+    )
+    captured: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    expires_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+    placed_in: int = Field(sa_column=Column(BigInteger, nullable=False))
+    closed_in: int | None = Field(sa_column=Column(BigInteger))
+
+
+class Reversal(SQLModel, table=True):
+    """A refund or dispute of a purchase, and how much of it the lot could give back."""
+
+    __tablename__: ClassVar[str] = "reversal"
+    __table_args__ = (Index("reversal_lot", "lot_id"),)
+
+    transaction_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    lot_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("lot.id", name="reversal_lot_exists"), nullable=False)
+    )
+    cents: int = Field(sa_column=Column(BigInteger, nullable=False))
+    wanted: int = Field(sa_column=Column(BigInteger, nullable=False))
+    taken: int = Field(sa_column=Column(BigInteger, nullable=False))
+    taken_cents: int = Field(sa_column=Column(BigInteger, nullable=False))
+    reinstated_in: int | None = Field(sa_column=Column(BigInteger))
+
+
+class PreviewDay(SQLModel, table=True):
+    """How many jobs an agent began on free credits on one day, in UTC."""
+
+    __tablename__: ClassVar[str] = "preview_day"
+
+    account_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    jobs: int = Field(sa_column=Column(Integer, nullable=False))

@@ -12,9 +12,10 @@ from typing import assert_never
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, select
 
-from ledger import book, chart
+from ledger import chart, credits
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
+from ledger.operations import Grant
 from rails import activity, errors, evidence, ids, instructions, reviews, states, status
 from rails.catalog import Terms
 from rails.models import BuyKey, PaymentAttempt, Quote, Receipt
@@ -382,28 +383,24 @@ def _grant(session: Session, attempt: PaymentAttempt, *, received: Amount, now: 
     if not states.move(attempt, "succeeded"):
         return False
     bought = session.get_one(Quote, attempt.quote_id)
-    credits = Amount(bought.credits, CREDIT)
-    agent_account = chart.agent(bought.agent_id)
-    legs = [book.Leg(chart.ISSUED, -credits), book.Leg(agent_account, credits)]
-    if received.units:
-        legs += [
-            book.Leg(chart.clearing(attempt.rail_id), -received),
-            book.Leg(chart.PREPAID_LIABILITY, received),
-        ]
-    posted = book.post(
+    granted = credits.apply_one(
         session,
-        book.Posting(
-            reference=f"purchase:{attempt.payment_attempt_id}",
-            kind="purchase_grant",
-            legs=tuple(legs),
-            effective_at=now,
+        Grant(
+            key=f"purchase:{attempt.payment_attempt_id}",
+            agent_id=bought.agent_id,
             actor=f"rail:{attempt.rail_id}",
+            credits=Amount(bought.credits, CREDIT),
+            cents=received,
+            clearing=chart.clearing(attempt.rail_id),
             metadata={"payment_attempt_id": attempt.payment_attempt_id, "quote_id": bought.quote_id},
         ),
+        now=now,
     )
-    assert posted.created, "an attempt that was not succeeded had already granted"
-    balance = book.balance(session, account=agent_account)
-    _write_receipt(session, attempt, bought, posted.transaction_id, received, balance, now=now)
+    assert granted.done, granted.code
+    assert not granted.replayed, "an attempt that was not succeeded had already granted"
+    assert granted.standing is not None
+    balance = granted.standing.posted
+    _write_receipt(session, attempt, bought, granted.transaction_id, received, balance, now=now)
     return True
 
 

@@ -12,7 +12,7 @@ from ledger.money import CREDIT, USD, Amount
 
 @dataclass(frozen=True, slots=True)
 class LotLeft:
-    """What is left of one grant. `key` is the key of its grant; `cents` what its unused credits were paid with."""
+    """What is left of the grant that was told under `key`; `cents` is what its unused credits cost."""
 
     lot_id: int
     key: str
@@ -58,11 +58,12 @@ class Snapshot:
         return sum(kept, Amount(0, CREDIT))
 
 
-# One statement sees one state of the database, however many rows it reads. CASE, because Python has no infinity.
+# One statement sees one state of the database, however many rows it reads. Python's times know no infinity.
 _SNAPSHOT: Final = text(
     """
     SELECT
-        balance.seq, balance.posted, balance.held, CASE WHEN balance.due_at < 'infinity' THEN balance.due_at END,
+        balance.seq, balance.posted, balance.held,
+        CASE WHEN balance.due_at < 'infinity' THEN balance.due_at END,
         ARRAY(
             SELECT json_build_array(hold.id, hold.job, hold.credits, hold.in_flight, hold.expires_at)
             FROM hold

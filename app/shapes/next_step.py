@@ -81,19 +81,28 @@ def _difference(view: PurchaseView) -> str:
     return f"{words} (asked {money.short(expected)}, seen {money.short(received)} {asset})"
 
 
-def _start_again(here: House, view: PurchaseView) -> Fields:
+def ask_again(here: House, view: PurchaseView, *, key: str | None = None) -> Fields:
+    """Ask for a new price for the same terms. Without a key the client makes one."""
     quote = view.quote
-    if view.state == "created":
-        return {
-            "agent_action": "buy",
-            "suggested_commands": [recommendations.buy_command(here, quote)],
-        }
-    again = here.commands.quote(rail_id=quote.rail_id, pack_id=quote.pack_id, credits=quote.credits)
+    again = here.commands.quote(rail_id=quote.rail_id, pack_id=quote.pack_id, credits=quote.credits, key=key)
+    never_bought = "this quote has expired and was never bought: ask for a new one, under a new key"
+    closed = (
+        "this purchase is closed; if it was paid nevertheless, do not pay again:"
+        " a payment that arrives late is still recorded, and its status will tell"
+    )
     return {
         "agent_action": "request_new_quote",
-        "message": "this purchase is closed; if it was paid nevertheless, do not pay again:"
-        " a payment that arrives late is still recorded, and this status will tell",
+        "message": never_bought if view.attempt is None else closed,
         "suggested_commands": [again],
+    }
+
+
+def _start_again(here: House, view: PurchaseView) -> Fields:
+    if view.state != "created":
+        return ask_again(here, view)
+    return {
+        "agent_action": "buy",
+        "suggested_commands": [recommendations.buy_command(here, view.quote)],
     }
 
 

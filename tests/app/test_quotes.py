@@ -200,6 +200,16 @@ def test_row_74_unknown_packs_and_methods_are_refused_with_where_to_look(doors: 
     assert method["recovery"]["suggested_command"] == "pennyrail credits methods --json"
 
 
+@pytest.mark.parametrize("wrong", [{"credits": 5001}, {"credits": "five"}, {"credits": 5, "creditz": 1}, {}])
+def test_a_refusal_suggests_a_quote_on_the_rail_that_was_asked_for(doors: Doors, wrong: Json) -> None:
+    error = ask(doors.agent(), payment_method="fake_deposit", idempotency_key="k", **wrong)["error"]
+
+    assert (
+        error["recovery"]["suggested_command"]
+        == "pennyrail credits quote --pack starter-500 --payment-method fake_deposit --json"
+    )
+
+
 def test_row_54_a_closed_rail_takes_no_quote(doors: Doors) -> None:
     doors.page.unavailable_reason = "closed"
 

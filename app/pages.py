@@ -62,7 +62,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What a page tells of a payment: how much, and how it is paid."""
+    """What a page tells of a payment: how much is asked for, and where it is paid. Never what was charged."""
 
     amount: str
     rail: str
@@ -146,4 +146,4 @@ def _page(
 
 def _details(payment: Payment) -> str:
     amount = escape(payment.amount) + ("" if payment.live_money else " (test money)")
-    return f"<dl><dt>Amount</dt><dd>{amount}</dd><dt>Paid with</dt><dd>{escape(payment.rail)}</dd></dl>"
+    return f"<dl><dt>Price</dt><dd>{amount}</dd><dt>Payment page</dt><dd>{escape(payment.rail)}</dd></dl>"

@@ -18,7 +18,7 @@ REVIEW_POLL_SECONDS: Final = 300
 _DIFFERENCE: Final[Mapping[str, str]] = {
     "underpaid": "less arrived than was asked for",
     "overpaid": "more arrived than was asked for",
-    "several": "several transfers arrived, and more than was asked for",
+    "several": "more arrived than was asked for, in several transfers",
     "unmatched": "what arrived could not be matched to this purchase",
     "unseen": "the payment provider reports a payment that the chain does not show",
     "mismatch": "what the payment provider reports is not what was quoted",

@@ -266,7 +266,7 @@ def test_money_beside_a_settled_purchase_is_told_in_words_and_asks_for_no_paymen
     assert (data["state"], agent.balance()) == ("succeeded", 500)
     assert data["next"]["agent_action"] == "use_credits"
     assert data["next"]["message"] == (
-        "the credits are granted, and several transfers arrived, and more than was asked for (asked 5.00,"
+        "the credits are granted, and more arrived than was asked for, in several transfers (asked 5.00,"
         " seen 10.00 USDC): a person on our side decides about the rest."
         " Nothing needs to be paid; do not pay again"
     )

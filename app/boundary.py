@@ -5,12 +5,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 from typing_extensions import override
 
-from app import credentials, errors
+from app import credentials, doors, errors
 from app.house import house
 
 
@@ -21,12 +22,19 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind the guard."""
         handle = super().get_route_handler()
+        knocked = any(needed.call is doors.knock for needed in self.dependant.dependencies)
 
         async def guarded(request: Request) -> Response:
             _refuse_head(request)
             body = await read(request, max_bytes=house(request).settings.body_max_bytes)
             if body:
-                _refuse_body(request, body)
+                try:
+                    _refuse_body(request, body)
+                except errors.InvalidArguments:
+                    # Whoever shows no token hears that first, as with a body that is JSON and does not fit.
+                    if knocked:
+                        await run_in_threadpool(doors.knock, request, house(request))
+                    raise
             return await handle(Request(request.scope, _replay(body)))
 
         return guarded

@@ -1,6 +1,7 @@
 """The command `pennyrail`: the service's processes, the operator's checks, and the sandbox."""
 
-import json
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -9,13 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 
 from ledger import database
 from ledger.settings import LedgerSettings
+
+if TYPE_CHECKING:
+    from rails.chain.settings import ChainSettings
+    from sandbox.house import House
 
 cli = typer.Typer(
     help="Prepaid credits for agents and people: payment rails, and a ledger that keeps their books.",
@@ -31,13 +37,20 @@ cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
 
 DEV_FOLDER = Path(".pennyrail/dev")
+_OR_A_FOLDER = f"; for the house of `pennyrail dev` add --folder {DEV_FOLDER}"
 out = Console(highlight=False)
+warnings_out = Console(highlight=False, stderr=True)
+Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]
+DevHouse = Annotated[
+    Path | None,
+    typer.Option("--folder", help="the folder of a running `pennyrail dev`, instead of the environment"),
+]
 
 
 @cli.command()
 def api(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 8402,
+    port: Port = 8402,
 ) -> None:
     """Serve the HTTP API."""
     import uvicorn
@@ -61,10 +74,12 @@ def worker(
     concurrency: Annotated[int, typer.Option(help="processes that work at the same time")] = 2,
 ) -> None:
     """Handle notices, settle attempts and watch deposits."""
+    from app import settings
     from workers.queue import celery
     from workers.wiring import wired
 
     # A wrong setting ends the process here, not the first task.
+    settings.require(*settings.OF_A_PROCESS)
     wired()
     celery.worker_main(["worker", "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"])
 
@@ -76,8 +91,10 @@ def beat(
     ),
 ) -> None:
     """Strike the clock for the workers. Run exactly one."""
+    from app import settings
     from workers.queue import celery
 
+    settings.require(*settings.OF_THE_CLOCK)
     schedule.parent.mkdir(parents=True, exist_ok=True)
     celery.start(["beat", "--schedule", str(schedule)])
 
@@ -85,18 +102,20 @@ def beat(
 @cli.command()
 def migrate() -> None:
     """Bring the database to this version."""
+    from app import settings
     from app.migrations import run
 
+    settings.require(LedgerSettings)
     run.migrate(LedgerSettings().database_url)
     out.print("the database is up to date")
 
 
 @ledger_cli.command("verify")
-def ledger_verify() -> None:
+def ledger_verify(folder: DevHouse = None) -> None:
     """Derive every balance again from its entries. Exits 1 if anything has drifted."""
     from ledger import audit
 
-    engine = database.connect(LedgerSettings().database_url, pool_size=1)
+    engine = database.connect(_ledger(folder).database_url, pool_size=1)
     with database.sessions(engine)() as session:
         report = audit.verify(session)
     engine.dispose()
@@ -110,13 +129,16 @@ def ledger_verify() -> None:
 def chain_rescan(
     from_block: Annotated[int, typer.Argument(help="first block", min=0)],
     to_block: Annotated[int, typer.Argument(help="last block", min=0)],
+    folder: DevHouse = None,
 ) -> None:
     """Read a range of blocks again. What is already known is not counted twice."""
     from rails.chain import scanner
+    from workers import wiring
     from workers.watching import StoryWatch
-    from workers.wiring import wired
 
-    house, now = wired(), datetime.now(UTC)
+    if to_block < from_block:
+        raise typer.BadParameter(f"the last block, {to_block}, is before the first, {from_block}")
+    house, now = wiring.reader(*_reading(folder)), datetime.now(UTC)
     report = scanner.rescan(
         house.sessions,
         house.rpc,
@@ -133,11 +155,11 @@ def chain_rescan(
 
 @cli.command()
 def dev(
-    port: Annotated[int, typer.Option(help="port of the API")] = 8402,
+    port: Port = 8402,
     live_like: Annotated[
         bool, typer.Option("--live-like", help="live-shaped keys against the twin: live_money is true")
     ] = False,
-    folder: Annotated[Path, typer.Option(help="where the data stay")] = DEV_FOLDER,
+    folder: Annotated[Path, typer.Option(help="where the data stay", file_okay=False)] = DEV_FOLDER,
 ) -> None:
     """Run everything on this machine until Ctrl-C: services, API, worker, clock, watcher and sandbox."""
     from sandbox import house
@@ -146,14 +168,14 @@ def dev(
         _ended_by_signals(),
         house.running(folder.absolute(), port=port, mode="live" if live_like else "test", say=_say) as home,
     ):
-        out.print(f"ready {home.addresses.api_url}", soft_wrap=True)
-        out.print(f"  Stripe twin  {home.addresses.twin_url}")
-        out.print(f"  devnet       {home.addresses.rpc_url}  (chain id 8453, USDC {home.devnet.token})")
-        out.print(f"  logs         {home.logs}", soft_wrap=True)
-        out.print("  pay with     pennyrail sandbox pay PAYMENT_ATTEMPT_ID;  stop with Ctrl-C")
+        for line in _welcome(home, folder):
+            # Nobody can copy an address that was broken in two.
+            out.print(line, soft_wrap=True)
         while not home.fallen():
             time.sleep(0.5)
-        out.print(f"{home.fallen()} has ended; see {home.logs / str(home.fallen())}.log", style="red")
+        warnings_out.print(
+            f"{home.fallen()} has ended; see {home.logs / str(home.fallen())}.log", style="red"
+        )
         raise typer.Exit(1)
 
 
@@ -181,21 +203,75 @@ def sandbox_pay(
     """Pay an attempt as its payer would: a USDC transfer, or the Pay button on the twin's page."""
     from rails import instructions, status
     from sandbox import paying
+    from sandbox.errors import AskedWrongly
     from sandbox.house import Addresses
 
-    try:
-        addresses = Addresses.read(folder)
-    except FileNotFoundError:
-        raise typer.BadParameter(f"no house runs over {folder}; start one with `pennyrail dev`") from None
+    addresses = Addresses.read(folder)
     engine = database.connect(addresses.database_url, pool_size=1)
     with database.sessions(engine)() as session:
         attempt = status.attempt_of(session, payment_attempt_id=payment_attempt_id)
-        told = instructions.read(attempt) if attempt else None
     engine.dispose()
-    if told is None:
-        raise typer.BadParameter(f"no attempt {payment_attempt_id} is open for payment here")
+    told = instructions.read(attempt) if attempt is not None else None
+    if attempt is None or told is None:
+        raise AskedWrongly(f"no attempt {payment_attempt_id} is open for payment in the house over {folder}")
+    warning = paying.warning(told, state=attempt.state, amount_atomic=amount_atomic, times=times)
+    if warning is not None:
+        warnings_out.print(warning, style="yellow", soft_wrap=True)
     for line in paying.pay(told, rpc_url=addresses.rpc_url, amount_atomic=amount_atomic, times=times):
         out.print(line, soft_wrap=True)
+
+
+def _ledger(folder: Path | None) -> LedgerSettings:
+    """The settings of the book: of the house over `folder`, or of the environment."""
+    from app import settings
+
+    if folder is None:
+        settings.require(LedgerSettings, otherwise=_OR_A_FOLDER)
+        return LedgerSettings()
+    from sandbox.house import Addresses
+
+    return LedgerSettings(database_url=Addresses.read(folder).database_url)
+
+
+def _reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:
+    """The settings of the book and of the chain: of the house over `folder`, or of the environment."""
+    from app import settings
+    from rails.chain.settings import ChainSettings
+    from rails.settings import StorySettings
+
+    if folder is None:
+        settings.require(LedgerSettings, ChainSettings, StorySettings, otherwise=_OR_A_FOLDER)
+        return LedgerSettings(), ChainSettings()
+    from sandbox.house import Addresses
+
+    found = Addresses.read(folder)
+    return LedgerSettings(database_url=found.database_url), ChainSettings(
+        base_rpc_url=SecretStr(found.rpc_url)
+    )
+
+
+def _welcome(home: "House", folder: Path) -> list[str]:
+    """What `dev` says when everything is up. No line is longer than its longest address."""
+    where = "" if folder == DEV_FOLDER else f" --folder {shlex.quote(str(folder))}"
+    return [
+        f"ready {home.addresses.api_url}",
+        f"  Stripe twin  {home.addresses.twin_url}",
+        f"  devnet       {home.addresses.rpc_url}, chain id 8453",
+        f"  USDC         {home.devnet.token}",
+        f"  logs         {home.logs}",
+        "  pay with",
+        f"    {_invoked()} sandbox pay PAYMENT_ATTEMPT_ID{where}",
+        "  stop with Ctrl-C",
+    ]
+
+
+def _invoked() -> str:
+    """How this program was called, so that a hint runs as it stands."""
+    program = sys.argv[0]
+    if program.endswith(".py"):
+        return f"{shlex.quote(sys.executable)} -m app.cli"
+    name = Path(program).name
+    return name if shutil.which(name) == program else shlex.quote(program)
 
 
 def _say(what: str) -> None:
@@ -220,14 +296,18 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 def main() -> None:
-    """Run the command. A setting that is missing or wrong is told in one line, without its value."""
-    from pydantic import ValidationError
-
+    """Run the command. What it cannot do is told on standard error, without a traceback or a secret."""
     try:
         cli()
-    except ValidationError as error:
-        wrong = [{"setting": ".".join(map(str, each["loc"])), "why": each["msg"]} for each in error.errors()]
-        sys.exit(f"pennyrail cannot start: {json.dumps(wrong)}; see .env.example")
+    except Exception as error:
+        from app import failures
+        from sandbox.errors import SandboxError
+
+        told = str(error) if isinstance(error, SandboxError) else failures.told(error)
+        if told is None:
+            raise
+        sys.stderr.write(f"pennyrail: {told}\n")
+        sys.exit(error.exit_code if isinstance(error, SandboxError) else 1)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ DoorError
 ├── BodyTooLarge
 ├── WebhookRefused            not signed by the processor for us, or not now
 └── ActivityNotFound          no event of this agent has this reference
+
+SettingsRefused               a process may not start: not a failure at a door
 """
 
 from dataclasses import dataclass
@@ -57,3 +59,9 @@ class ActivityNotFound(DoorError):
     """No event of this agent has this reference."""
 
     code = "ACTIVITY_NOT_FOUND"
+
+
+class SettingsRefused(Exception):
+    """Settings are missing or wrong. The message names each by its variable, and never holds a value."""
+
+    code = "SETTINGS_REFUSED"

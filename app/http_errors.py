@@ -1,6 +1,7 @@
 """How every failure is answered: one table of statuses, and for each code what to do next."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -143,7 +144,15 @@ def _answer_ours(request: Request, error: Exception) -> Response:
 
 def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    _remember_rail(request, error.body)
     return _answer_ours(request, validation.explain(error))
+
+
+def _remember_rail(request: Request, body: object) -> None:
+    """Keep the rail that a request named, although the rest of it does not fit."""
+    named = body.get("payment_method") if isinstance(body, Mapping) else None
+    if isinstance(named, str):
+        remember(request, QuoteAsked(None, None, named))
 
 
 def _answer_routing(request: Request, error: Exception) -> Response:
@@ -165,9 +174,9 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
         case errors.AuthRequired():
             return {"suggested_command": commands.signup()}
         case errors.InvalidArguments(fields=fields):
-            return _flags(fields) | {"suggested_command": _usage(request)}
+            return _flags(fields) | {"suggested_command": _usage(request, asked)}
         case rails_errors.BadAmount() if not isinstance(asked, PurchaseAsked):
-            return {"suggested_command": _usage(request)}
+            return {"suggested_command": _usage(request, asked)}
         case rails_errors.PackNotFound():
             return {"suggested_command": commands.packs()}
         case rails_errors.BadRequest() | rails_errors.QuoteNotFound() | rails_errors.RailRefused():
@@ -216,8 +225,8 @@ def _flags(fields: tuple[str, ...]) -> dict[str, object]:
             return {"required_flags": flags}
 
 
-def _usage(request: Request) -> str:
-    """The command of the door that refused, spelled out."""
+def _usage(request: Request, asked: Asked) -> str:
+    """The command of the door that refused, spelled out, on the rail that was asked for."""
     here = house(request)
     template = envelope.path_template(request)
     rail = here.rail_at(template or "")
@@ -225,7 +234,10 @@ def _usage(request: Request) -> str:
         case "signup":
             return here.commands.signup()
         case "credits quote":
-            return here.commands.quote(rail_id=here.settings.default_rail, pack_id=catalog.DEFAULT_PACK_ID)
+            rail_id = here.settings.default_rail
+            if asked is not None and asked.rail_id in here.rails:
+                rail_id = asked.rail_id
+            return here.commands.quote(rail_id=rail_id, pack_id=catalog.DEFAULT_PACK_ID)
         case "credits buy" if rail is not None:
             return here.commands.buy(provider=rail.listing.provider)
         case "credits status":

@@ -19,7 +19,7 @@ from app.api import (
     webhooks,
 )
 from app.house import Clock, House
-from app.settings import DoorSettings
+from app.settings import OF_A_PROCESS, DoorSettings, require
 from ledger import database
 from ledger.database import Sessions
 from ledger.settings import LedgerSettings
@@ -49,6 +49,7 @@ def create_app(sessions: Sessions, rails: Rails, settings: DoorSettings, clock: 
 
 def application() -> FastAPI:
     """The application as the environment describes it: `uvicorn --factory app.main:application`."""
+    require(*OF_A_PROCESS)
     # Only a process that serves has a queue: importing it reads the queue's settings.
     from workers import wakeups
 

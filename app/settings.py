@@ -1,7 +1,19 @@
-"""Settings of the doors."""
+"""Settings of the doors, and the check that a process makes of every setting before it starts."""
 
-from pydantic import Field
+from typing import Final
+
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from app import errors
+from ledger.settings import LedgerSettings
+from rails import registry
+from rails.chain.settings import ChainSettings
+from rails.settings import StorySettings
+from rails.stripe.settings import StripeSettings
+from workers.settings import QueueSettings
 
 
 class DoorSettings(BaseSettings):
@@ -32,3 +44,58 @@ class DoorSettings(BaseSettings):
     def documentation(self) -> str:
         """Where an agent reads on."""
         return self.docs_url or f"{self.base_url}/openapi.json"
+
+
+# The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
+OF_THE_CLOCK: Final = (QueueSettings, StorySettings, DoorSettings)
+OF_A_PROCESS: Final = (LedgerSettings, StripeSettings, ChainSettings, *OF_THE_CLOCK)
+
+
+def require(*needed: type[BaseSettings], otherwise: str = "") -> None:
+    """Read these settings, all of them, so that one try tells everything that is wrong.
+
+    `otherwise` is what else the caller may do than set them.
+
+    raises: SettingsRefused
+    """
+    problems = list(dict.fromkeys(problem for each in needed for problem in _problems(each)))
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise errors.SettingsRefused(f"settings are missing or wrong:\n{lines}\nsee .env.example{otherwise}")
+
+
+def explain(kind: type[BaseSettings], error: ValidationError) -> list[str]:
+    """A line for each wrong setting of a class, by the name of its environment variable."""
+    prefix = kind.model_config.get("env_prefix", "")
+    return [
+        _line(f"{prefix}{each['loc'][0]}".upper(), kind=each["type"], message=each["msg"])
+        for each in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _line(variable: str, *, kind: str, message: str) -> str:
+    if kind == "missing":
+        return f"{variable} is missing"
+    said = message.removeprefix("Value error, ")
+    return said if said.startswith(variable) else f"{variable}: {said[:1].lower()}{said[1:]}"
+
+
+def _problems(kind: type[BaseSettings]) -> list[str]:
+    try:
+        read = kind()
+    except ValidationError as error:
+        return explain(kind, error)
+    match read:
+        case LedgerSettings(database_url=url) if not _is_postgresql(url):
+            return ["DATABASE_URL: must be an address like postgresql://user:password@host/database"]
+        case DoorSettings(default_rail=rail_id) if rail_id not in registry.names():
+            return [f"PENNYRAIL_DEFAULT_RAIL: must be one of {', '.join(registry.names())}"]
+        case _:
+            return []
+
+
+def _is_postgresql(url: str) -> bool:
+    try:
+        return make_url(url).drivername in ("postgres", "postgresql", "postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        return False

@@ -11,6 +11,11 @@ from rails.rail import Rail, Rails
 GROUP = "pennyrail.rails"
 
 
+def names() -> list[str]:
+    """The ids of the installed rails. Nothing is built, so no setting is read."""
+    return sorted(entry_points(group=GROUP).names)
+
+
 def load(sessions: Sessions) -> Rails:
     """Build every installed rail, by id. A rail that is badly configured refuses here, at the start."""
     built: dict[str, Rail] = {}

@@ -14,7 +14,7 @@ class StorySettings(BaseSettings):
     quote_lifetime_seconds: int = Field(default=1800, ge=60, le=86400)
     # Stripe takes a Checkout expiry from 30 minutes to 24 hours after its own clock, hence the margin.
     attempt_lifetime_seconds: int = Field(default=3600, ge=1860, le=86000)
-    watch_days: int = Field(default=30, ge=1, description="how long a deposit address is watched")
+    watch_days: int = Field(default=30, ge=1, le=3650, description="how long a deposit address is watched")
 
 
 @lru_cache

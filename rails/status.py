@@ -16,6 +16,9 @@ PurchaseState = Literal[
 ]
 
 
+QuoteState = Literal["created", "expired"]
+
+
 @dataclass(frozen=True, slots=True)
 class PurchaseView:
     """Everything known of one purchase at one moment."""
@@ -26,6 +29,8 @@ class PurchaseView:
     receipt: Receipt | None
     evidence: tuple[EvidenceRow, ...]
     exceptions: tuple[PaymentException, ...]
+    quote_state: QuoteState
+    """Expired: it can no longer be bought. An attempt that is open or paid keeps the price it was given."""
 
 
 def find(
@@ -50,8 +55,8 @@ def view(session: Session, *, quote: Quote, now: datetime) -> PurchaseView:
         select(PaymentAttempt).where(PaymentAttempt.quote_id == quote.quote_id)
     ).one_or_none()
     if attempt is None:
-        state: PurchaseState = "expired" if quote.expires_at <= now else "created"
-        return PurchaseView(state, quote, None, None, (), ())
+        unbought = _quote_state("expired", quote, now=now)
+        return PurchaseView(unbought, quote, None, None, (), (), unbought)
     attempt_id = attempt.payment_attempt_id
     receipt = session.exec(select(Receipt).where(Receipt.payment_attempt_id == attempt_id)).one_or_none()
     evidence = session.exec(
@@ -64,7 +69,21 @@ def view(session: Session, *, quote: Quote, now: datetime) -> PurchaseView:
         .where(PaymentException.payment_attempt_id == attempt_id)
         .order_by(col(PaymentException.exception_id))
     ).all()
-    return PurchaseView(purchase_state(attempt), quote, attempt, receipt, tuple(evidence), tuple(exceptions))
+    state = purchase_state(attempt)
+    return PurchaseView(
+        state,
+        quote,
+        attempt,
+        receipt,
+        tuple(evidence),
+        tuple(exceptions),
+        _quote_state(state, quote, now=now),
+    )
+
+
+def _quote_state(state: PurchaseState, quote: Quote, *, now: datetime) -> QuoteState:
+    closed = state in ("expired", "failed", "canceled")
+    return "expired" if closed and quote.expires_at <= now else "created"
 
 
 def purchase_state(attempt: PaymentAttempt) -> PurchaseState:

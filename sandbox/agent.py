@@ -6,10 +6,12 @@ from typing import Any, Self
 
 import httpx
 
+from sandbox.errors import SandboxError
+
 Data = dict[str, Any]
 
 
-class Refused(RuntimeError):
+class Refused(SandboxError):
     """The service answered with an error; the message is its code and text."""
 
 

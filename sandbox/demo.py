@@ -60,7 +60,9 @@ def _agent_buys(house: House, agent: Agent, *, out: Console) -> Bought:
     method = next(row for row in agent.methods() if row["agent_settleable"])
     attempt = _open(agent, method, key="demo-agent-1", out=out)
     told = attempt["stripe_x402"]["payable_instructions"]
-    out.print(f"  Stripe returned {told['deposit_address']}; pay exactly {told['token_amount']} USDC on Base")
+    # Every address has a line of its own, or a narrow terminal breaks it in two.
+    out.print(f"  pay exactly {told['token_amount']} USDC on Base to the address that Stripe returned")
+    out.print(f"  {told['deposit_address']}", soft_wrap=True)
     wallet = Wallet.create(house.addresses.rpc_url)
     sent = wallet.send_usdc(told["deposit_address"], int(told["token_amount_atomic"]))
     out.print(f"  the wallet sent it in {sent[:18]}...; now polling status")
@@ -68,10 +70,11 @@ def _agent_buys(house: House, agent: Agent, *, out: Console) -> Bought:
 
 
 def _person_buys(agent: Agent, *, out: Console) -> Bought:
-    out.print("[bold]A person[/bold] pays on Stripe's page, for the agent that asked")
+    out.print("\n[bold]A person[/bold] pays on Stripe's page, for the agent that asked")
     method = next(row for row in agent.methods() if row["requires_browser"])
     attempt = _open(agent, method, key="demo-person-1", out=out)
-    out.print(f"  handed over {attempt['checkout_handoff_url']}")
+    out.print("  handed over")
+    out.print(f"  {attempt['checkout_handoff_url']}", soft_wrap=True)
     out.print(f"  {paying.press_pay(attempt['checkout_url'])}; now polling status")
     return _wait(agent, Bought("a card", method["method_id"], attempt["payment_attempt_id"]), out=out)
 

@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from sandbox.errors import SandboxError
+
 MAX_CONNECTIONS: Final = "200"
 START_TIMEOUT_SECONDS: Final = 60.0
 STOP_TIMEOUT_SECONDS: Final = 60.0
@@ -23,7 +25,7 @@ SOCKET_FOLDER_MAX_BYTES: Final = 80
 UNPRIVILEGED_USER: Final = "nobody"
 
 
-class CannotStart(RuntimeError):
+class CannotStart(SandboxError):
     """A server did not come up; the message ends with the last lines of its log."""
 
 

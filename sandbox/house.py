@@ -1,5 +1,6 @@
 """The whole house on this machine: the outside world, and the processes that production runs."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -11,20 +12,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import httpx
 
 from sandbox import devnet, embedded, stripe_twin
+from sandbox.errors import NobodyHome, SandboxError
 from sandbox.processes import Child, child
 
 Mode = Literal["test", "live"]
 Say = Callable[[str], None]
+ADDRESSES = "addresses.json"
+LOCK = "lock"
+LOCK_SECONDS = 1
 START_SECONDS = 60
 
 
-class HouseDidNotStart(RuntimeError):
-    """A process of the house died or did not answer in time; the message says which log to read."""
+class HouseDidNotStart(SandboxError):
+    """Something was in the way, or a process died or did not answer; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,14 @@ class Addresses:
     def read(cls, folder: Path) -> "Addresses":
         """The addresses of the house running over `folder`.
 
-        raises: FileNotFoundError if none is running there.
+        raises: NobodyHome if none is running there, or not yet.
         """
-        return cls(**json.loads((folder / "addresses.json").read_text()))
+        if not _is_lived_in(folder):
+            raise NobodyHome(f"no house runs over {folder}; start one with `pennyrail dev --folder {folder}`")
+        try:
+            return cls(**json.loads((folder / ADDRESSES).read_text()))
+        except FileNotFoundError:
+            raise NobodyHome(f"the house over {folder} is still starting; try again in a moment") from None
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,9 @@ def running(
 
     raises: HouseDidNotStart, and what the services raise when they cannot start.
     """
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        _move_in(stack, folder)
+        _refuse_taken(port)
         house = _world(stack, folder, port=port or _free_port(), mode=mode, say=say)
         say("migrating the database")
         _migrate(house)
@@ -119,6 +130,60 @@ def running(
         _wait_until_ready(house)
         _write_addresses(stack, house)
         yield house
+
+
+def _move_in(stack: ExitStack, folder: Path) -> None:
+    """Make the folder ours until we end, however we end: the lock goes with this process."""
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context((folder / LOCK).open("a+"))
+    except OSError as error:
+        raise HouseDidNotStart(
+            f"{folder} cannot be used: {error.strerror}; choose another --folder"
+        ) from None
+    if not _locked(lock, fcntl.LOCK_EX):
+        lock.seek(0)
+        raise HouseDidNotStart(
+            f"another house runs over {folder} (process {lock.read().strip() or 'unknown'});"
+            " stop it, or choose another --folder"
+        )
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    (folder / ADDRESSES).unlink(missing_ok=True)
+
+
+def _is_lived_in(folder: Path) -> bool:
+    try:
+        with (folder / LOCK).open() as lock:
+            return not _locked(lock, fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def _locked(lock: TextIO, kind: int) -> bool:
+    """Take a lock if it is free. Somebody who only asks holds it for a moment, so we ask again."""
+    give_up_at = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if kind == fcntl.LOCK_SH or time.monotonic() > give_up_at:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise HouseDidNotStart(f"port {port} is reserved; choose another with --port") from None
+        except OSError:
+            raise HouseDidNotStart(f"port {port} is in use; choose another with --port") from None
 
 
 def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -> House:
@@ -184,12 +249,14 @@ def _migrate(house: House) -> None:
 
 def _wait_until_ready(house: House) -> None:
     give_up_at = time.monotonic() + START_SECONDS
-    worker_log = house.logs / "worker.log"
     while time.monotonic() < give_up_at:
         fallen = house.fallen()
         if fallen:
-            raise HouseDidNotStart(f"{fallen} ended at its start; see {house.logs / fallen}.log")
-        if answers(house.addresses.api_url) and " ready." in worker_log.read_text(errors="replace"):
+            said = house.children[fallen].said().strip()
+            raise HouseDidNotStart(
+                f"{fallen} ended at its start; {house.logs / fallen}.log says:\n{said[-500:]}"
+            )
+        if answers(house.addresses.api_url) and " ready." in house.children["worker"].said():
             return
         time.sleep(0.1)
     raise HouseDidNotStart(f"not ready after {START_SECONDS} s; see {house.logs}")
@@ -204,7 +271,7 @@ def answers(api_url: str) -> bool:
 
 
 def _write_addresses(stack: ExitStack, house: House) -> None:
-    path = house.folder / "addresses.json"
+    path = house.folder / ADDRESSES
     path.write_text(json.dumps(asdict(house.addresses), indent=1))
     stack.callback(path.unlink, missing_ok=True)
 

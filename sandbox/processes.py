@@ -20,6 +20,15 @@ class Child:
     """One process that we started."""
 
     process: subprocess.Popen[bytes]
+    log: Path
+    log_from: int
+    """Where in the log this process begins to speak: earlier ones wrote into the same file."""
+
+    def said(self) -> str:
+        """What it has written so far."""
+        with self.log.open("rb") as log:
+            log.seek(self.log_from)
+            return log.read().decode(errors="replace")
 
     @property
     def pid(self) -> int:
@@ -50,6 +59,7 @@ class Child:
 def child(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Child:
     """Start a command that appends to `log`, in a process group of its own so that Ctrl-C reaches only us."""
     with log.open("ab") as output:
+        log_from = output.tell()
         process = subprocess.Popen(
             command,
             env=dict(environment),
@@ -59,7 +69,7 @@ def child(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) 
             process_group=0,
             preexec_fn=_end_with_parent(),
         )
-    return Child(process)
+    return Child(process, log, log_from)
 
 
 def _end_with_parent() -> Callable[[], None] | None:

@@ -15,11 +15,10 @@ from rails.rail import Rails
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
-    """The book's sessions, the rails, and the chain."""
+class Reader:
+    """What it takes to read the chain: the book's sessions, and a node."""
 
     sessions: Sessions
-    rails: Rails
     chain: ChainSettings
     rpc: Rpc
 
@@ -33,6 +32,24 @@ class Wiring:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Wiring(Reader):
+    """What it takes to settle as well: the rails."""
+
+    rails: Rails
+
+
+def reader(ledger: LedgerSettings, chain: ChainSettings) -> Reader:
+    """A reader of the chain that needs nothing of any processor."""
+    engine = database.connect(ledger.database_url, pool_size=2, application="pennyrail-worker")
+    rpc = Rpc(
+        chain.base_rpc_url.get_secret_value(),
+        expect_chain_id=chain.base_chain_id,
+        deadline_seconds=chain.chain_deadline_seconds,
+    )
+    return Reader(database.sessions(engine), chain, rpc)
+
+
 def wired() -> Wiring:
     """This process's wiring. A forked child makes its own: sockets do not survive a fork."""
     return _wired(os.getpid())
@@ -40,12 +57,6 @@ def wired() -> Wiring:
 
 @lru_cache(maxsize=1)
 def _wired(_pid: int) -> Wiring:
-    engine = database.connect(LedgerSettings().database_url, pool_size=2, application="pennyrail-worker")
-    opened = database.sessions(engine)
-    chain = ChainSettings()
-    rpc = Rpc(
-        chain.base_rpc_url.get_secret_value(),
-        expect_chain_id=chain.base_chain_id,
-        deadline_seconds=chain.chain_deadline_seconds,
-    )
-    return Wiring(opened, registry.load(opened), chain, rpc)
+    reading = reader(LedgerSettings(), ChainSettings())
+    rails = registry.load(reading.sessions)
+    return Wiring(reading.sessions, reading.chain, reading.rpc, rails)

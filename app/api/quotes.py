@@ -10,10 +10,10 @@ from app.api.fields import ClosedRequest, Key, Reference
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
-from app.shapes import recommendations
+from app.shapes import next_step, recommendations
 from app.shapes.quote import quote as shown
-from rails import catalog, purchase
-from rails.models import Quote
+from rails import catalog, purchase, status
+from rails.status import PurchaseView
 
 router = APIRouter(route_class=boundary.GuardedRoute)
 
@@ -41,9 +41,15 @@ def credit_quotes(request: Request, here: Here, known: Knocking, asked: QuoteReq
         idempotency_key=asked.idempotency_key or f"quote-{secrets.token_hex(8)}",
         now=here.clock(),
     )
-    return envelope.success(request, data=_created(here, fixed), agent=known.agent)
+    with here.sessions() as session:
+        view = status.view(session, quote=fixed, now=here.clock())
+    return envelope.success(request, data=_quoted(here, view), agent=known.agent)
 
 
-def _created(here: House, fixed: Quote) -> Fields:
-    recommended = recommendations.recommended_buy(here, fixed)
-    return {**shown(fixed), "next_actions": {"recommended_buy": recommended} if recommended else {}}
+def _quoted(here: House, view: PurchaseView) -> Fields:
+    if view.quote_state == "expired":
+        # The same key would return this same quote for ever.
+        fresh = f"quote-{secrets.token_hex(8)}"
+        return {**shown(view), "next": next_step.ask_again(here, view, key=fresh), "next_actions": {}}
+    recommended = recommendations.recommended_buy(here, view.quote)
+    return {**shown(view), "next_actions": {"recommended_buy": recommended} if recommended else {}}

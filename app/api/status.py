@@ -55,7 +55,7 @@ def purchase_status(
 def _purchase(here: House, known: agents.Known, view: PurchaseView) -> dict[str, object]:
     return {
         "state": view.state,
-        "quote": {**quote(view.quote), "x402": None},
+        "quote": {**quote(view), "x402": None},
         "payment_attempt": _attempt(here, view),
         "receipt": receipt(here, view),
         "credit_event": credit_event(view.receipt),

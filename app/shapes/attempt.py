@@ -20,7 +20,12 @@ REDACTED: Final = {
 
 
 def how_to_pay(here: House, attempt: PaymentAttempt, quote: Quote) -> Fields:
-    """The fields that tell how to pay, alike in the buy and the status reply."""
+    """The fields that tell how to pay, alike in the buy and the status reply and in every state.
+
+    They stay when money was seen, because clients are promised them wherever a deposit address exists
+    (contract, rows 85 and 108) and a wallet may be asked for them afterwards; that nobody must pay again
+    is for `next` to say.
+    """
     told = instructions.read(attempt)
     match told:
         case None:

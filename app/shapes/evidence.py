@@ -52,13 +52,24 @@ def provider_event(here: House, view: PurchaseView) -> Fields | None:
 
 def exception(view: PurchaseView) -> Fields | None:
     """The difference that waits for a person's decision, None if none is open."""
-    waiting = [row for row in view.exceptions if row.closed_at is None and row.kind not in _HOUSE_KEEPING]
-    return _shown(waiting[-1]) if waiting else None
+    found = waiting(view)
+    return _shown(found) if found is not None else None
+
+
+def waiting(view: PurchaseView) -> PaymentException | None:
+    """The latest item that waits for a person, None if none is open."""
+    items = [row for row in view.exceptions if row.closed_at is None and row.kind not in _HOUSE_KEEPING]
+    return items[-1] if items else None
+
+
+def amounts(row: PaymentException) -> tuple[Amount, Amount]:
+    """What was asked for, and what was seen."""
+    asset = ASSETS[row.asset]
+    return Amount(int(row.expected_units), asset), Amount(int(row.received_units), asset)
 
 
 def _shown(row: PaymentException) -> Fields:
-    asset = ASSETS[row.asset]
-    expected, received = Amount(int(row.expected_units), asset), Amount(int(row.received_units), asset)
+    expected, received = amounts(row)
     return {
         "kind": row.kind,
         "asset": row.asset,

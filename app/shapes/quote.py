@@ -4,15 +4,16 @@ from app.envelope import Fields
 from app.shapes.pack import pack
 from app.times import iso
 from rails import catalog
-from rails.models import Quote
+from rails.status import PurchaseView
 
 
-def quote(fixed: Quote) -> Fields:
-    """The quote as it was fixed. It is never updated, so its state is always `created`."""
+def quote(view: PurchaseView) -> Fields:
+    """The quote as it was fixed, and whether it can still be bought."""
+    fixed = view.quote
     sold = catalog.PACKS.get(fixed.pack_id) if fixed.pack_id is not None else None
     return {
         "quote_id": fixed.quote_id,
-        "state": "created",
+        "state": view.quote_state,
         "credits": fixed.credits,
         "price_amount_cents": fixed.price_cents,
         "currency": "USD",

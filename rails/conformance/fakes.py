@@ -72,6 +72,14 @@ class FakeRail:
             missing=tuple(source for source in self.witnesses if source in self.silent),
         )
 
+    def pay_too_much(self, reference: str, *, received: Amount) -> None:
+        """Let the exact sum settle, and more beside it: `received` in all."""
+        self._outcomes[reference] = lambda handle: Paid(
+            handle.price,
+            self._said(handle, "succeeded", "confirmed"),
+            review=NeedsReview("several", _expected(handle), received),
+        )
+
     def arrive(self, reference: str) -> None:
         """Let the exact sum arrive and not be settled yet."""
         self._outcomes[reference] = lambda handle: Processing(self._said(handle, "processing", "seen"))

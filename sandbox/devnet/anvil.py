@@ -132,12 +132,11 @@ def start(
     raises: DevnetNotInstalled, DevnetDidNotStart
     """
     binary = _binary()
-    with tempfile.TemporaryDirectory(prefix="pennyrail-devnet-") as scratch:
-        kept = folder if folder is not None else Path(scratch)
-        kept.mkdir(parents=True, exist_ok=True)
+    with _scratch(folder) as scratch:
+        kept = folder if folder is not None else scratch
         command = [str(binary), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(CHAIN_ID)]
         # No dev accounts, so no keys in the log; any address can be spoken for instead.
-        command += ["--accounts", "0", "--auto-impersonate", "--cache-path", scratch]
+        command += ["--accounts", "0", "--auto-impersonate", "--cache-path", str(scratch)]
         command += ["--slots-in-an-epoch", str(slots_in_an_epoch)]
         command += ["--block-time", str(block_seconds)] if block_seconds else ["--no-mining"]
         if folder is not None:
@@ -145,6 +144,22 @@ def start(
         with _running(command, log=kept / "anvil.log") as net:
             _install_token(net)
             yield net
+
+
+@contextmanager
+def _scratch(folder: Path | None) -> Iterator[Path]:
+    """A folder for what anvil needs only while it runs; inside `folder`, whoever was killed leaves one."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="pennyrail-devnet-") as made:
+            yield Path(made)
+        return
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager

@@ -8,8 +8,10 @@ DevnetError
 
 from typing import ClassVar
 
+from sandbox.errors import SandboxError
 
-class DevnetError(Exception):
+
+class DevnetError(SandboxError):
     """Something about the pretend chain on this machine."""
 
     code: ClassVar[str] = "devnet"

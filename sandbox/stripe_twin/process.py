@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.errors import SandboxError
 from sandbox.stripe_twin.control import Control
 from sandbox.stripe_twin.settings import (
     BASE_USDC,
@@ -25,7 +26,7 @@ STOP_SECONDS_MAX = 5.0
 ROOT = Path(__file__).parents[2]
 
 
-class TwinDidNotStart(RuntimeError):
+class TwinDidNotStart(SandboxError):
     """The process ended, or did not become healthy in time; its log says why."""
 
 
@@ -135,7 +136,7 @@ def wait_until_healthy(process: subprocess.Popen[bytes], folder: Path) -> str:
             if is_healthy(url):
                 return url
         time.sleep(0.02)
-    raise TwinDidNotStart(f"see {folder / 'stripe_twin.log'}")
+    raise TwinDidNotStart(f"the Stripe twin did not start; see {folder / 'stripe_twin.log'}")
 
 
 def is_healthy(url: str) -> bool:

@@ -158,15 +158,40 @@ def test_row_133_what_was_refused_is_in_no_log_and_no_row(
     assert ok(agent.get("/v1/quota"))["authenticated"] is True
 
 
-@pytest.mark.parametrize("name", ["promo_code", "discount", "price_amount_cents", "agent_id", SECRET])
-def test_rows_95_and_134_unknown_fields_are_refused_without_their_names(doors: Doors, name: str) -> None:
+@pytest.mark.parametrize("name", ["promo_code", "discount", "price_amount_cents", "agent-id", "creditz"])
+def test_rows_95_and_134_unknown_fields_are_refused_by_name_and_without_their_values(
+    doors: Doors, name: str
+) -> None:
     agent = doors.agent()
 
     reply = agent.post("/v1/credit-quotes", credits=5, idempotency_key="k", **{name: SECRET})
 
     assert reply["error"]["code"] == "INVALID_ARGUMENTS"
-    assert name not in reply["error"]["message"]
+    assert reply["error"]["message"] == f"{name} is not a field of the contract"
     assert SECRET not in agent.seen[-1].text
+
+
+@pytest.mark.parametrize(
+    "name", [SECRET, "QmFzZTY0dGV4dHdpdGhvdXRkaWdpdHM", "two words", "<b>", "x" * 41, ""]
+)
+def test_a_field_whose_name_may_hold_a_secret_is_refused_without_its_name(doors: Doors, name: str) -> None:
+    agent = doors.agent()
+
+    reply = agent.post("/v1/credit-quotes", credits=5, idempotency_key="k", **{name: 1})
+
+    assert reply["error"]["message"] == "the request holds a field that is not part of the contract"
+    assert not name or name not in agent.seen[-1].text
+
+
+def test_a_request_without_a_token_hears_that_before_anything_about_its_body(doors: Doors) -> None:
+    headers = {"content-type": "application/json"}
+    bodies = [b"{", b"[]", b"{}", b'{"creditz": 5}', b'{"credits": "five"}', b"\xff"]
+
+    for path in ("/v1/credit-quotes", "/v1/credit-purchases/fake-pages"):
+        for body in bodies:
+            response = doors.http.post(path, content=body, headers=headers)
+
+            assert doors.visitor().envelope(response)["error"]["code"] == "AUTH_REQUIRED", body
 
 
 def test_row_152_a_body_that_is_no_request_is_an_envelope_that_repeats_nothing(doors: Doors) -> None:

@@ -66,6 +66,8 @@ def test_rows_80_to_89_a_deposit_is_told_with_everything_a_wallet_needs(doors: D
         "next": {
             "retry_after_seconds": 10,
             "agent_action": "pay_stripe_crypto_deposit",
+            "message": "send the exact amount once, in one transfer; if you have already sent it, do not"
+            " send it again: read the status until it is seen",
             "suggested_commands": [f"pennyrail credits status --payment-attempt-id {attempt_id} --json"],
         },
         "next_actions": {

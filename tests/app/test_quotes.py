@@ -76,6 +76,38 @@ def test_row_67_the_same_key_and_terms_replay_the_same_quote(doors: Doors) -> No
     assert second == first
 
 
+def test_the_key_of_an_expired_quote_returns_it_as_expired_with_a_fresh_quote_to_ask_for(
+    doors: Doors,
+) -> None:
+    agent = doors.agent()
+    first = agent.quote(idempotency_key="k")
+    doors.clock.now += timedelta(minutes=30)
+
+    again = agent.quote(idempotency_key="k")
+    fresh = ok(ask(agent, **as_body(again["next"]["suggested_commands"][0])))
+
+    assert (again["quote_id"], again["state"], again["next_actions"]) == (first["quote_id"], "expired", {})
+    assert agent.status(quote_id=first["quote_id"])["quote"]["state"] == "expired"
+    assert (fresh["state"], fresh["credits"]) == ("created", 500)
+    assert fresh["quote_id"] != first["quote_id"]
+
+
+def test_a_quote_that_is_being_paid_keeps_its_price_after_its_time(doors: Doors) -> None:
+    agent = doors.agent()
+    first = agent.quote(idempotency_key="k")
+    attempt_id = agent.buy(first)["payment_attempt_id"]
+    doors.clock.now += timedelta(minutes=30)
+    while_open = agent.quote(idempotency_key="k")
+    doors.deposit.fail(doors.reference(attempt_id))
+    doors.settle(attempt_id)
+
+    when_closed = agent.quote(idempotency_key="k")
+
+    assert (while_open["state"], when_closed["state"]) == ("created", "expired")
+    assert while_open["next_actions"] == first["next_actions"]
+    assert "do not pay again" in when_closed["next"]["message"]
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -166,6 +198,16 @@ def test_row_74_unknown_packs_and_methods_are_refused_with_where_to_look(doors: 
     assert pack["recovery"]["suggested_command"] == "pennyrail credits packs list --json"
     assert (method["code"], agent.seen[-1].status_code) == ("PAYMENT_METHOD_UNAVAILABLE", 400)
     assert method["recovery"]["suggested_command"] == "pennyrail credits methods --json"
+
+
+@pytest.mark.parametrize("wrong", [{"credits": 5001}, {"credits": "five"}, {"credits": 5, "creditz": 1}, {}])
+def test_a_refusal_suggests_a_quote_on_the_rail_that_was_asked_for(doors: Doors, wrong: Json) -> None:
+    error = ask(doors.agent(), payment_method="fake_deposit", idempotency_key="k", **wrong)["error"]
+
+    assert (
+        error["recovery"]["suggested_command"]
+        == "pennyrail credits quote --pack starter-500 --payment-method fake_deposit --json"
+    )
 
 
 def test_row_54_a_closed_rail_takes_no_quote(doors: Doors) -> None:

@@ -1,10 +1,12 @@
 """Reading purchases. Numbers are rows of the contract."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from ledger.money import USDC, Amount
+from rails.conformance.fakes import FakeRail
 from tests.app.conftest import Client, Doors, Json, ok
 
 
@@ -236,7 +238,10 @@ def test_a_wrong_sum_waits_for_an_operator_and_nobody_is_told_to_pay_again(doors
 
     assert data["state"] == "needs_review"
     assert data["next"]["actor"] == "operator"
-    assert "nobody must pay again" in data["next"]["message"]
+    assert data["next"]["message"] == (
+        "less arrived than was asked for (asked 5.00, seen 4.990001 USDC); it is recorded, and a person on"
+        " our side decides about it. Do not pay again, and do not send a missing rest"
+    )
     assert agent.seen[-1].headers["retry-after"] == str(data["next"]["retry_after_seconds"])
     assert data["payment_attempt"]["exception"] == {
         "kind": "underpaid",
@@ -247,6 +252,43 @@ def test_a_wrong_sum_waits_for_an_operator_and_nobody_is_told_to_pay_again(doors
         "opened_at": "2026-11-20T12:00:00.000Z",
     }
     assert data["next_actions"] == {}
+
+
+def test_money_beside_a_settled_purchase_is_told_in_words_and_asks_for_no_payment(doors: Doors) -> None:
+    agent = doors.agent()
+    purchase = bought(doors, agent)
+    reference = doors.reference(purchase["payment_attempt_id"])
+    doors.deposit.pay_too_much(reference, received=Amount(10_000_000, USDC))
+    doors.settle(purchase["payment_attempt_id"])
+
+    data = agent.status(payment_attempt_id=purchase["payment_attempt_id"])
+
+    assert (data["state"], agent.balance()) == ("succeeded", 500)
+    assert data["next"]["agent_action"] == "use_credits"
+    assert data["next"]["message"] == (
+        "the credits are granted, and more arrived than was asked for, in several transfers (asked 5.00,"
+        " seen 10.00 USDC): a person on our side decides about the rest."
+        " Nothing needs to be paid; do not pay again"
+    )
+
+
+@pytest.mark.parametrize("happen", [FakeRail.arrive, FakeRail.pay])
+def test_once_money_was_seen_both_replies_say_not_to_pay_again_and_still_show_where_it_went(
+    doors: Doors, happen: Callable[[FakeRail, str], None]
+) -> None:
+    agent = doors.agent()
+    quote = agent.quote()
+    purchase = agent.buy(quote)
+    happen(doors.deposit, doors.reference(purchase["payment_attempt_id"]))
+    doors.settle(purchase["payment_attempt_id"])
+
+    status = agent.status(payment_attempt_id=purchase["payment_attempt_id"])
+    bought_again = agent.buy(quote)
+
+    for reply in (status, bought_again):
+        assert "do not pay again" in reply["next"]["message"]
+        assert reply["next_actions"] == {}
+    assert status["payment_attempt"]["stripe_x402"] == bought_again["stripe_x402"] == purchase["stripe_x402"]
 
 
 @pytest.mark.parametrize(

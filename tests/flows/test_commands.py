@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from sandbox import house
 from sandbox.agent import Agent
 from sandbox.house import House
 from tests.flows.buying import CHECKOUT, X402, buy, succeeded
@@ -95,6 +97,98 @@ def test_sandbox_pay_settles_a_deposit_and_twice_is_granted_once(home: House, ag
     assert (agent.paid_credits(), len(agent.grants())) == (500, 1)
 
 
+def test_sandbox_pay_warns_before_it_pays_a_settled_deposit_again(home: House, agent: Agent) -> None:
+    attempt_id = buy(agent, X402)["payment_attempt_id"]
+    pay = ("sandbox", "pay", attempt_id, "--folder", str(home.folder))
+    first = run(*pay)
+    agent.wait(attempt_id, until=succeeded)
+
+    again = run(*pay)
+
+    assert (first.stderr, again.returncode) == ("", 0)
+    assert again.stderr.startswith("warning: the attempt is succeeded already")
+
+
+@pytest.mark.parametrize("options", [("--times", "2"), ("--amount-atomic", "1")])
+def test_sandbox_pay_presses_pay_once_and_for_its_price_only(
+    home: House, agent: Agent, options: tuple[str, str]
+) -> None:
+    attempt_id = buy(agent, CHECKOUT)["payment_attempt_id"]
+
+    refused = run("sandbox", "pay", attempt_id, "--folder", str(home.folder), *options)
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"pennyrail: {options[0]} is for USDC deposits")
+
+
+def test_sandbox_pay_refuses_a_page_that_was_paid(home: House, agent: Agent) -> None:
+    attempt_id = buy(agent, CHECKOUT)["payment_attempt_id"]
+    pay = ("sandbox", "pay", attempt_id, "--folder", str(home.folder))
+    first = run(*pay)
+    at_once = run(*pay)
+    agent.wait(attempt_id, until=succeeded)
+
+    later = run(*pay)
+
+    assert first.returncode == 0, first.stderr
+    for refused in (at_once, later):
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1), refused.stderr
+        assert "paid" in refused.stderr or "succeeded" in refused.stderr
+
+
+def test_the_operators_commands_find_a_running_house_by_its_folder(home: House) -> None:
+    folder = ("--folder", str(home.folder))
+
+    verified = run("ledger", "verify", *folder)
+    rescanned = run("chain", "rescan", "0", "1", *folder)
+
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert rescanned.stdout.startswith("blocks 0 to 1: "), rescanned.stderr
+
+
+def test_two_houses_never_share_a_folder(home: House) -> None:
+    second = run("dev", "--folder", str(home.folder), "--port", "0")
+
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"pennyrail: another house runs over {home.folder} (process ")
+    assert house.answers(home.addresses.api_url)
+
+
+def test_dev_says_how_to_pay_and_breaks_no_address_and_leaves_nothing_when_killed(tmp_path: Path) -> None:
+    before = set(Path(tempfile.gettempdir()).glob("pennyrail-devnet-*"))
+    log = tmp_path / "dev.out"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*PENNYRAIL, "dev", "--folder", str(tmp_path / "dev"), "--port", "0"],
+            stdout=output,
+            env={**os.environ, "COLUMNS": "60"},
+        )
+        try:
+            eventually(lambda: "Ctrl-C" in log.read_text(), seconds=60)
+        finally:
+            process.kill()
+            process.wait()
+
+    nobody = run("sandbox", "pay", "payatt_x", "--folder", str(tmp_path / "dev"))
+
+    said = log.read_text()
+    assert re.search(r"^  USDC +0x[0-9a-fA-F]{40}$", said, re.MULTILINE), said
+    assert f"-m app.cli sandbox pay PAYMENT_ATTEMPT_ID --folder {tmp_path / 'dev'}\n" in said
+    assert set(Path(tempfile.gettempdir()).glob("pennyrail-devnet-*")) <= before
+    assert (nobody.returncode, "pennyrail dev" in nobody.stderr) == (2, True), nobody.stderr
+
+
+def test_dev_tells_why_a_process_of_its_house_refused_to_start(tmp_path: Path) -> None:
+    folder = str(tmp_path / "dev")
+
+    refused = run("dev", "--folder", folder, "--port", "0", PENNYRAIL_QUOTE_LIFETIME_SECONDS="5")
+
+    assert refused.returncode == 1
+    assert "ended at its start" in refused.stderr
+    assert "PENNYRAIL_QUOTE_LIFETIME_SECONDS: input should be greater than or equal to 60" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_sandbox_pay_says_what_is_missing(tmp_path: Path, home: House) -> None:
     nobody = run("sandbox", "pay", "payatt_x", "--folder", str(tmp_path))
     unknown = run("sandbox", "pay", "payatt_x", "--folder", str(home.folder))
@@ -102,6 +196,27 @@ def test_sandbox_pay_says_what_is_missing(tmp_path: Path, home: House) -> None:
     assert (nobody.returncode, unknown.returncode) == (2, 2)
     assert "pennyrail dev" in nobody.stderr
     assert "payatt_x" in unknown.stderr
+
+
+@pytest.mark.parametrize("command", [("api", "--port", "1"), ("worker",), ("beat",)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PENNYRAIL_QUOTE_LIFETIME_SECONDS", "59"),
+        ("PENNYRAIL_ATTEMPT_LIFETIME_SECONDS", "1859"),
+        ("PENNYRAIL_WATCH_DAYS", "soon"),
+        ("PENNYRAIL_DEFAULT_RAIL", "bitcoin"),
+    ],
+)
+def test_a_process_refuses_settings_that_would_break_every_quote(
+    home: House, command: tuple[str, ...], name: str, value: str
+) -> None:
+    refused = run(*command, **{**home.environment, name: value})
+
+    assert refused.returncode == 1
+    assert f"\n  {name}: " in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert value not in refused.stderr
 
 
 @pytest.mark.parametrize("command", [("api", "--port", "1"), ("worker",)])

@@ -4,6 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +53,32 @@ def test_only_files_named_settings_read_the_environment() -> None:
 
     # The house hands its own environment on to its children; nothing is read from it there.
     assert readers <= {"sandbox/house.py"}
+
+
+def allowed(field: FieldInfo) -> str | None:
+    """The range of a setting in words, None if it has none."""
+    bounds = {
+        name: f"{value:g}"
+        for each in field.metadata
+        for name in ("gt", "ge", "le")
+        if (value := getattr(each, name, None)) is not None
+    }
+    match bounds:
+        case {"ge": lowest, "le": highest}:
+            return f"{lowest} to {highest}"
+        case {"ge": lowest}:
+            return f"at least {lowest}"
+        case {"gt": lowest}:
+            return f"more than {lowest}"
+        case _:
+            return None
+
+
+def test_every_range_of_a_setting_stands_beside_its_default() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+
+    for kind in settings_classes():
+        for name, field in kind.model_fields.items():
+            if (words := allowed(field)) is not None:
+                variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+                assert f"# {variable}={field.default}  # {words}" in lines, variable

@@ -1,0 +1,32 @@
+"""What a command says when it cannot do its work: what is wrong and what to do, never a traceback."""
+
+from psycopg.errors import UndefinedTable
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+
+from app import errors
+from rails import redaction
+from rails.chain.errors import ChainError
+
+
+def told(error: Exception) -> str | None:
+    """The words for a failure that a command expects, None for one that is a fault of ours."""
+    match error:
+        case errors.SettingsRefused():
+            return f"cannot start: {error}"
+        case ValidationError():
+            # A rail from another package: only its own class knows the names of its variables.
+            fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+            return f"cannot start: wrong settings of {error.title}: {fields}; see .env.example"
+        case OperationalError() | InterfaceError():
+            return f"the database does not answer: {_first_line(error)}; is DATABASE_URL right, and is it up?"
+        case ProgrammingError(orig=UndefinedTable()):
+            return "the database has no tables of this version yet; run `pennyrail migrate` first"
+        case ChainError():
+            return f"the chain could not be read: {error}"
+        case _:
+            return None
+
+
+def _first_line(error: DBAPIError) -> str:
+    return redaction.redact(str(error.orig).strip().partition("\n")[0])

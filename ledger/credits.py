@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +19,15 @@ DONE: Final = "done"
 CONFLICT: Final = "conflict"
 
 _APPLY: Final = text("SELECT * FROM apply_operations(CAST(:given AS operation[]))")
+# What a dry run saw used; a hold says by itself which lots it pins.
+_BURNT: Final = text(
+    """
+    SELECT transaction_id, array_agg(lot_id ORDER BY place), array_agg(used ORDER BY place)
+    FROM lot_entry
+    WHERE transaction_id = ANY (:told) AND used > 0
+    GROUP BY transaction_id
+    """
+)
 _OUTCOME: Final = text("SELECT * FROM outcome_of(:key)")
 _MALFORMED: Final[dict[str, type[Malformed]]] = {"PR003": Malformed, "22003": OutOfRange}
 _SOMEBODY_WAS_FASTER: Final = frozenset({"23505", "40P01"})
@@ -95,10 +104,13 @@ def perform(sessions: Sessions, wanted: Sequence[Operation], *, now: datetime) -
 
 
 def dry_run(session: Session, wanted: Sequence[Operation], *, now: datetime) -> list[Outcome]:
-    """What `apply` would answer, and which lots would burn: done by the same code, and undone."""
+    """What `apply` would answer, and which lots would burn: done by the same code, and undone.
+
+    Their ids are `lots` in the details, with as many `pins`: how many credits of each.
+    """
     undone = session.begin_nested()
     try:
-        return apply(session, wanted, now=now)
+        return _with_lots(session, apply(session, wanted, now=now))
     finally:
         undone.rollback()
 
@@ -113,6 +125,18 @@ def settle_due(session: Session, *, now: datetime, most: int = 100) -> int:
     """Expire what is due for up to `most` agents that nobody is busy with; for how many it was done."""
     statement = text("SELECT settle_all_due(:now, :most)")
     return int(session.connection().execute(statement, {"now": now, "most": most}).scalar_one())
+
+
+def _with_lots(session: Session, told: list[Outcome]) -> list[Outcome]:
+    ids = [outcome.transaction_id for outcome in told]
+    burnt = {
+        transaction_id: {"lots": lots, "pins": used}
+        for transaction_id, lots, used in session.connection().execute(_BURNT, {"told": ids})
+    }
+    return [
+        replace(outcome, details={**outcome.details, **burnt.get(outcome.transaction_id, {})})
+        for outcome in told
+    ]
 
 
 def _outcome(row: Any) -> Outcome:

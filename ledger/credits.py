@@ -17,6 +17,7 @@ from ledger.operations import Operation
 
 DONE: Final = "done"
 CONFLICT: Final = "conflict"
+TRIES: Final = 20
 
 _APPLY: Final = text("SELECT * FROM apply_operations(CAST(:given AS operation[]))")
 # What a dry run saw used; a hold says by itself which lots it pins.
@@ -91,16 +92,19 @@ def apply_one(session: Session, wanted: Operation, *, now: datetime) -> Outcome:
 
 
 def perform(sessions: Sessions, wanted: Sequence[Operation], *, now: datetime) -> list[Outcome]:
-    """`apply` in a transaction of its own, a second time if somebody was faster with one of the keys.
+    """`apply` in a transaction of its own, and again if somebody was faster with one of the keys.
 
-    raises: Malformed, OutOfRange
+    raises: Malformed, OutOfRange; TryAgain if others were faster with one key after the other
     """
-    try:
-        with sessions() as session:
-            return apply(session, wanted, now=now)
-    except TryAgain:
-        with sessions() as session:
-            return apply(session, wanted, now=now)
+    for _ in range(TRIES - 1):
+        try:
+            with sessions() as session:
+                return apply(session, wanted, now=now)
+        except TryAgain:
+            # Every time at least one key more has its outcome, which the next try finds.
+            continue
+    with sessions() as session:
+        return apply(session, wanted, now=now)
 
 
 def dry_run(session: Session, wanted: Sequence[Operation], *, now: datetime) -> list[Outcome]:

@@ -115,6 +115,7 @@ class Agent:
 
     house: House
     told: dict[str, tuple[Operation, Answer]]
+    opened: bool = False
     version: int = 0
     lots: list[Lot] = field(default_factory=list)
     grants: dict[str, Lot] = field(default_factory=dict)
@@ -133,12 +134,14 @@ class Agent:
 
     def tell(self, op: Operation, now: datetime) -> tuple[Answer, bool]:
         """The answer, and whether it is a replay."""
+        # An agent gets its account as soon as anybody wants to give it credits, under whatever key.
+        self.opened |= isinstance(op, Grant)
         if op.key in self.told:
             asked, answer = self.told[op.key]
             if asked == op:
                 return answer, True
             return Answer("conflict", None, 0, 0, 0), False
-        if not self.version and not isinstance(op, Grant):
+        if not self.opened:
             return self._kept(op, self._answer("unknown_account", _asked(op))), False
         self.settle(now)
         rules: dict[type, Callable[[Any, datetime], Answer]] = {

@@ -70,7 +70,7 @@ Picture = tuple[list[str], ...]
 MUST_MEET = {
     **{kind: "done" for kind in ("grant", "hold_expiry", "lot_begin", "lot_expiry", "clawback")},
     **{kind: "done not_enough below_minimum version_mismatch unknown_account" for kind in ("hold", "debit")},
-    "start": "done unknown_hold hold_closed hold_expired",
+    "start": "done unknown_hold hold_closed",
     "capture": "done unknown_hold hold_closed hold_expired exceeds_hold",
     "release": "done unknown_hold hold_closed hold_expired",
     "unwind": "done unknown_spend exceeds_spend",
@@ -292,7 +292,7 @@ def machine(engine: Engine, runs: Iterator[int], steps: Iterator[int]) -> type[R
 
         def picture(self) -> Picture:
             """What `read` must find."""
-            known = [(name, one) for name, one in self.agents.items() if one.version]
+            known = [(name, one) for name, one in self.agents.items() if one.opened]
             return (
                 sorted(f"agent:{name} {one.version} {one.posted} {one.held}" for name, one in known),
                 sorted(lot_row(lot) for _, one in known for lot in one.lots),

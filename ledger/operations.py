@@ -211,7 +211,7 @@ def _check_grant(grant: Grant) -> None:
 
 
 def _check_clearing(account: object) -> None:
-    """Only an account of money that came in: of any other, the legs would not sum to zero, or say nonsense."""
+    """Only an account of money that came in: of any other, the legs would not sum to zero."""
     if account is not None and not _CLEARING.fullmatch(str(account)):
         raise Malformed(f"{account} is not the account of a rail's money")
 

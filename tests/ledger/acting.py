@@ -1,6 +1,7 @@
 """Doing operations in a test, and reading what came of them."""
 
 from datetime import datetime
+
 from sqlmodel import text
 
 from ledger import balances, book, chart, credits

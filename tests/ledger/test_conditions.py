@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,8 @@ def test_held_credits_do_not_count_as_left(hundred: Sessions) -> None:
 
 
 def test_only_so_many_jobs_a_day_begin_on_free_credits(hundred: Sessions) -> None:
-    told = [make(str(number), 1, daily_job_limit=2) for number, make in enumerate([hold, debit, hold])]
+    makes: list[Any] = [hold, debit, hold]
+    told = [make(str(number), 1, daily_job_limit=2) for number, make in enumerate(makes)]
 
     assert codes(hundred, *told) == ["done", "done", "daily_job_cap_reached"]
     assert codes(hundred, debit("no limit", 1), debit("none", 1, daily_job_limit=0)) == [

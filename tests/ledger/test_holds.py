@@ -57,7 +57,7 @@ def test_a_reserved_hold_out_of_time_is_released(holding: Sessions) -> None:
 
     assert has(holding, now=after(10)) == (100, 0)
 
-    late = [capture("c", HELD), release("r", HELD), start("s", HELD)]
+    late: list[Operation] = [capture("c", HELD), release("r", HELD), start("s", HELD)]
     assert codes(holding, *late, now=after(10)) == ["hold_expired"] * 3
 
 

@@ -54,8 +54,11 @@ def test_a_spend_goes_on_with_the_next_lot(credited: Sessions) -> None:
 
     assert left(credited) == {"b": 2}
     assert house(credited) == {
-        **{"issued": -10, "spent": 8, "clearing:rail": -10},
-        **{"prepaid_liability": 4, "revenue": 6},
+        "issued": -10,
+        "spent": 8,
+        "clearing:rail": -10,
+        "prepaid_liability": 4,
+        "revenue": 6,
     }
 
 
@@ -74,8 +77,12 @@ def test_what_is_left_of_a_lot_lapses_and_is_breakage(credited: Sessions) -> Non
     assert codes(credited, debit("late", 1), now=after(10)) == ["not_enough"]
 
     assert house(credited) == {
-        **{"issued": -10, "spent": 3, "expired": 7},
-        **{"clearing:rail": -99, "revenue": 29, "breakage": 70},
+        "issued": -10,
+        "spent": 3,
+        "expired": 7,
+        "clearing:rail": -99,
+        "revenue": 29,
+        "breakage": 70,
     }
 
 

@@ -149,7 +149,7 @@ def test_one_key_told_for_many_agents_at_once_is_done_for_one(sessions: Sessions
 
     for turn in range(15):
         keys = [f"k:{turn}:{number}" for number in range(4)]
-        told = [
+        told: list[list[Operation]] = [
             [grant(key, 1, agent=name) for key in Random(place).sample(keys, place % 4 + 1)]
             for place, name in enumerate(names)
         ]

@@ -1,13 +1,16 @@
 """Money goes back: unused credits go with it, used ones become receivable, and all of it can be undone."""
 
+from typing import Any
+
 from ledger.database import Sessions
+from ledger.operations import Operation
 from tests.ledger.acting import codes, do, has, house, left, lot
 from tests.ledger.make import after, capture, debit, grant, hold, refund, reinstate, release, unwind
 
 BOUGHT = {"issued": -100, "clearing:rail": -200, "prepaid_liability": 200}
 
 
-def buy(sessions: Sessions, **more: object) -> None:
+def buy(sessions: Sessions, **more: Any) -> None:
     do(sessions, grant("g", 100, cents=200, **more))
 
 
@@ -60,8 +63,12 @@ def test_the_used_part_of_a_refund_is_receivable_and_no_other_lot_pays_for_it(cr
     assert outcome.details["receivable_cents"] == 60
     assert left(credited) == {"other": 50}
     assert house(credited) == {
-        **{"issued": -80, "spent": 30, "revenue": 60, "receivable": -60},
-        **{"clearing:rail": -50, "prepaid_liability": 50},
+        "issued": -80,
+        "spent": 30,
+        "revenue": 60,
+        "receivable": -60,
+        "clearing:rail": -50,
+        "prepaid_liability": 50,
     }
 
 
@@ -173,7 +180,7 @@ def test_the_purchase_and_the_refund_of_another_agent_are_unknown(credited: Sess
     buy(credited)
     do(credited, refund("r", "g", cents=1), grant("other", 1, agent="agt_2"))
 
-    foreign = [refund("x", "g", cents=1, agent="agt_2"), reinstate("y", "r", agent="agt_2")]
+    foreign: list[Operation] = [refund("x", "g", cents=1, agent="agt_2"), reinstate("y", "r", agent="agt_2")]
     assert codes(credited, *foreign) == ["unknown_grant", "unknown_refund"]
     assert codes(credited, refund("z", "never", cents=1), reinstate("w", "never")) == [
         *("unknown_grant", "unknown_refund")

@@ -43,7 +43,7 @@ class Lot:
         return self.grant.expires_at is not None and self.grant.expires_at <= now
 
     def use(self, part: int) -> int:
-        """Use `part`, and say for how many cents: the share of all that is used now, less what it was before."""
+        """Use `part`, and say for how many cents: the share of all used now, less what it was before."""
         if not part:
             return 0
         self.used += part
@@ -145,9 +145,15 @@ class Agent:
             return self._kept(op, self._answer("unknown_account", _asked(op))), False
         self.settle(now)
         rules: dict[type, Callable[[Any, datetime], Answer]] = {
-            **{Grant: self._grant, Hold: self._hold, Debit: self._debit, Start: self._start},
-            **{Capture: self._capture, Release: self._release, Unwind: self._unwind},
-            **{Refund: self._refund, Reinstate: self._reinstate},
+            Grant: self._grant,
+            Hold: self._hold,
+            Debit: self._debit,
+            Start: self._start,
+            Capture: self._capture,
+            Release: self._release,
+            Unwind: self._unwind,
+            Refund: self._refund,
+            Reinstate: self._reinstate,
         }
         return self._kept(op, rules[type(op)](op, now)), False
 

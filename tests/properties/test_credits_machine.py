@@ -30,7 +30,7 @@ SOAK = int(os.environ.get("PENNYRAIL_SOAK_STEPS", "0"))
 YEAR_0 = datetime(2026, 1, 1, tzinfo=UTC)
 HOUSE = ["issued", "spent", "expired", "prepaid_liability", "revenue", "breakage", "receivable", make.RAIL]
 
-# All there is of two agents and of the house, as of one moment; then what nothing may touch if nothing happened.
+# All there is of two agents and of the house, as of one moment; then what only an event may touch.
 EVERYTHING = text(
     """
     WITH mine AS (SELECT id, name FROM account WHERE name = ANY (:agents))
@@ -41,9 +41,12 @@ EVERYTHING = text(
         ),
         ARRAY(
             SELECT concat_ws(
-                ' ', told.reference, lot.credits, used, held, cents, cents_used, reversing, pending::int, open::int
+                ' ', told.reference, lot.credits, used, held, cents, cents_used, reversing,
+                pending::int, open::int
             )
-            FROM mine JOIN lot ON lot.account_id = mine.id JOIN ledger_transaction AS told ON told.id = granted_in
+            FROM mine
+            JOIN lot ON lot.account_id = mine.id
+            JOIN ledger_transaction AS told ON told.id = granted_in
         ),
         ARRAY(
             SELECT concat_ws(
@@ -68,8 +71,8 @@ Picture = tuple[list[str], ...]
 
 # Or the oracle would have agreed about too little.
 MUST_MEET = {
-    **{kind: "done" for kind in ("grant", "hold_expiry", "lot_begin", "lot_expiry", "clawback")},
-    **{kind: "done not_enough below_minimum version_mismatch unknown_account" for kind in ("hold", "debit")},
+    **dict.fromkeys(("grant", "hold_expiry", "lot_begin", "lot_expiry", "clawback"), "done"),
+    **dict.fromkeys(("hold", "debit"), "done not_enough below_minimum version_mismatch unknown_account"),
     "start": "done unknown_hold hold_closed",
     "capture": "done unknown_hold hold_closed hold_expired exceeds_hold",
     "release": "done unknown_hold hold_closed hold_expired",
@@ -257,7 +260,7 @@ def machine(engine: Engine, runs: Iterator[int], steps: Iterator[int]) -> type[R
 
         def some_hold(self, which: int) -> Hold | None:
             held = pick([held for one in self.agents.values() for held in one.holds.values()], which)
-            return held and held.hold
+            return None if held is None else held.hold
 
         # How it is compared
 
@@ -307,7 +310,12 @@ def said(found: Outcome) -> tuple[int | None, ...] | None:
     if found.standing is None:
         return None
     standing, moved = found.standing, found.credits
-    return (moved and moved.units, standing.version, standing.posted.units, standing.held.units)
+    return (
+        None if moved is None else moved.units,
+        standing.version,
+        standing.posted.units,
+        standing.held.units,
+    )
 
 
 def wrote(answer: Answer) -> tuple[int | None, ...] | None:

@@ -284,7 +284,8 @@ $$;
 
 
 -- Locks this connection's balance rows of house accounts, in order, and opens the missing ones. Legs of zero
--- are left out. A function that also locks rows of agents locks those first.
+-- are left out. A function that also locks rows of agents locks those first. Only one connection a shard at a
+-- time: a commit with several postings locks rows in the order of the postings, not of their names.
 CREATE FUNCTION lock_house(
     given_accounts text[], given_amounts bigint[],
     OUT account_ids bigint[], OUT names text[], OUT assets text[], OUT shards smallint[], OUT amounts bigint[],
@@ -292,6 +293,8 @@ CREATE FUNCTION lock_house(
 )
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    my_turn constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
 BEGIN
     FOR attempt IN 1..2 LOOP
         SELECT

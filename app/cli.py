@@ -84,10 +84,15 @@ def beat(
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database to this version."""
-    from app.migrations import run
+    """Bring the database to this version, and say what the service's user may do in it."""
+    from app.migrations import roles, run
+    from app.settings import MigrationSettings
 
-    run.migrate(LedgerSettings().database_url)
+    service_url = LedgerSettings().database_url
+    try:
+        run.migrate(MigrationSettings().migrate_database_url or service_url, service_url=service_url)
+    except roles.NotAllowed as refusal:
+        sys.exit(f"pennyrail cannot migrate: {refusal}")
     out.print("the database is up to date")
 
 

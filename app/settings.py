@@ -32,3 +32,13 @@ class DoorSettings(BaseSettings):
     def documentation(self) -> str:
         """Where an agent reads on."""
         return self.docs_url or f"{self.base_url}/openapi.json"
+
+
+class MigrationSettings(BaseSettings):
+    """Who changes the schema. The service needs none of its rights."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_", frozen=True)
+
+    migrate_database_url: str = Field(
+        default="", description="the database as its owner; empty if the service's user owns it"
+    )

@@ -893,6 +893,10 @@ BEGIN
         follow_up(op, 'lot_begin', 'lot_begin:' || pending.id, pending.effective_at), agent_row(pending.account_id),
         id, 0, -pending.credits, pending.credits, NULL, NULL, jsonb_build_object('lot', pending.id)
     );
+    IF pending.reversing > 0 THEN
+        -- Its money went back before it began.
+        PERFORM settle_freed(op, ARRAY[pending.id]);
+    END IF;
 END $$;
 
 -- Does what the clock has made due for one agent: holds out of time, lots that begin, lots that lapse.

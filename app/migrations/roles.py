@@ -30,8 +30,7 @@ def explained(connection: Connection) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        assert isinstance(error.orig, psycopg.Error)
-        if error.orig.sqlstate not in (NO_ROLE, NO_RIGHT):
+        if not isinstance(error.orig, psycopg.Error) or error.orig.sqlstate not in (NO_ROLE, NO_RIGHT):
             raise
         hint = error.orig.diag.message_hint or (
             f"{_driver(connection).info.user} is not the owner: set PENNYRAIL_MIGRATE_DATABASE_URL"

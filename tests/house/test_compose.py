@@ -56,7 +56,7 @@ def natively(service: Mapping[str, Any], *, port: int) -> list[str]:
 
 
 def natively_at(owner_url: str, given: str) -> str:
-    """The server of `owner_url` and the user of `given`, which compose would call `pennyrail` if the owner."""
+    """`given` on the server of `owner_url`, whose owner has another name than in compose."""
     user = make_url(given).username
     named = "postgres" if user == "pennyrail" else user
     return make_url(owner_url).set(username=named).render_as_string(hide_password=False)

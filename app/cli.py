@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from app import reading
 from ledger import database
 from ledger.settings import LedgerSettings
 
@@ -26,6 +27,7 @@ cli = typer.Typer(
 ledger_cli = typer.Typer(help="The book.", no_args_is_help=True)
 chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
+reading.register(ledger_cli)
 cli.add_typer(ledger_cli, name="ledger")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")

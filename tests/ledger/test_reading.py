@@ -36,7 +36,8 @@ def entries(session: Session, account: str) -> list[tuple[datetime, int, int]]:
     found = session.connection().execute(
         text(
             "SELECT entry.created_at, entry.amount, entry.held"
-            " FROM entry JOIN account ON account.id = account_id WHERE name = :account ORDER BY entry.created_at, shard"
+            " FROM entry JOIN account ON account.id = account_id"
+            " WHERE name = :account ORDER BY entry.created_at, shard"
         ),
         {"account": account},
     )

@@ -216,8 +216,9 @@ def _print_explanation(told: explain.Explanation, bought: Mapping[int, Receipt])
     spends = _table("spent on", "booked", "kind", "job", "credits", "unwound", "from lots")
     for spend in told.spends:
         used = ", ".join(f"{use.lot_id}: {use.credits.units} ({use.cents})" for use in spend.lots)
-        amounts = (str(spend.credits.units), _unless_zero(spend.unwound))
-        spends.add_row(_time(spend.at), spend.kind, spend.job or "not said", *amounts, used)
+        job = spend.job or "not said"
+        unwound = _unless_zero(spend.unwound)
+        spends.add_row(_time(spend.at), spend.kind, job, str(spend.credits.units), unwound, used)
     out.print(lots)
     out.print(spends)
     for kept in told.aside:

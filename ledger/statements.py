@@ -138,13 +138,15 @@ _PAGE: Final = text(
         told.kind, told.reference, told.actor, told.effective_at,
         hold.id AS hold_id,
         coalesce(hold.job, told.details ->> 'job', told.metadata ->> 'job') AS job,
-        (told.details ->> 'lot')::bigint AS lot_id,
+        coalesce((told.details ->> 'lot')::bigint, reversal.lot_id) AS lot_id,
         undone.reference AS reverses
     FROM (VALUES (1)) AS page (number)
     LEFT JOIN picked ON true
     LEFT JOIN ledger_transaction AS told ON told.id = picked.transaction_id
     LEFT JOIN ledger_transaction AS undone ON undone.id = told.reverses
     LEFT JOIN hold ON hold.id = told.details ->> 'hold'
+    LEFT JOIN reversal
+        ON reversal.transaction_id = coalesce((told.details ->> 'reversal')::bigint, told.id)
     ORDER BY picked.created_at, picked.shard
     """
 )

@@ -153,7 +153,8 @@ def test_a_line_says_what_it_is_about(sessions: Sessions) -> None:
     assert about["u1"].reverses == "d1"
     assert about["c2"].job == "job_h2"
     assert about["purchase:1"].lot_id is not None
-    assert all(each.words() for name, each in about.items() if not name.startswith(("refund:",)))
+    assert about["refund:1"].lot_id == about["purchase:1"].lot_id
+    assert all(each.words() for each in about.values())
 
 
 def test_a_period_or_a_cursor_that_makes_no_sense_is_refused(sessions: Sessions) -> None:

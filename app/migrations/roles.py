@@ -93,5 +93,8 @@ def _make_member(driver: psycopg.Connection[tuple[object, ...]], name: str) -> N
     if driver.execute(member, (name, SERVICE)).fetchone() == (True,):
         return
     statement = sql.SQL("GRANT {} TO {}").format(sql.Identifier(SERVICE), sql.Identifier(name))
-    with driver.transaction():
-        driver.execute(statement)
+    try:
+        with driver.transaction():
+            driver.execute(statement)
+    except errors.UniqueViolation:
+        return

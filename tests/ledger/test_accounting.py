@@ -70,8 +70,7 @@ class Reader:
         self.apply(self.holds[found["key"]], found)
 
     def capture(self, found: re.Match[str]) -> None:
-        part = found["credits"] and int(found["credits"])
-        self.apply(story.capture(found["key"], self.holds[found["of"]], part), found)
+        self.apply(story.capture(found["key"], self.holds[found["of"]], _part(found)), found)
 
     def release(self, found: re.Match[str]) -> None:
         self.apply(story.release(found["key"], self.holds[found["of"]]), found)
@@ -83,8 +82,7 @@ class Reader:
         self.apply(story.debit(found["key"], int(found["credits"])), found)
 
     def unwind(self, found: re.Match[str]) -> None:
-        part = found["credits"] and int(found["credits"])
-        self.apply(story.unwind(found["key"], found["of"], part), found)
+        self.apply(story.unwind(found["key"], found["of"], _part(found)), found)
 
     def refund(self, found: re.Match[str]) -> None:
         self.apply(story.refund(found["key"], found["of"], int(found["cents"])), found)
@@ -118,6 +116,10 @@ VERBS: Final[Mapping[str, Callable[[Reader, re.Match[str]], None]]] = {
     rf"fee {_KEY}(?P<cents>\d+) cents": Reader.fee,
     r"wait (?P<hours>\d+) hours?": Reader.wait,
 }
+
+
+def _part(found: re.Match[str]) -> int | None:
+    return None if found["credits"] is None else int(found["credits"])
 
 
 def _agent(session: Session) -> dict[str, int]:

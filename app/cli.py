@@ -16,6 +16,7 @@ import typer
 from pydantic import SecretStr
 from rich.console import Console
 
+from app import reading
 from ledger import database
 from ledger.settings import LedgerSettings
 
@@ -32,6 +33,7 @@ cli = typer.Typer(
 ledger_cli = typer.Typer(help="The book.", no_args_is_help=True)
 chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
+reading.register(ledger_cli)
 cli.add_typer(ledger_cli, name="ledger")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
@@ -101,12 +103,17 @@ def beat(
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database to this version."""
+    """Bring the database to this version, and say what the service's user may do in it."""
     from app import settings
-    from app.migrations import run
+    from app.migrations import roles, run
+    from app.settings import MigrationSettings
 
     settings.require(LedgerSettings)
-    run.migrate(LedgerSettings().database_url)
+    service_url = LedgerSettings().database_url
+    try:
+        run.migrate(MigrationSettings().migrate_database_url or service_url, service_url=service_url)
+    except roles.NotAllowed as refusal:
+        sys.exit(f"pennyrail cannot migrate: {refusal}")
     out.print("the database is up to date")
 
 

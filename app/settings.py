@@ -46,6 +46,16 @@ class DoorSettings(BaseSettings):
         return self.docs_url or f"{self.base_url}/openapi.json"
 
 
+class MigrationSettings(BaseSettings):
+    """Who changes the schema. The service needs none of its rights."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_", frozen=True)
+
+    migrate_database_url: str = Field(
+        default="", description="the database as its owner; empty if the service's user owns it"
+    )
+
+
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
 OF_THE_CLOCK: Final = (QueueSettings, StorySettings, DoorSettings)
 OF_A_PROCESS: Final = (LedgerSettings, StripeSettings, ChainSettings, *OF_THE_CLOCK)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 import httpx
+from sqlalchemy.engine import make_url
 
 from sandbox import devnet, embedded, stripe_twin
 from sandbox.errors import NobodyHome, SandboxError
@@ -26,6 +27,7 @@ ADDRESSES = "addresses.json"
 LOCK = "lock"
 LOCK_SECONDS = 1
 START_SECONDS = 60
+SERVICE_USER = "pennyrail_app"
 
 
 class HouseDidNotStart(SandboxError):
@@ -34,7 +36,10 @@ class HouseDidNotStart(SandboxError):
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where everything listens. Written beside the data, so that other commands find a running house."""
+    """Where everything listens. Written beside the data, so that other commands find a running house.
+
+    `database_url` is the owner's; the processes of the house are told that of the service.
+    """
 
     api_url: str
     database_url: str
@@ -212,7 +217,7 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
     key = twin.live_secret_key if mode == "live" else twin.secret_key
     environment = {
         **os.environ,
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": make_url(database_url).set(username=SERVICE_USER).render_as_string(),
         "REDIS_URL": redis_url,
         "STRIPE_SECRET_KEY": key,
         "STRIPE_WEBHOOK_SECRETS": identity.webhook_secret,
@@ -241,8 +246,9 @@ def _identity(folder: Path) -> Identity:
 
 def _migrate(house: House) -> None:
     command = [sys.executable, "-m", "app.cli", "migrate"]
+    environment = {**house.environment, "PENNYRAIL_MIGRATE_DATABASE_URL": house.addresses.database_url}
     with (house.logs / "migrate.log").open("ab") as log:
-        done = subprocess.run(command, env=dict(house.environment), stdout=log, stderr=log, check=False)
+        done = subprocess.run(command, env=environment, stdout=log, stderr=log, check=False)
     if done.returncode:
         raise HouseDidNotStart(f"the migration failed; see {house.logs / 'migrate.log'}")
 

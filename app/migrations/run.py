@@ -13,14 +13,20 @@ from sqlmodel import SQLModel, text
 import app
 import ledger
 import rails
+from app.migrations import roles
 from ledger import database
 
 # Any number that nobody else in this database takes: it lets one process migrate at a time.
 MIGRATION_LOCK: Final = 7_364_101
 
 
-def migrate(database_url: str) -> None:
-    """Apply every migration that the database has not seen, one process at a time; idempotent."""
+def migrate(database_url: str, *, service_url: str | None = None) -> None:
+    """Apply every migration that the database has not seen, one process at a time; idempotent.
+
+    Then say what the roles may do, and let the user of `service_url` in as the service.
+
+    raises: NotAllowed
+    """
     engine = database.connect(database_url, pool_size=1, application="pennyrail-migrate")
     try:
         with engine.connect() as connection:
@@ -33,7 +39,12 @@ def migrate(database_url: str) -> None:
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with roles.explained(connection):
+                command.upgrade(config, "head")
+                connection.commit()
+                roles.grant(connection)
+            if service_url is not None:
+                roles.let_in(connection, service_url=service_url)
             connection.commit()
     finally:
         engine.dispose()

@@ -41,8 +41,8 @@ def agent(home: House) -> Iterator[Agent]:
 
 @pytest.fixture
 def flow_sessions(home: House) -> Iterator[Sessions]:
-    """The database of the house, from this process."""
-    engine = database.connect(home.addresses.database_url, pool_size=60)
+    """The database of the house from this process, as the service that its own processes are."""
+    engine = database.connect(home.environment["DATABASE_URL"], pool_size=60)
     yield database.sessions(engine)
     engine.dispose()
 
@@ -59,7 +59,7 @@ def flow_rails(home: House, flow_sessions: Sessions, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def book(home: House) -> Iterator[psycopg.Connection[tuple[int]]]:
-    """Raw SQL on the database of the house."""
+    """Raw SQL on the database of the house, as its owner."""
     with psycopg.connect(home.addresses.database_url, autocommit=True) as connection:
         yield connection
 

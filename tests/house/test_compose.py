@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
 from sandbox import embedded
 from sandbox.processes import Child, child
@@ -19,6 +20,7 @@ from tests.waiting import eventually
 ROOT = Path(__file__).parents[2]
 GIVEN = {
     "POSTGRES_PASSWORD": "only-for-this-test",
+    "PENNYRAIL_APP_PASSWORD": "only-for-this-test-too",
     "STRIPE_SECRET_KEY": "sk_test_" + "0" * 24,
     "STRIPE_WEBHOOK_SECRETS": "whsec_" + "0" * 24,
     "PENNYRAIL_PUBLIC_URL": "http://127.0.0.1:8402",
@@ -53,6 +55,13 @@ def natively(service: Mapping[str, Any], *, port: int) -> list[str]:
     ]
 
 
+def natively_at(owner_url: str, given: str) -> str:
+    """`given` on the server of `owner_url`, whose owner has another name than in compose."""
+    user = make_url(given).username
+    named = "postgres" if user == "pennyrail" else user
+    return make_url(owner_url).set(username=named).render_as_string(hide_password=False)
+
+
 def test_compose_has_every_service_and_only_known_images(services: dict[str, Any]) -> None:
     assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "beat"}
     assert {services[name]["image"] for name in ("migrate", "api", "worker", "beat")} == {"pennyrail:local"}
@@ -61,7 +70,7 @@ def test_compose_has_every_service_and_only_known_images(services: dict[str, Any
 
 def test_each_service_of_ours_runs_by_its_own_command(services: dict[str, Any], tmp_path: Path) -> None:
     with (
-        embedded.postgres(tmp_path / "postgres") as database_url,
+        embedded.postgres(tmp_path / "postgres") as owner_url,
         embedded.redis(tmp_path / "redis") as redis_url,
     ):
         with socket.socket() as probe:
@@ -70,7 +79,9 @@ def test_each_service_of_ours_runs_by_its_own_command(services: dict[str, Any], 
         started: dict[str, Child] = {}
         try:
             for name in ("migrate", "api", "worker", "beat"):
-                given = environment(services[name], DATABASE_URL=database_url, REDIS_URL=redis_url)
+                given = environment(services[name], REDIS_URL=redis_url)
+                for each in given.keys() & {"DATABASE_URL", "PENNYRAIL_MIGRATE_DATABASE_URL"}:
+                    given[each] = natively_at(owner_url, given[each])
                 started[name] = child(
                     natively(services[name], port=port), log=tmp_path / f"{name}.log", environment=given
                 )

@@ -445,7 +445,7 @@ BEGIN
     );
     RETURN book(
         op, mine, id, 0, op.credits, op.credits, NULL, NULL,
-        jsonb_build_object('lots', burnt.lots, 'pins', burnt.taken), op.expires_at
+        jsonb_build_object('hold', op.subject, 'lots', burnt.lots, 'pins', burnt.taken), op.expires_at
     );
 END $$;
 
@@ -464,7 +464,8 @@ BEGIN
     burnt := burn_lots(id, mine.account_id, op.credits, false);
     RETURN book(
         op, mine, id, -op.credits, 0, op.credits,
-        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -burnt.cents, burnt.cents], NULL
+        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -burnt.cents, burnt.cents],
+        jsonb_build_object('job', op.job)
     );
 END $$;
 
@@ -496,10 +497,12 @@ BEGIN
         done := book(
             op, mine, tx, -captured, -ending.credits, captured,
             ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[captured, -cents, cents],
-            jsonb_build_object('released', ending.credits - captured)
+            jsonb_build_object('hold', ending.id, 'released', ending.credits - captured)
         );
     ELSE
-        done := book(op, mine, tx, 0, -ending.credits, ending.credits, NULL, NULL, NULL);
+        done := book(
+            op, mine, tx, 0, -ending.credits, ending.credits, NULL, NULL, jsonb_build_object('hold', ending.id)
+        );
     END IF;
     IF freed THEN
         PERFORM settle_freed(op, ending.lots);
@@ -551,7 +554,8 @@ BEGIN
     END IF;
     op.credits := greatest(0, charged.credits - wanted - returned);
     RETURN give_back(
-        op, mine, charged.closed_in, jsonb_build_object('charged_at_expiry', true, 'captured', wanted)
+        op, mine, charged.closed_in,
+        jsonb_build_object('hold', charged.id, 'charged_at_expiry', true, 'captured', wanted)
     );
 END $$;
 

@@ -898,6 +898,8 @@ BEGIN
         follow_up(op, 'lot_begin', 'lot_begin:' || pending.id, pending.effective_at), agent_row(pending.account_id),
         id, 0, -pending.credits, pending.credits, NULL, NULL, jsonb_build_object('lot', pending.id)
     );
+    -- It may have been refunded before it began.
+    PERFORM settle_freed(op, ARRAY[pending.id]);
 END $$;
 
 -- Does what the clock has made due for one agent: holds out of time, lots that begin, lots that lapse.
@@ -940,12 +942,13 @@ BEGIN
         PERFORM expire_lot(op, due.id);
         done := done + 1;
     END LOOP;
-    UPDATE balance SET due_at = next_due(mine.account_id)
+    UPDATE balance SET due_at = next_due(mine.account_id, op.now)
     WHERE balance.account_id = mine.account_id AND balance.shard = 0;
     RETURN done;
 END $$;
 
-CREATE FUNCTION next_due(given_account_id bigint) RETURNS timestamptz
+-- Lots that are wholly held count too: what is released of them before they lapse must lapse in time.
+CREATE FUNCTION next_due(given_account_id bigint, given_now timestamptz) RETURNS timestamptz
 LANGUAGE sql
 STABLE
 AS $$
@@ -954,7 +957,7 @@ AS $$
         (SELECT min(CASE WHEN lot.pending THEN lot.effective_at ELSE lot.expires_at END)
         FROM lot
         WHERE lot.account_id = given_account_id AND lot.open
-            AND (lot.pending OR lot.used + lot.held < lot.credits))
+            AND (lot.pending OR lot.used + lot.held < lot.credits OR lot.expires_at > given_now))
     ), 'infinity')
 $$;
 

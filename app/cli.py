@@ -5,7 +5,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
+from app import receipt_cli
 from ledger import database
+from ledger.errors import HorizonWentBack
 from ledger.settings import LedgerSettings
 
 cli = typer.Typer(
@@ -27,6 +30,7 @@ ledger_cli = typer.Typer(help="The book.", no_args_is_help=True)
 chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
 cli.add_typer(ledger_cli, name="ledger")
+cli.add_typer(receipt_cli.cli, name="receipt")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
 
@@ -93,17 +97,36 @@ def migrate() -> None:
 
 @ledger_cli.command("verify")
 def ledger_verify() -> None:
-    """Derive every balance again from its entries. Exits 1 if anything has drifted."""
+    """Replay the whole book and its seals. Names the first broken row, and exits 1 if there is one."""
     from ledger import audit
 
     engine = database.connect(LedgerSettings().database_url, pool_size=1)
-    with database.sessions(engine)() as session:
-        report = audit.verify(session)
+    with database.sessions(engine)() as session, _shown_progress() as progress:
+        report = audit.verify(session, progress=progress)
     engine.dispose()
     for line in report.lines():
         out.print(line, soft_wrap=True)
     if not report.clean:
         raise typer.Exit(1)
+
+
+@ledger_cli.command("seal")
+def ledger_seal() -> None:
+    """Seal what can be sealed now. The workers do it by themselves."""
+    from ledger import seals
+
+    engine = database.connect(LedgerSettings().database_url, pool_size=1)
+    try:
+        made = seals.seal_all(database.sessions(engine), now=datetime.now(UTC))
+    except HorizonWentBack as error:
+        out.print(str(error), style="red", soft_wrap=True)
+        raise typer.Exit(1) from None
+    finally:
+        engine.dispose()
+    for sealed in made:
+        out.print(f"seal {sealed.number}: {sealed.leaves} transactions")
+    if not made:
+        out.print("nothing to seal")
 
 
 @chain_cli.command("rescan")
@@ -196,6 +219,18 @@ def sandbox_pay(
         raise typer.BadParameter(f"no attempt {payment_attempt_id} is open for payment here")
     for line in paying.pay(told, rpc_url=addresses.rpc_url, amount_atomic=amount_atomic, times=times):
         out.print(line, soft_wrap=True)
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal; on anything else nothing."""
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as shown:
+        bar = shown.add_task("verifying", total=None)
+
+        def tell(name: str, done: int, of: int) -> None:
+            shown.update(bar, description=f"verifying {name}", completed=done, total=of)
+
+        yield tell
 
 
 def _say(what: str) -> None:

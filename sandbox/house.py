@@ -15,6 +15,7 @@ from typing import Literal
 
 import httpx
 
+from ledger.keys import SigningKey
 from sandbox import devnet, embedded, stripe_twin
 from sandbox.processes import Child, child
 
@@ -156,6 +157,8 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_BASE_RPC_URL": net.rpc_url,
         "PENNYRAIL_SWEEP_SECONDS": "2",
         "PENNYRAIL_WATCH_SECONDS": "1",
+        "PENNYRAIL_SEAL_SECONDS": "1",
+        "PENNYRAIL_RECEIPT_KEY_FILE": str(_receipt_key(folder)),
     }
     return House(folder, addresses, environment, twin, net, {})
 
@@ -172,6 +175,14 @@ def _identity(folder: Path) -> Identity:
         )
         path.write_text(json.dumps(asdict(fresh)))
     return Identity(**json.loads(path.read_text()))
+
+
+def _receipt_key(folder: Path) -> Path:
+    path = folder / "receipt-key.pem"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(SigningKey.generate().pem())
+    return path
 
 
 def _migrate(house: House) -> None:

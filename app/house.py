@@ -17,7 +17,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The database, the rails, the settings, the only clock, and the key that signs receipts if there is one."""
+    """The database, the rails, the settings, the only clock, and the key of receipts if there is one."""
 
     sessions: Sessions
     rails: Rails

@@ -56,7 +56,9 @@ STATUS: Final = {
     ),
     "ACTIVITY_NOT_FOUND": Status(404, 1, False, "no event of yours has this reference"),
     "RECEIPT_NOT_FOUND": Status(404, 1, False, "no receipt of yours has this id"),
-    "RECEIPT_NOT_SEALED_YET": Status(409, 1, True, "the receipt is not sealed yet; ask again in a few seconds"),
+    "RECEIPT_NOT_SEALED_YET": Status(
+        409, 1, True, "the receipt is not sealed yet; ask again in a few seconds"
+    ),
     "RECEIPTS_UNAVAILABLE": Status(503, 7, False, "this service has no key to sign receipts with"),
     "NOT_FOUND": Status(404, 1, False, "nothing is served at this path"),
     "METHOD_NOT_ALLOWED": Status(405, 1, False, "this path does not take this HTTP method"),

@@ -36,9 +36,9 @@ def verify(
 
 @cli.command()
 def keygen(
-    file: Annotated[Path, typer.Argument(help="where the private key goes; the public one goes beside it")] = Path(
-        "receipt-key.pem"
-    ),
+    file: Annotated[
+        Path, typer.Argument(help="where the private key goes; the public one goes beside it")
+    ] = Path("receipt-key.pem"),
 ) -> None:
     """Write a new pair of keys. Never overwrites one."""
     made, beside = SigningKey.generate(), file.with_suffix(".pub.pem")

@@ -135,7 +135,9 @@ def _found(connection: Connection, name: str, *, order: int) -> Iterable[Drift]:
     statement = (_FOLDER / f"{name}.sql").read_text()
     rows = connection.exec_driver_sql(f"SELECT * FROM ({statement}) AS broken ORDER BY 1 LIMIT {MOST_DRIFTS}")  # noqa: S608
     for transaction_id, what, where, expected, found in rows:
-        yield Drift(what, where or "nothing known", expected or "none", found or "none", transaction_id, order)
+        yield Drift(
+            what, where or "nothing known", expected or "none", found or "none", transaction_id, order
+        )
 
 
 def _against_the_chart(connection: Connection) -> Iterable[Drift]:

@@ -48,8 +48,11 @@ def _compared(
     seal: Any, number: int, leaves: list[bytes], previous: bytes
 ) -> Iterator[tuple[str, int | bytes, int | bytes]]:
     said = "|".join(
-        ["pennyrail seal 1", str(seal.number), str(seal.leaves), bytes(seal.root).hex()]
-        + [bytes(seal.previous).hex(), str(seal.horizon), str(seal.sealed_at)]
+        [
+            "pennyrail seal 1",
+            *(str(seal.number), str(seal.leaves), bytes(seal.root).hex()),
+            *(bytes(seal.previous).hex(), str(seal.horizon), str(seal.sealed_at)),
+        ]
     )
     yield "number", number, seal.number
     yield "leaves", len(leaves), seal.leaves

@@ -1,4 +1,4 @@
-"""Sealing: transactions that nobody can come before any more become leaves of a Merkle tree, tree after tree."""
+"""Sealing: transactions that nobody can come before any more become the leaves of a Merkle tree."""
 
 import hashlib
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def seal_next(session: Session, *, now: datetime, most: int = MOST_LEAVES) -> Se
 
 def seal_all(sessions: Sessions, *, now: datetime, most: int = MOST_LEAVES) -> list[Sealed]:
     """Seal until nothing is left that could be sealed now, each seal in a transaction of its own."""
-    made = []
+    made: list[Sealed] = []
     while True:
         with sessions() as session:
             sealed = seal_next(session, now=now, most=most)

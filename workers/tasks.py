@@ -108,7 +108,7 @@ def seal(**_: Any) -> None:
 
 @celery.task
 def expire(**_: Any) -> None:
-    """Do what the clock made due, for some agents at a time: what lapses, what begins, what is out of time."""
+    """Do what the clock made due, for some agents at a time: what lapses, begins, or is out of time."""
     house, now, agents = wired(), clock.now(), 0
     while True:
         with house.sessions() as session:

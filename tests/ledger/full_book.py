@@ -1,5 +1,7 @@
 """A small book in which everything has happened at least once."""
 
+from typing import Any
+
 from ledger import book, chart, credits
 from ledger.book import Leg, Posting
 from ledger.database import Sessions
@@ -39,7 +41,8 @@ def write(sessions: Sessions) -> None:
 
 
 def _spend(sessions: Sessions) -> None:
-    do(sessions, grant("bought", 500, cents=490, priority=1), grant("free", 20, expires_at=after(6000)))
+    free = grant("free", 20, expires_at=after(6000))
+    do(sessions, grant("bought", 500, cents=490, priority=1), free)
     do(sessions, debit("d1", 50), debit("d2", 7), debit("too much", 9999))
     do(sessions, debit("preview", 1, agent="agt_2"), grant("preview credits", 9, agent="agt_2"))
     do(sessions, debit("preview again", 1, agent="agt_2", daily_job_limit=3))
@@ -57,7 +60,7 @@ def _hold(sessions: Sessions) -> None:
 
 
 def _refund(sessions: Sessions) -> None:
-    who = {"agent": "agt_3"}
+    who: dict[str, Any] = {"agent": "agt_3"}
     do(sessions, grant("r1", 100, cents=99, **who), grant("r2", 10, cents=10, **who))
     held = hold("before the refund", 90, minutes=6000, **who)
     do(sessions, held, minutes=16)
@@ -68,7 +71,7 @@ def _refund(sessions: Sessions) -> None:
 
 
 def _lapse(sessions: Sessions) -> None:
-    who = {"agent": "agt_4"}
+    who: dict[str, Any] = {"agent": "agt_4"}
     do(sessions, grant("future", 8, effective_at=after(7000), **who))
     do(sessions, grant("soon", 8, cents=5, effective_at=after(30), expires_at=after(40), **who))
     do(sessions, debit("after", 1, **who), minutes=41)

@@ -27,7 +27,10 @@ HARMLESS: Final = {
 ONLY_BY_THE_SEAL: Final = {
     ("account", "created_at"): "no hash of the book has it; the first entry's leaf does",
     ("ledger_transaction", "xid"): "the number that decides when a transaction is sealed",
-    ("lot", "promotional"): "the terms of a grant are in its leaf, not in its hash; paid lots are never promotional",
+    (
+        "lot",
+        "promotional",
+    ): "the terms of a grant are in its leaf; what was paid for is never promotional",
     ("lot", "priority"): "the terms of a grant are in its leaf, not in its hash",
     ("lot", "expires_at"): "the terms of a grant are in its leaf, not in its hash",
 }
@@ -112,14 +115,16 @@ def columns(connection: psycopg.Connection) -> list[Column]:
 
 def rows(connection: psycopg.Connection, table: str) -> list[Any]:
     """Where the rows of a table stand: all of them, or of a long table one of each kind."""
-    select = sql.SQL(_ONE_OF_EACH.get(table, "SELECT ctid FROM {} ORDER BY ctid"))  # type: ignore[arg-type]
+    select = sql.SQL(_ONE_OF_EACH.get(table, "SELECT ctid FROM {} ORDER BY ctid"))
     return [row[0] for row in connection.execute(select.format(sql.Identifier(table))).fetchall()]
 
 
 def changes(column: Column) -> list[str]:
     """The expressions of the values that a column is changed to."""
     if (column.table, column.name) == ("balance", "due_at"):
-        nothing_due = "NOT EXISTS (SELECT FROM hold WHERE hold.account_id = balance.account_id AND state = 'open')"
+        nothing_due = (
+            "NOT EXISTS (SELECT FROM hold WHERE hold.account_id = balance.account_id AND state = 'open')"
+        )
         return [
             f"CASE WHEN floor IS NULL THEN timestamptz '2020-01-01 00:00Z' WHEN {nothing_due} THEN due_at"
             " ELSE timestamptz 'infinity' END"
@@ -134,7 +139,7 @@ def change(connection: psycopg.Connection, column: Column, row: Any, value: str)
     statement = sql.SQL("UPDATE {0} SET {1} = {2} WHERE ctid = %s AND {1} IS DISTINCT FROM {2}").format(
         sql.Identifier(column.table),
         sql.Identifier(column.name),
-        sql.SQL(value),  # type: ignore[arg-type]
+        sql.SQL(value),
     )
     try:
         with connection.transaction():

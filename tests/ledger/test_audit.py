@@ -95,7 +95,7 @@ def test_of_many_broken_rows_the_first_is_that_of_the_oldest_transaction(
 def test_refusals_have_no_entries(forger: psycopg.Connection, written: Sessions) -> None:
     do(written, debit("too much", 9999))
     forger.execute(
-        "INSERT INTO lot_entry SELECT max(id), 1, 1, 0, 0, 0, 0 FROM ledger_transaction WHERE outcome <> 'done'"
+        "INSERT INTO lot_entry SELECT id, 1, 1, 0, 0, 0, 0 FROM ledger_transaction WHERE outcome <> 'done'"
     )
 
     report = verify(written)
@@ -105,7 +105,7 @@ def test_refusals_have_no_entries(forger: psycopg.Connection, written: Sessions)
 
 def test_a_long_list_of_drifts_is_cut(forger: psycopg.Connection, written: Sessions) -> None:
     forger.execute(
-        "INSERT INTO preview_day SELECT 1, date '2020-01-01' + number, 1 FROM generate_series(1, 300) AS number"
+        "INSERT INTO preview_day SELECT 1, date '2020-01-01' + day, 1 FROM generate_series(1, 300) AS day"
     )
 
     report = verify(written)

@@ -1,4 +1,4 @@
-"""A superuser changes, deletes or forges any stored row behind the triggers' back: the verification finds it."""
+"""A superuser changes, deletes or forges any stored row behind the triggers' back: it is found."""
 
 from collections.abc import Iterator
 
@@ -120,7 +120,7 @@ def test_a_row_that_is_gone_is_found(forger: Forger, table: str) -> None:
 
 
 FORGED = {
-    "account": "INSERT INTO account (id, name, class_name, asset) VALUES (999, 'agent:ghost', 'agent', 'CREDIT')",
+    "account": "INSERT INTO account (id, name, class_name, asset) VALUES (99, 'agent:x', 'agent', 'CREDIT')",
     "balance": "INSERT INTO balance (account_id, shard, posted) SELECT max(id), 15, 7 FROM account",
     "ledger_transaction": """
         INSERT INTO ledger_transaction (reference, request_hash, kind, effective_at, created_at, actor, hash)
@@ -128,8 +128,8 @@ FORGED = {
         """,
     "entry": """
         INSERT INTO entry
-        SELECT transaction_id, 9, account_id, shard, asset, amount, held, seq + 1000, balance_after, held_after, hash,
-            created_at
+        SELECT transaction_id, 9, account_id, shard, asset, amount, held, seq + 1000, balance_after,
+            held_after, hash, created_at
         FROM entry LIMIT 1
         """,
     "lot": """

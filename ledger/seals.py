@@ -22,9 +22,12 @@ _LAST_LEAF: Final = text(
     "SELECT CAST(xid AS text), transaction_id FROM seal_leaf WHERE seal = :number ORDER BY place DESC LIMIT 1"
 )
 # Whatever is older than everybody who is still writing is decided, and visible here if it was committed; ids
-# cannot tell that. One statement: horizon and rows must be of one snapshot. The plan by index is right for an
-# empty table too, which nobody may have analysed yet.
-_SETTINGS: Final = text("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+# cannot tell that. One statement: horizon and rows must be of one snapshot. Row by row along the indexes, or
+# a seal would read the whole book whenever the planner thinks it small.
+_SETTINGS: Final = text(
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    " SET LOCAL jit = off"
+)
 _HORIZON: Final = "pg_snapshot_xmin(pg_current_snapshot())"
 _TAKE: Final = text(
     f"""

@@ -96,7 +96,7 @@ def test_a_changed_a_cut_and_a_foreign_receipt_are_told_apart(
     foreign = run("receipt", "verify", receipt, "--key", other)
     missing = run("receipt", "verify", tmp_path / "nothing", "--key", key_file)
 
-    assert (cut.exit_code, "changed_receipt" in cut.output) == (1, True), cut.output
+    assert (cut.exit_code, "a part of one" in cut.output or "cut off" in cut.output) == (1, True), cut.output
     assert (foreign.exit_code, "signed_with_another_key" in foreign.output) == (1, True)
     assert (missing.exit_code, "cannot be read" in missing.output) == (2, True)
 

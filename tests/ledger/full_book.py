@@ -30,7 +30,7 @@ def do(sessions: Sessions, *wanted: Operation, minutes: float = 0) -> list[str]:
 
 
 def write(sessions: Sessions) -> None:
-    """Grants, debits, holds that end in every way, unwinds, refunds, clawbacks, expiry, refusals, postings."""
+    """Grants, debits, holds that end in every way, unwinds, refunds, clawbacks, expiry, refusals."""
     _spend(sessions)
     _hold(sessions)
     _refund(sessions)

@@ -45,7 +45,7 @@ _OTHER: Final = {
     "bytea": ("{0} || '\\x00'",),
     "boolean": ("NOT {0}",),
     "timestamp with time zone": (
-        "CASE WHEN isfinite({0}) THEN {0} + interval '1 microsecond' ELSE timestamptz '2026-07-02 00:00Z' END",
+        "CASE WHEN isfinite({0}) THEN {0} + interval '1 microsecond' ELSE timestamptz '2026-07-02 0:00Z' END",
     ),
     "jsonb": ("""coalesce({0}, '{{}}') || '{{"forged": 1}}'""",),
     "xid8": ("({0}::text::bigint + 1)::text::xid8",),

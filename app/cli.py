@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 from rich.console import Console
+from rich.progress import Progress
 
-from app import reading
+from app import reading, receipt_cli
 from ledger import database
+from ledger.errors import HorizonWentBack
 from ledger.settings import LedgerSettings
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
 reading.register(ledger_cli)
 cli.add_typer(ledger_cli, name="ledger")
+cli.add_typer(receipt_cli.cli, name="receipt")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
 
@@ -119,17 +122,36 @@ def migrate() -> None:
 
 @ledger_cli.command("verify")
 def ledger_verify(folder: DevHouse = None) -> None:
-    """Derive every balance again from its entries. Exits 1 if anything has drifted."""
+    """Replay the whole book and its seals. Names the first broken row, and exits 1 if there is one."""
     from ledger import audit
 
     engine = database.connect(_ledger(folder).database_url, pool_size=1)
-    with database.sessions(engine)() as session:
-        report = audit.verify(session)
+    with database.sessions(engine)() as session, _shown_progress() as progress:
+        report = audit.verify(session, progress=progress)
     engine.dispose()
     for line in report.lines():
         out.print(line, soft_wrap=True)
     if not report.clean:
         raise typer.Exit(1)
+
+
+@ledger_cli.command("seal")
+def ledger_seal() -> None:
+    """Seal what can be sealed now. The workers do it by themselves."""
+    from ledger import seals
+
+    engine = database.connect(LedgerSettings().database_url, pool_size=1)
+    try:
+        made = seals.seal_all(database.sessions(engine), now=datetime.now(UTC))
+    except HorizonWentBack as error:
+        out.print(str(error), style="red", soft_wrap=True)
+        raise typer.Exit(1) from None
+    finally:
+        engine.dispose()
+    for sealed in made:
+        out.print(f"seal {sealed.number}: {sealed.leaves} transactions")
+    if not made:
+        out.print("nothing to seal")
 
 
 @chain_cli.command("rescan")
@@ -279,6 +301,18 @@ def _invoked() -> str:
         return f"{shlex.quote(sys.executable)} -m app.cli"
     name = Path(program).name
     return name if shutil.which(name) == program else shlex.quote(program)
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal; on anything else nothing."""
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as shown:
+        bar = shown.add_task("verifying", total=None)
+
+        def tell(name: str, done: int, of: int) -> None:
+            shown.update(bar, description=f"verifying {name}", completed=done, total=of)
+
+        yield tell
 
 
 def _say(what: str) -> None:

@@ -6,7 +6,10 @@ DoorError
 ├── CredentialRejected        something was sent that nobody should ever send here
 ├── BodyTooLarge
 ├── WebhookRefused            not signed by the processor for us, or not now
-└── ActivityNotFound          no event of this agent has this reference
+├── ActivityNotFound          no event of this agent has this reference
+├── ReceiptNotFound           no receipt of this agent has this id
+├── ReceiptNotSealedYet       the receipt can be signed in a few seconds
+└── ReceiptsUnavailable       this installation has no key to sign with
 
 SettingsRefused               a process may not start: not a failure at a door
 """
@@ -59,6 +62,24 @@ class ActivityNotFound(DoorError):
     """No event of this agent has this reference."""
 
     code = "ACTIVITY_NOT_FOUND"
+
+
+class ReceiptNotFound(DoorError):
+    """No receipt of this agent has this id."""
+
+    code = "RECEIPT_NOT_FOUND"
+
+
+class ReceiptNotSealedYet(DoorError):
+    """The transaction of the receipt is in no seal yet."""
+
+    code = "RECEIPT_NOT_SEALED_YET"
+
+
+class ReceiptsUnavailable(DoorError):
+    """There is no key to sign receipts with."""
+
+    code = "RECEIPTS_UNAVAILABLE"
 
 
 class SettingsRefused(Exception):

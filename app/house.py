@@ -9,6 +9,7 @@ from starlette.requests import Request
 from app.commands import Commands
 from app.settings import DoorSettings
 from ledger.database import Sessions
+from ledger.keys import SigningKey
 from rails.rail import Rail, Rails
 
 Clock = Callable[[], datetime]
@@ -16,12 +17,13 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The database, the rails, the settings and the only clock."""
+    """The database, the rails, the settings, the only clock, and the key of receipts if there is one."""
 
     sessions: Sessions
     rails: Rails
     settings: DoorSettings
     clock: Clock
+    receipt_key: SigningKey | None = None
 
     @property
     def commands(self) -> Commands:

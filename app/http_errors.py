@@ -56,6 +56,11 @@ STATUS: Final = {
         502, 7, True, "the payment provider did not answer; repeat with the same key, it never pays twice"
     ),
     "ACTIVITY_NOT_FOUND": Status(404, 1, False, "no event of yours has this reference"),
+    "RECEIPT_NOT_FOUND": Status(404, 1, False, "no receipt of yours has this id"),
+    "RECEIPT_NOT_SEALED_YET": Status(
+        409, 1, True, "the receipt is not sealed yet; ask again in a few seconds"
+    ),
+    "RECEIPTS_UNAVAILABLE": Status(503, 7, False, "this service has no key to sign receipts with"),
     "NOT_FOUND": Status(404, 1, False, "nothing is served at this path"),
     "METHOD_NOT_ALLOWED": Status(405, 1, False, "this path does not take this HTTP method"),
     "SERVICE_UNAVAILABLE": Status(503, 7, True, "the service is not ready; try again shortly"),
@@ -181,7 +186,9 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.packs()}
         case rails_errors.BadRequest() | rails_errors.QuoteNotFound() | rails_errors.RailRefused():
             return {"suggested_command": commands.methods()}
-        case rails_errors.PurchaseNotFound() | errors.ActivityNotFound():
+        case errors.ReceiptNotSealedYet():
+            return {"retry_after_seconds": RETRY_AFTER_SECONDS}
+        case rails_errors.PurchaseNotFound() | errors.ActivityNotFound() | errors.ReceiptNotFound():
             return {"suggested_command": commands.activity()}
         case rails_errors.QuoteExpired(credits=credits, pack_id=pack_id, rail_id=rail_id):
             return {"suggested_command": commands.quote(rail_id=rail_id, pack_id=pack_id, credits=credits)}

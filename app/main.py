@@ -14,6 +14,7 @@ from app.api import (
     identity,
     purchases,
     quotes,
+    receipts,
     signups,
     status,
     webhooks,
@@ -22,13 +23,21 @@ from app.house import Clock, House
 from app.settings import OF_A_PROCESS, DoorSettings, require
 from ledger import database
 from ledger.database import Sessions
-from ledger.settings import LedgerSettings
+from ledger.keys import SigningKey
+from ledger.settings import LedgerSettings, ReceiptSettings
 from rails import registry
 from rails.rail import Rails
 from rails.stripe.settings import stripe
 
 
-def create_app(sessions: Sessions, rails: Rails, settings: DoorSettings, clock: Clock) -> FastAPI:
+def create_app(
+    sessions: Sessions,
+    rails: Rails,
+    settings: DoorSettings,
+    clock: Clock,
+    *,
+    receipt_key: SigningKey | None = None,
+) -> FastAPI:
     """The application over these rails. `clock` is the only source of the time."""
     # A redirect to the path with a slash would be the one reply without an envelope.
     app = FastAPI(
@@ -38,10 +47,12 @@ def create_app(sessions: Sessions, rails: Rails, settings: DoorSettings, clock: 
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.house = House(sessions=sessions, rails=rails, settings=settings, clock=clock)
+    app.state.house = House(
+        sessions=sessions, rails=rails, settings=settings, clock=clock, receipt_key=receipt_key
+    )
     app.add_middleware(AccessLog)
     http_errors.install(app)
-    for doors in (healthz, signups, identity, catalog, quotes, status, activity, handoff):
+    for doors in (healthz, signups, identity, catalog, quotes, status, activity, receipts, handoff):
         app.include_router(doors.router)
     app.include_router(purchases.router(rails))
     return app
@@ -59,7 +70,13 @@ def application() -> FastAPI:
             ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
         )
     )
-    app = create_app(sessions, registry.load(sessions), DoorSettings(), _now)
+    app = create_app(
+        sessions,
+        registry.load(sessions),
+        DoorSettings(),
+        _now,
+        receipt_key=ReceiptSettings().signing_key,
+    )
     app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
     return app
 

@@ -1,170 +1,87 @@
 """Derive the whole book again from its entries, and list whatever does not agree."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from sqlalchemy import Connection
 from sqlmodel import Session, text
 
+from ledger import audit_seals, chart
+from ledger.drift import Drift
 from ledger.money import ASSETS, Amount
 
+Progress = Callable[[str, int, int], None]
+"""Told the name of what is looked at next, how much is done, and of how much."""
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """One thing that is not as the entries say: `what` of `where` should be `expected`."""
-
-    what: str
-    where: str
-    expected: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.what} of {self.where}: expected {self.expected}, found {self.found}"
+CHECKS: Final = (
+    "transactions",
+    "entries",
+    "sums",
+    "lots",
+    "holds",
+    "reversals",
+    "leaves",
+    "accounts",
+    "balances",
+    "previews",
+)
+"""In the order in which broken rows of one transaction are named."""
+MOST_DRIFTS: Final = 1000
+MOST_SHOWN: Final = 100
+_FOLDER: Final = Path(__file__).parent / "checks"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one verification saw. `volumes` is, per asset, how much ever moved to somebody."""
+    """What one verification saw. `volumes` is, per asset, how much ever moved to somebody.
+
+    `drifts` are in order: by transaction, then as in CHECKS, then what belongs to no transaction.
+    """
 
     accounts: int
     transactions: int
     entries: int
     volumes: tuple[Amount, ...]
     drifts: tuple[Drift, ...]
+    lots: int = 0
+    holds: int = 0
+    sealed: int = 0
 
     @property
     def clean(self) -> bool:
-        """Whether every balance is what its entries say."""
+        """Whether everything is what the entries say."""
         return not self.drifts
 
     def lines(self) -> Iterator[str]:
         """The report as lines of text, the verdict last."""
         yield f"accounts      {self.accounts}"
-        yield f"transactions  {self.transactions}"
+        yield f"transactions  {self.transactions}, {self.sealed} of them sealed"
         yield f"entries       {self.entries}"
+        yield f"lots          {self.lots}"
+        yield f"holds         {self.holds}"
         for volume in self.volumes:
             yield f"moved         {volume}"
-        for drift in self.drifts:
+        for drift in self.drifts[:MOST_SHOWN]:
             yield f"DRIFT         {drift}"
-        yield "the book agrees with its entries" if self.clean else f"{len(self.drifts)} drifts"
+        if len(self.drifts) > MOST_SHOWN:
+            yield f"and {len(self.drifts) - MOST_SHOWN} more"
+        if self.clean:
+            yield "the book agrees with its entries"
+        else:
+            yield f"FIRST BROKEN  {self.drifts[0]}"
+            yield f"{len(self.drifts)} drifts"
 
-
-# The chain is worked out here once more, on purpose not by a function that post_transaction() shares.
-_ENTRIES: Final = """
-WITH told AS (
-    SELECT
-        entry.*,
-        account.name AS account_name,
-        transaction.reference,
-        transaction.created_at AS booked_at,
-        row_number() OVER line AS expected_seq,
-        sum(entry.amount) OVER line AS expected_balance,
-        coalesce(lag(entry.hash) OVER line, '') AS previous_hash,
-        lag(entry.created_at) OVER line AS previous_at,
-        lag(entry.transaction_id) OVER line AS previous_transaction_id
-    FROM entry
-    LEFT JOIN account ON account.id = entry.account_id
-    LEFT JOIN ledger_transaction AS transaction ON transaction.id = entry.transaction_id
-    WINDOW line AS (PARTITION BY entry.account_id, entry.shard ORDER BY entry.seq)
-), derived AS (
-    SELECT
-        told.*,
-        sha256(previous_hash || convert_to(concat_ws('|',
-            account_name, shard, seq, amount, balance_after,
-            (extract(epoch FROM created_at) * 1000000)::bigint, reference
-        ), 'UTF8')) AS expected_hash
-    FROM told
-)
-SELECT found.what, concat_ws(' ', account_name, 'shard', shard, 'entry', seq), found.expected, found.found
-FROM derived
-CROSS JOIN LATERAL (
-    VALUES
-        ('account', account_name IS NOT NULL, account_id::text, 'none'),
-        ('transaction', reference IS NOT NULL, transaction_id::text, 'none'),
-        ('seq', seq = expected_seq, expected_seq::text, seq::text),
-        ('balance_after', balance_after = expected_balance, expected_balance::text, balance_after::text),
-        ('hash', hash = expected_hash, encode(expected_hash, 'hex'), encode(hash, 'hex')),
-        ('created_at', created_at = booked_at, booked_at::text, created_at::text),
-        (
-            'order',
-            previous_at IS NULL OR created_at > previous_at OR transaction_id = previous_transaction_id,
-            'after ' || previous_at, created_at::text
-        )
-) AS found (what, agrees, expected, found)
-WHERE found.agrees IS NOT TRUE
-    AND (found.what IN ('account', 'transaction') OR account_name IS NOT NULL AND reference IS NOT NULL)
-"""
-
-_BALANCES: Final = """
-WITH newest AS (
-    SELECT DISTINCT ON (account_id, shard)
-        account_id, shard, seq, hash, created_at
-    FROM entry
-    ORDER BY account_id, shard, seq DESC
-), derived AS (
-    SELECT account_id, shard, sum(amount) AS posted
-    FROM entry
-    GROUP BY account_id, shard
-)
-SELECT found.what, concat_ws(' ', account.name, 'shard', shard), found.expected, found.found
-FROM balance
-FULL JOIN (derived JOIN newest USING (account_id, shard)) USING (account_id, shard)
-LEFT JOIN account ON account.id = account_id
-LEFT JOIN account_class ON account_class.name = account.class_name
-CROSS JOIN LATERAL (
-    VALUES
-        ('balance row', balance.posted IS NOT NULL, 'one', 'none'),
-        ('account', account.name IS NOT NULL, account_id::text, 'none'),
-        (
-            'posted', balance.posted = coalesce(derived.posted, 0),
-            coalesce(derived.posted, 0)::text, balance.posted::text
-        ),
-        ('seq', balance.seq = coalesce(newest.seq, 0), coalesce(newest.seq, 0)::text, balance.seq::text),
-        (
-            'head', balance.head = coalesce(newest.hash, ''),
-            encode(coalesce(newest.hash, ''), 'hex'), encode(balance.head, 'hex')
-        ),
-        (
-            'last_at', balance.last_at = coalesce(newest.created_at, '-infinity'),
-            coalesce(newest.created_at, '-infinity')::text, balance.last_at::text
-        ),
-        (
-            'floor', balance.floor IS NOT DISTINCT FROM account_class.floor,
-            coalesce(account_class.floor::text, 'none'), coalesce(balance.floor::text, 'none')
-        )
-) AS found (what, agrees, expected, found)
-WHERE found.agrees IS NOT TRUE
-    AND (found.what = 'balance row' OR balance.posted IS NOT NULL)
-"""
-
-_TRANSACTIONS: Final = """
-SELECT 'sum', concat_ws(' ', 'transaction', entry.transaction_id, account.asset), '0', sum(entry.amount)::text
-FROM entry
-LEFT JOIN account ON account.id = entry.account_id
-GROUP BY entry.transaction_id, account.asset
-HAVING sum(entry.amount) <> 0
-UNION ALL
-SELECT
-    'legs', concat_ws(' ', 'transaction', transaction.id), 'two or more without a gap', count(entry.leg)::text
-FROM ledger_transaction AS transaction
-LEFT JOIN entry ON entry.transaction_id = transaction.id
-GROUP BY transaction.id
-HAVING count(entry.leg) < 2
-    OR max(entry.leg) <> count(entry.leg) - 1
-"""
-
-_ACCOUNTS: Final = """
-SELECT 'asset', account.name, account_class.asset, account.asset
-FROM account
-JOIN account_class ON account_class.name = account.class_name
-WHERE account.asset <> account_class.asset
-"""
 
 _COUNTS: Final = """
 SELECT
     (SELECT count(*) FROM account) AS accounts,
     (SELECT count(*) FROM ledger_transaction) AS transactions,
-    (SELECT count(*) FROM entry) AS entries
+    (SELECT count(*) FROM entry) AS entries,
+    (SELECT count(*) FROM lot) AS lots,
+    (SELECT count(*) FROM hold) AS holds,
+    (SELECT count(*) FROM seal_leaf) AS sealed
 """
 
 _VOLUMES: Final = """
@@ -177,26 +94,56 @@ ORDER BY account.asset
 """
 
 
-def verify(session: Session) -> Report:
-    """Compare every balance, running sum, sequence, hash and transaction with the entries.
+def verify(session: Session, *, progress: Progress = lambda _name, _done, _of: None) -> Report:
+    """Compare everything that is stored with what the entries, and the seals over them, say.
 
     Reads one snapshot and blocks nobody, so it may run while others post. The session must not have
     been used before in its transaction.
     """
     connection = session.connection()
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    connection.execute(text("SET LOCAL jit = off"))
-    counts = connection.execute(text(_COUNTS)).one()
-    volumes = connection.execute(text(_VOLUMES)).all()
-    drifts = [
-        Drift(what, where or "nothing known", expected or "none", found or "none")
-        for query in (_ACCOUNTS, _BALANCES, _ENTRIES, _TRANSACTIONS)
-        for what, where, expected, found in connection.exec_driver_sql(query)
-    ]
+    # Every table is read once and whole: what is sorted should fit.
+    connection.execute(text("SET LOCAL jit = off; SET LOCAL work_mem = '256MB'; SET LOCAL timezone = 'UTC'"))
+    return examine(connection, progress=progress)
+
+
+def examine(connection: Connection, *, progress: Progress = lambda _name, _done, _of: None) -> Report:
+    """`verify` in a transaction that is already open, and sees what it has changed."""
+    steps = len(CHECKS) + 1
+    drifts = list(_against_the_chart(connection))
+    for done, name in enumerate(CHECKS):
+        progress(name, done, steps)
+        drifts += _found(connection, name, order=done)
+    progress("seals", len(CHECKS), steps)
+    drifts += audit_seals.broken(connection, order=len(CHECKS))
+    progress("counts", steps, steps)
+    counts = connection.exec_driver_sql(_COUNTS).one()
+    volumes = connection.exec_driver_sql(_VOLUMES).all()
     return Report(
         accounts=counts.accounts,
         transactions=counts.transactions,
         entries=counts.entries,
-        volumes=tuple(Amount(int(units), ASSETS[code]) for code, units in volumes),
-        drifts=tuple(drifts),
+        volumes=tuple(Amount(int(units), ASSETS[code]) for code, units in volumes if code in ASSETS),
+        drifts=tuple(sorted(drifts, key=Drift.position)),
+        lots=counts.lots,
+        holds=counts.holds,
+        sealed=counts.sealed,
     )
+
+
+def _found(connection: Connection, name: str, *, order: int) -> Iterable[Drift]:
+    statement = (_FOLDER / f"{name}.sql").read_text()
+    rows = connection.exec_driver_sql(f"SELECT * FROM ({statement}) AS broken ORDER BY 1 LIMIT {MOST_DRIFTS}")  # noqa: S608
+    for transaction_id, what, where, expected, found in rows:
+        yield Drift(
+            what, where or "nothing known", expected or "none", found or "none", transaction_id, order
+        )
+
+
+def _against_the_chart(connection: Connection) -> Iterable[Drift]:
+    rows = connection.exec_driver_sql("SELECT name, asset, floor, shards FROM account_class")
+    stored = {row.name: (row.asset, row.floor, row.shards) for row in rows}
+    wanted = {each.name: (each.asset.code, each.floor, each.shards) for each in chart.CLASSES.values()}
+    for name in sorted(stored.keys() | wanted.keys()):
+        if stored.get(name) != wanted.get(name):
+            yield Drift("class", name, str(wanted.get(name)), str(stored.get(name)), None, -1)

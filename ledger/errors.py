@@ -4,6 +4,16 @@ BookError
 ├── Refused                  nothing was written; the caller's transaction stays usable
 │   ├── ReferenceConflict    reference_conflict: another request was posted under this reference
 │   └── UnknownAccount       unknown_account: no class of the chart has this name
+├── HorizonWentBack          horizon_went_back: this is another cluster than the one that sealed before
+├── ReceiptError             about signed receipts
+│   ├── UnknownTransaction   unknown_transaction: nothing to give a receipt for
+│   ├── NotSealedYet         not_sealed_yet: ask again in a few seconds
+│   ├── BadKey               bad_receipt_key: not an Ed25519 key
+│   └── BadReceipt           the receipt proves nothing
+│       ├── NotAReceipt      not_a_receipt: not signed JSON, cut off, or of another kind
+│       ├── UnsealedReceipt  unsealed_receipt: the answer says that there is no receipt yet
+│       ├── OtherKey         signed_with_another_key: of another book, or the key was changed
+│       └── ChangedReceipt   changed_receipt: something in it is not what was signed or sealed
 ├── TryAgain                 try_again: another transaction was faster with the same key
 └── Malformed                malformed_posting: nobody should have asked; the transaction is lost
     ├── Unbalanced           unbalanced: the legs do not sum to zero in every asset
@@ -46,6 +56,75 @@ class UnknownAccount(Refused):
     def __init__(self, *, account: str) -> None:
         super().__init__(f"no such account: {account}")
         self.account = account
+
+
+class HorizonWentBack(BookError):
+    """Transaction numbers were greater when the last seal was made: the database was copied as text.
+
+    New transactions would come before those that are sealed, and never be sealed themselves.
+    """
+
+    code = "horizon_went_back"
+
+    def __init__(self, *, before: int, now: int) -> None:
+        super().__init__(
+            f"the last seal was made at transaction number {before}, this cluster is at {now}: let an"
+            f" administrator advance it with pg_resetwal --next-transaction-id"
+        )
+
+
+class ReceiptError(BookError):
+    """About signed receipts."""
+
+    code = "receipt_error"
+
+
+class UnknownTransaction(ReceiptError):
+    """No such transaction."""
+
+    code = "unknown_transaction"
+
+
+class NotSealedYet(ReceiptError):
+    """The transaction is in no seal yet."""
+
+    code = "not_sealed_yet"
+
+
+class BadKey(ReceiptError):
+    """Not an Ed25519 key in PEM, or none of the wanted kind. The message never holds any of it."""
+
+    code = "bad_receipt_key"
+
+
+class BadReceipt(ReceiptError):
+    """The receipt proves nothing."""
+
+    code = "bad_receipt"
+
+
+class NotAReceipt(BadReceipt):
+    """Not a receipt at all, or only a part of one."""
+
+    code = "not_a_receipt"
+
+
+class UnsealedReceipt(BadReceipt):
+    """The answer of a service that had no receipt yet."""
+
+    code = "unsealed_receipt"
+
+
+class OtherKey(BadReceipt):
+    """The receipt names another key than the one at hand."""
+
+    code = "signed_with_another_key"
+
+
+class ChangedReceipt(BadReceipt):
+    """Something in it is not what was signed or sealed."""
+
+    code = "changed_receipt"
 
 
 class TryAgain(BookError):

@@ -98,6 +98,7 @@ class Transaction(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("reference", name="ledger_transaction_reference_unique"),
         Index("ledger_transaction_reverses", "reverses", postgresql_where=text("reverses IS NOT NULL")),
+        Index("ledger_transaction_seal_order", "xid", "id"),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(), primary_key=True))
@@ -249,3 +250,30 @@ class PreviewDay(SQLModel, table=True):
     account_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     day: date = Field(sa_column=Column(Date, primary_key=True))
     jobs: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class Seal(SQLModel, table=True):
+    """One Merkle tree over transactions, tied to the seal before it."""
+
+    __tablename__: ClassVar[str] = "seal"
+
+    number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    leaves: int = Field(sa_column=Column(Integer, nullable=False))
+    root: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    previous: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    horizon: str = Field(sa_column=Column(TransactionNumber, nullable=False))
+    sealed_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+
+
+class SealLeaf(SQLModel, table=True):
+    """The place of one transaction in its seal."""
+
+    __tablename__: ClassVar[str] = "seal_leaf"
+    __table_args__ = (UniqueConstraint("transaction_id", name="seal_leaf_transaction_sealed_once"),)
+
+    seal: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    place: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    transaction_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    xid: str = Field(sa_column=Column(TransactionNumber, nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

@@ -17,6 +17,7 @@ from typing import Literal, TextIO
 import httpx
 from sqlalchemy.engine import make_url
 
+from ledger.keys import SigningKey
 from sandbox import devnet, embedded, stripe_twin
 from sandbox.errors import NobodyHome, SandboxError
 from sandbox.processes import Child, child
@@ -226,6 +227,8 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_BASE_RPC_URL": net.rpc_url,
         "PENNYRAIL_SWEEP_SECONDS": "2",
         "PENNYRAIL_WATCH_SECONDS": "1",
+        "PENNYRAIL_SEAL_SECONDS": "1",
+        "PENNYRAIL_RECEIPT_KEY_FILE": str(_receipt_key(folder)),
     }
     return House(folder, addresses, environment, twin, net, {})
 
@@ -242,6 +245,14 @@ def _identity(folder: Path) -> Identity:
         )
         path.write_text(json.dumps(asdict(fresh)))
     return Identity(**json.loads(path.read_text()))
+
+
+def _receipt_key(folder: Path) -> Path:
+    path = folder / "receipt-key.pem"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(SigningKey.generate().pem())
+    return path
 
 
 def _migrate(house: House) -> None:

@@ -31,4 +31,14 @@ beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "seal": {
+        "task": "workers.tasks.seal",
+        "schedule": queue().pennyrail_seal_seconds,
+        "options": {"expires": 10},
+    },
+    "expire": {
+        "task": "workers.tasks.expire",
+        "schedule": queue().pennyrail_expire_seconds,
+        "options": {"expires": 10},
+    },
 }

@@ -14,6 +14,8 @@ class QueueSettings(BaseSettings):
     redis_url: str = Field(description="redis://host:port/number")
     pennyrail_sweep_seconds: float = Field(default=5, gt=0)
     pennyrail_watch_seconds: float = Field(default=2, gt=0)
+    pennyrail_seal_seconds: float = Field(default=2, gt=0)
+    pennyrail_expire_seconds: float = Field(default=5, gt=0)
 
 
 @lru_cache

@@ -3,6 +3,8 @@
 import logging
 from typing import Any
 
+from ledger import credits, seals
+from ledger.errors import HorizonWentBack
 from rails import inbox, purchase, schedule
 from rails.chain import scanner
 from rails.chain.errors import ChainError, RangeRefused, RpcError
@@ -90,3 +92,29 @@ def audit_deposits(**_: Any) -> None:
         return
     if report is not None and report.new:
         logger.error("%s transfers were missing from the first reading of final blocks", report.new)
+
+
+@celery.task
+def seal(**_: Any) -> None:
+    """Seal what nobody can come before any more. Does nothing while another worker does it."""
+    try:
+        made = seals.seal_all(wired().sessions, now=clock.now())
+    except HorizonWentBack as error:
+        logger.error("nothing is sealed: %s", error)
+        return
+    if made:
+        logger.info("seal %s, %s transactions", made[-1].number, sum(each.leaves for each in made))
+
+
+@celery.task
+def expire(**_: Any) -> None:
+    """Do what the clock made due, for some agents at a time: what lapses, begins, or is out of time."""
+    house, now, agents = wired(), clock.now(), 0
+    while True:
+        with house.sessions() as session:
+            settled = credits.settle_due(session, now=now)
+        if not settled:
+            break
+        agents += settled
+    if agents:
+        logger.info("holds and credits of %s agents were due", agents)

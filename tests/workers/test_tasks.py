@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 import pytest
 from freezegun import freeze_time
 
+from ledger import audit, balances
 from ledger.database import Sessions
 from rails import inbox
 from rails.conformance.fakes import FakeRail, crypto_deposit
 from rails.models import Notice, PaymentAttempt
 from rails.notice import Incoming
 from rails.rail import Rails
+from tests.ledger import make
+from tests.ledger.full_book import do
 from tests.rails.conftest import NOON, buy
 from workers import tasks
 
@@ -98,3 +101,26 @@ def test_a_task_tolerates_arguments_of_a_newer_sender(
 
     with sessions() as session:
         assert session.get_one(Notice, notice_id).state == "handled"
+
+
+def test_the_sealer_seals_everything_that_is_decided(sessions: Sessions, queue: Queue) -> None:
+    do(sessions, make.grant("g", 9), make.debit("too much", 99))
+
+    tasks.seal()
+    tasks.seal(added_next_year="x")
+
+    with sessions() as session:
+        report = audit.verify(session)
+    assert (report.sealed, report.clean) == (2, True)
+
+
+def test_what_is_due_is_done_for_every_agent_without_anybody_asking(sessions: Sessions, queue: Queue) -> None:
+    agents = [f"agt_{number}" for number in range(120)]
+    do(sessions, *(make.grant(agent, 9, agent=agent, expires_at=make.after(5)) for agent in agents))
+
+    with freeze_time(make.after(6)):
+        tasks.expire()
+
+    with sessions() as session:
+        left = {balances.snapshot(session, agent_id=agent, now=make.NOON).posted.units for agent in agents}
+    assert left == {0}

@@ -445,7 +445,11 @@ BEGIN
     );
     RETURN book(
         op, mine, id, 0, op.credits, op.credits, NULL, NULL,
-        jsonb_build_object('hold', op.subject, 'lots', burnt.lots, 'pins', burnt.taken), op.expires_at
+        jsonb_build_object(
+            'hold', op.subject, 'lots', burnt.lots, 'pins', burnt.taken, 'job', op.job,
+            'in_flight', coalesce(op.in_flight, false), 'expires_at', op.expires_at
+        ),
+        op.expires_at
     );
 END $$;
 
@@ -599,7 +603,8 @@ BEGIN
     SET in_flight = true, expires_at = greatest(hold.expires_at, op.expires_at)
     WHERE hold.id = asked.id;
     id := nextval('ledger_transaction_id_seq');
-    told := balance_details(mine);
+    told := balance_details(mine)
+        || jsonb_build_object('hold', asked.id, 'expires_at', greatest(asked.expires_at, op.expires_at));
     PERFORM tell(op, id, 'done', mine.account_id, asked.credits, NULL, clock_timestamp(), told);
     RETURN ('done', false, id, mine.seq, mine.posted, mine.held, asked.credits, told)::operation_result;
 END $$;

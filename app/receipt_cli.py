@@ -1,0 +1,75 @@
+"""`pennyrail receipt`: keys for receipts, and checking one without the service that issued it."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ledger import keys, proof
+from ledger.errors import BadKey, ReceiptError
+from ledger.keys import PublicKey, SigningKey
+from ledger.settings import ReceiptSettings
+
+cli = typer.Typer(help="Signed receipts.", no_args_is_help=True)
+out = Console(highlight=False)
+
+
+@cli.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="the receipt: a JWS, or the answer that has it")],
+    key: Annotated[
+        Path | None, typer.Option(help="the public key in PEM, or the published set; default: our own")
+    ] = None,
+) -> None:
+    """Check a receipt with the public key alone, and say what it proves. Exits 1 if it proves nothing."""
+    try:
+        proven = proof.verify(proof.find(_read(file)), keys=_public_keys(key))
+    except ReceiptError as error:
+        out.print(f"NOT PROVEN   {error} ({error.code})", soft_wrap=True, markup=False)
+        raise typer.Exit(1) from None
+    for line in proven.lines():
+        out.print(line, soft_wrap=True, markup=False)
+    out.print("the receipt is genuine")
+
+
+@cli.command()
+def keygen(
+    file: Annotated[
+        Path, typer.Argument(help="where the private key goes; the public one goes beside it")
+    ] = Path("receipt-key.pem"),
+) -> None:
+    """Write a new pair of keys. Never overwrites one."""
+    made, beside = SigningKey.generate(), file.with_suffix(".pub.pem")
+    try:
+        _write_new(file, made.pem(), mode=0o600)
+        _write_new(beside, made.public.pem(), mode=0o644)
+    except FileExistsError as error:
+        raise typer.BadParameter(f"{error.filename} exists; it is not overwritten") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{error.filename} cannot be written") from None
+    out.print(f"private  {file}  (set PENNYRAIL_RECEIPT_KEY_FILE to it)", soft_wrap=True)
+    out.print(f"public   {beside}", soft_wrap=True)
+    out.print(f"kid      {made.public.thumbprint}", soft_wrap=True)
+
+
+def _public_keys(file: Path | None) -> list[PublicKey]:
+    if file is not None:
+        return keys.read_public(_read(file))
+    own = ReceiptSettings().signing_key
+    if own is None:
+        raise BadKey("give the public key with --key FILE; this installation has none of its own")
+    return [own.public]
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise typer.BadParameter(f"{file} cannot be read as text") from None
+
+
+def _write_new(file: Path, text: str, *, mode: int) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as opened:
+        opened.write(text)

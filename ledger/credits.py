@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +20,15 @@ CONFLICT: Final = "conflict"
 
 _APPLY: Final = text("SELECT * FROM apply_operations(CAST(:given AS operation[]))")
 _OUTCOME: Final = text("SELECT * FROM outcome_of(:key)")
+_BURNT: Final = text(
+    """
+    SELECT transaction_id, array_agg(lot_id ORDER BY place) AS lots, array_agg(used ORDER BY place) AS pins
+    FROM lot_entry
+    WHERE transaction_id = ANY(:ids)
+        AND used > 0
+    GROUP BY transaction_id
+    """
+)
 _MALFORMED: Final[dict[str, type[Malformed]]] = {"PR003": Malformed, "22003": OutOfRange}
 _SOMEBODY_WAS_FASTER: Final = frozenset({"23505", "40P01"})
 
@@ -95,10 +104,18 @@ def perform(sessions: Sessions, wanted: Sequence[Operation], *, now: datetime) -
 
 
 def dry_run(session: Session, wanted: Sequence[Operation], *, now: datetime) -> list[Outcome]:
-    """What `apply` would answer, and which lots would burn: done by the same code, and undone."""
+    """What `apply` would answer, and which lots would burn: done by the same code, and undone.
+
+    Holds and whatever spends credits have `details["lots"]` and how many of each in `details["pins"]`.
+    """
     undone = session.begin_nested()
     try:
-        return apply(session, wanted, now=now)
+        outcomes = apply(session, wanted, now=now)
+        burnt = session.connection().execute(_BURNT, {"ids": [each.transaction_id for each in outcomes]})
+        details = {row.transaction_id: {"lots": row.lots, "pins": row.pins} for row in burnt}
+        return [
+            replace(each, details={**each.details, **details.get(each.transaction_id, {})}) for each in outcomes
+        ]
     finally:
         undone.rollback()
 

@@ -7,12 +7,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from sqlmodel import Session
 
 from ledger import database
 from ledger.settings import LedgerSettings
@@ -26,7 +27,9 @@ cli = typer.Typer(
 ledger_cli = typer.Typer(help="The book.", no_args_is_help=True)
 chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
+service_cli = typer.Typer(help="Tokens of the services that spend credits.", no_args_is_help=True)
 cli.add_typer(ledger_cli, name="ledger")
+cli.add_typer(service_cli, name="service-token")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
 
@@ -103,6 +106,53 @@ def ledger_verify() -> None:
     for line in report.lines():
         out.print(line, soft_wrap=True)
     if not report.clean:
+        raise typer.Exit(1)
+
+
+@service_cli.command("create")
+def service_token_create(
+    name: Annotated[str, typer.Argument(help="the service; its idempotency keys are its own")],
+    scope: Annotated[list[str], typer.Option(help="what it may do; repeat for more than one")],
+    expires_in_days: Annotated[int | None, typer.Option(help="never, if not given", min=1, max=3650)] = None,
+) -> None:
+    """Make a token. It is printed once, alone on the standard output."""
+    from app import service_tokens
+
+    now = datetime.now(UTC)
+    expires_at = now + timedelta(days=expires_in_days) if expires_in_days else None
+    with _session() as session:
+        try:
+            row, token = service_tokens.make(session, name=name, scopes=scope, expires_at=expires_at, now=now)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    print(f"{row.id} for {row.name}: {', '.join(row.scopes)}", file=sys.stderr)  # noqa: T201
+    print(token)  # noqa: T201
+
+
+@service_cli.command("list")
+def service_token_list() -> None:
+    """Show every token that was made, never the tokens themselves."""
+    from app import service_tokens
+
+    now = datetime.now(UTC)
+    with _session() as session:
+        for row in service_tokens.listed(session):
+            state = "revoked" if row.revoked_at else "active" if row.valid(now) else "expired"
+            until = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "without end"
+            out.print(f"{row.id}  {row.name}  {state}  {until}  {','.join(row.scopes)}", soft_wrap=True)
+
+
+@service_cli.command("revoke")
+def service_token_revoke(
+    name_or_id: Annotated[str, typer.Argument(help="a token's id, or a name for all tokens of that service")],
+) -> None:
+    """Refuse a token from now on; a running server follows within seconds. Exits 1 if there is none."""
+    from app import service_tokens
+
+    with _session() as session:
+        revoked = service_tokens.revoke(session, name_or_id=name_or_id, now=datetime.now(UTC))
+    out.print(f"{revoked} revoked")
+    if not revoked:
         raise typer.Exit(1)
 
 
@@ -196,6 +246,16 @@ def sandbox_pay(
         raise typer.BadParameter(f"no attempt {payment_attempt_id} is open for payment here")
     for line in paying.pay(told, rpc_url=addresses.rpc_url, amount_atomic=amount_atomic, times=times):
         out.print(line, soft_wrap=True)
+
+
+@contextmanager
+def _session() -> Iterator[Session]:
+    engine = database.connect(LedgerSettings().database_url, pool_size=1)
+    try:
+        with database.sessions(engine)() as session:
+            yield session
+    finally:
+        engine.dispose()
 
 
 def _say(what: str) -> None:

@@ -19,6 +19,8 @@ from app.api import (
     webhooks,
 )
 from app.house import Clock, House
+from app.internal import wiring
+from app.internal.settings import InternalSettings
 from app.settings import DoorSettings
 from ledger import database
 from ledger.database import Sessions
@@ -60,6 +62,7 @@ def application() -> FastAPI:
     )
     app = create_app(sessions, registry.load(sessions), DoorSettings(), _now)
     app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
+    wiring.install(app, ledger.database_url, InternalSettings())
     return app
 
 

@@ -9,7 +9,7 @@ class InternalSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PENNYRAIL_INTERNAL_", frozen=True)
 
-    writers: int = Field(default=2, ge=1, le=64, description="connections that write, each for itself")
+    writers: int = Field(default=1, ge=1, le=64, description="connections that write, each for itself")
     group_most: int = Field(
         default=100, ge=1, le=1000, description="operations in one commit; 1 commits each by itself"
     )

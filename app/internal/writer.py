@@ -20,7 +20,7 @@ _APPLY: Final = (
     " FROM apply_operations(%s::operation[])"
 )
 # An operation waits for a row that a payment has locked, but not so long that all others do.
-_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=2000 -c statement_timeout=10000"
+_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=1000 -c statement_timeout=10000"
 _DRAIN_SECONDS: Final = 15
 
 
@@ -112,6 +112,8 @@ class _Pen:
                 return
             except psycopg.Error as error:
                 failure = error
+                if isinstance(error, psycopg.errors.LockNotAvailable):
+                    break
         if len(wishes) == 1 or self._connection is None or self._connection.closed:
             for wish in wishes:
                 _fail(wish, failure)

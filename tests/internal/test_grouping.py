@@ -201,18 +201,22 @@ def test_a_restart_of_the_database_is_survived_and_the_key_finds_the_truth(own_p
 
 
 def test_while_the_database_is_away_callers_are_told_to_come_back(own_postgres: Path) -> None:
+    # The same socket after the restart, which the sandbox gives a new place each time.
     with embedded.postgres(own_postgres, settings=QUICK) as url:
         migrate(url)
+        sockets = Path(url.partition("host=")[2])
         engine = database.connect(url)
         served = opened(database.sessions(engine), url, token_cache_seconds=10)
         home = served.__enter__()
         api, agent_id = home.service(), home.agent(bought=1000)
         done(api.debit(agent_id, 1))
     away = api.debit(agent_id, 1, idempotency_key="k")
-    with embedded.postgres(own_postgres, settings=QUICK):
+    with embedded.postgres(own_postgres, settings=QUICK) as moved:
+        sockets.symlink_to(moved.partition("host=")[2])
         back = _until_served(api, agent_id)
         served.__exit__(None, None, None)
         engine.dispose()
+    sockets.unlink()
 
     assert (code(away), away["error"]["retryable"]) == ("SERVICE_UNAVAILABLE", True)
     assert back["balance"]["posted"] == 998

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from app.models import Agent, AgentToken
+from ledger import credits, operations
+from ledger.money import CREDIT, Amount
 from rails import ids
 
 TOKEN_PREFIX: Final = "isk_r_"  # noqa: S105
@@ -54,6 +56,23 @@ def sign_up(
     if contact is None:
         return session.get_one(Agent, agent_id)
     return session.exec(select(Agent).where(Agent.contact == contact, Agent.agent_name == agent_name)).one()
+
+
+def preview(session: Session, *, agent_id: str, units: int, now: datetime) -> None:
+    """Give the agent its free credits, once in its life. The agent's balance stays locked: call it last.
+
+    raises: TryAgain, another signup of this agent was faster.
+    """
+    if units:
+        # Whoever signed up when another number was given keeps that: the key was used.
+        given = operations.Grant(
+            key=f"preview:{agent_id}",
+            agent_id=agent_id,
+            actor="signup",
+            credits=Amount(units, CREDIT),
+            promotional=True,
+        )
+        credits.apply_one(session, given, now=now)
 
 
 def rotate(session: Session, *, agent_id: str, now: datetime) -> str:

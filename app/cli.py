@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress
 
-from app import reading, receipt_cli
+from app import reading, receipt_cli, service_cli
 from ledger import database
 from ledger.errors import HorizonWentBack
 from ledger.settings import LedgerSettings
@@ -37,6 +37,7 @@ chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
 reading.register(ledger_cli)
 cli.add_typer(ledger_cli, name="ledger")
+cli.add_typer(service_cli.cli, name="service-token")
 cli.add_typer(receipt_cli.cli, name="receipt")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
@@ -136,11 +137,11 @@ def ledger_verify(folder: DevHouse = None) -> None:
 
 
 @ledger_cli.command("seal")
-def ledger_seal() -> None:
+def ledger_seal(folder: DevHouse = None) -> None:
     """Seal what can be sealed now. The workers do it by themselves."""
     from ledger import seals
 
-    engine = database.connect(LedgerSettings().database_url, pool_size=1)
+    engine = database.connect(_ledger(folder).database_url, pool_size=1)
     try:
         made = seals.seal_all(database.sessions(engine), now=datetime.now(UTC))
     except HorizonWentBack as error:

@@ -40,6 +40,22 @@ STATUS: Final = {
     "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
     "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),
     "AUTH_REQUIRED": Status(401, 3, False, "a valid agent token is required"),
+    "SCOPE_REQUIRED": Status(403, 4, False, "the token may not do this"),
+    "AGENT_NOT_FOUND": Status(404, 1, False, "no agent has this id"),
+    "INSUFFICIENT_CREDITS": Status(402, 5, False, "the agent has not enough credits"),
+    "DAILY_JOB_CAP_REACHED": Status(
+        429, 5, False, "no more jobs on free credits today; buy credits to go on"
+    ),
+    "BALANCE_VERSION_MISMATCH": Status(409, 1, False, "the balance has changed since it was read"),
+    "IDEMPOTENCY_CONFLICT": Status(409, 1, False, "this idempotency key already belongs to another request"),
+    "HOLD_NOT_FOUND": Status(404, 1, False, "this agent has no hold of this id"),
+    "HOLD_CLOSED": Status(409, 1, False, "the hold was captured or released before"),
+    "HOLD_EXPIRED": Status(409, 1, False, "the hold ran out of time and was let go"),
+    "HOLD_EXCEEDED": Status(409, 1, False, "the hold is smaller than this"),
+    "SPEND_NOT_FOUND": Status(404, 1, False, "this agent has no spend under this key"),
+    "SPEND_EXCEEDED": Status(409, 1, False, "less than this is left of the spend to take back"),
+    "OUTCOME_NOT_FOUND": Status(404, 1, False, "nothing was told under this key"),
+    "MODEL_NOT_FOUND": Status(404, 2, False, "the rate card does not know this model"),
     "CREDIT_PACK_NOT_FOUND": Status(404, 2, False, "no credit pack has this id"),
     "PAYMENT_METHOD_UNAVAILABLE": Status(400, 2, False, "no payment method of this name takes payments now"),
     "CREDIT_QUOTE_CONFLICT": Status(
@@ -114,21 +130,32 @@ def answer(
 ) -> Response:
     """The reply for a code, with the words and recovery of this failure."""
     status = STATUS[code]
-    helping = {**(recovery or {}), "docs_url": house(request).settings.documentation}
-    seconds = helping.get("retry_after_seconds")
-    error = {
-        "code": code,
-        "message": message or status.message,
-        "retryable": status.retryable if retryable is None else retryable,
-        "recovery": helping,
-    }
+    seconds = (recovery or {}).get("retry_after_seconds")
     return envelope.failure(
         request,
         http_status=status.http,
         exit_code=status.exit_code,
-        error=error,
+        error=told(request, code, message=message, retryable=retryable, recovery=recovery),
         headers={"retry-after": str(seconds)} if seconds is not None else {},
     )
+
+
+def told(
+    request: Request,
+    code: str,
+    *,
+    message: str | None = None,
+    retryable: bool | None = None,
+    recovery: envelope.Fields | None = None,
+) -> envelope.Fields:
+    """The `error` of a reply for a code."""
+    status = STATUS[code]
+    return {
+        "code": code,
+        "message": message or status.message,
+        "retryable": status.retryable if retryable is None else retryable,
+        "recovery": {**(recovery or {}), "docs_url": house(request).settings.documentation},
+    }
 
 
 def _answer_ours(request: Request, error: Exception) -> Response:

@@ -20,6 +20,8 @@ from app.api import (
     webhooks,
 )
 from app.house import Clock, House
+from app.internal import wiring
+from app.internal.settings import InternalSettings
 from app.settings import OF_A_PROCESS, DoorSettings, require
 from ledger import database
 from ledger.database import Sessions
@@ -78,6 +80,7 @@ def application() -> FastAPI:
         receipt_key=ReceiptSettings().signing_key,
     )
     app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
+    wiring.install(app, ledger.database_url, InternalSettings())
     return app
 
 

@@ -1,8 +1,9 @@
-"""The rows of agents and their tokens. What they promise is kept by the migration's constraints."""
+"""The rows of agents, services and their tokens. What they promise is kept by the migrations' constraints."""
 
 from datetime import datetime
 
 from sqlalchemy import Column, DateTime, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 
@@ -31,3 +32,20 @@ class AgentToken(SQLModel, table=True):
     agent_id: str = Field(sa_type=Text, foreign_key="agent.agent_id")
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     revoked_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class ServiceToken(SQLModel, table=True):
+    """The hash of a service's token that was shown once, and what it may do."""
+
+    __tablename__ = "service_token"
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_type=Text)
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    expires_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    revoked_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+    def valid(self, now: datetime) -> bool:
+        """Whether it opens doors at `now`."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

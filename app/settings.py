@@ -34,6 +34,12 @@ class DoorSettings(BaseSettings):
     body_max_bytes: int = Field(default=16_384, ge=1024, description="the largest request body that is read")
     activity_max_rows: int = Field(default=100, ge=1, le=1000)
     low_credits: int = Field(default=20, ge=0, description="a balance under this is worth a top-up")
+    preview_credits: int = Field(
+        default=20, ge=0, le=1_000_000, description="free credits of a new agent; 0 gives none"
+    )
+    preview_daily_jobs: int = Field(
+        default=4, ge=0, le=1_000_000, description="jobs a day of an agent that has only free credits"
+    )
 
     @property
     def base_url(self) -> str:

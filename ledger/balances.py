@@ -1,12 +1,13 @@
 """What an agent has: balance, holds and lots in one versioned snapshot."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
-from sqlmodel import Session, text
+from sqlmodel import Session, col, select, text
 
 from ledger import chart
+from ledger.models import Account, PreviewDay
 from ledger.money import CREDIT, USD, Amount
 
 
@@ -96,6 +97,16 @@ def snapshot(session: Session, *, agent_id: str, now: datetime) -> Snapshot:
         session.connection().execute(_SETTLE, {"agent": agent_id, "now": now})
         found = _read(session, agent_id)
     return found
+
+
+def preview_jobs(session: Session, *, agent_id: str, day: date) -> int:
+    """How many jobs the agent began on free credits alone on this day, in UTC."""
+    found = session.exec(
+        select(PreviewDay.jobs)
+        .join(Account, col(Account.id) == col(PreviewDay.account_id))
+        .where(col(Account.name) == chart.agent(agent_id), PreviewDay.day == day)
+    )
+    return found.one_or_none() or 0
 
 
 def _read(session: Session, agent_id: str) -> Snapshot:

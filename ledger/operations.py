@@ -64,7 +64,7 @@ class Hold(Spending):
     @property
     def hold_id(self) -> str:
         """The hold's name, the same whenever the same key is told."""
-        return f"hold_{hashlib.sha256(self.key.encode()).hexdigest()[:24]}"
+        return hold_id(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +147,14 @@ _FIELDS: Final = (
 )
 _CLEARING: Final = re.compile(r"clearing:[A-Za-z0-9._-]{1,200}")
 _SUBJECTS: Final = ("hold_id", "spend", "grant", "refund")
-# When and how we heard of it must not make the same request look like another one.
-_NOT_ASKED: Final = frozenset({"key", "actor", "metadata"})
+# When and how we heard of it, and the house's own limit of that day, must not make the same request look like
+# another one.
+_NOT_ASKED: Final = frozenset({"key", "actor", "metadata", "daily_job_limit"})
+
+
+def hold_id(key: str) -> str:
+    """The name of the hold that was told under `key`."""
+    return f"hold_{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
 
 def kind(operation: Operation) -> str:

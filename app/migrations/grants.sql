@@ -6,14 +6,16 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, pennyrail_service, pen
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, pennyrail_service, pennyrail_reader;
 GRANT USAGE ON SCHEMA public TO pennyrail_service, pennyrail_reader;
 
--- Everybody in the house reads.
+-- Everybody in the house reads, but nobody reads credentials who does not check them.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO pennyrail_service, pennyrail_reader;
+REVOKE SELECT ON agent_token, service_token FROM pennyrail_reader;
 
 -- The past, for reading.
 GRANT EXECUTE ON FUNCTION
     outcome_of(text),
     shards_at(bigint, timestamptz),
-    balance_at(text, timestamptz)
+    balance_at(text, timestamptz),
+    seal_time(timestamptz)
 TO pennyrail_service, pennyrail_reader;
 
 -- The pens of the book. Nobody writes its tables but these functions, which run as their owner.
@@ -29,7 +31,8 @@ GRANT INSERT ON
     quote, buy_key, receipt, activity,
     payment_attempt, evidence, payment_exception, notice,
     chain_cursor, deposit,
-    agent, agent_token
+    agent, agent_token,
+    seal, seal_leaf
 TO pennyrail_service;
 
 -- UPDATE of an agent: a row can only be locked by who may change it.

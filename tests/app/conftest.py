@@ -141,6 +141,8 @@ def settings(**changed: Any) -> DoorSettings:
             "public_url": "https://pennyrail.example",
             "default_rail": "fake_page",
             "docs_url": "https://docs.example",
+            # What is bought is counted here; what is given is tested where it is given.
+            "preview_credits": 0,
             **changed,
         }
     )

@@ -160,12 +160,11 @@ def test_rows_33_to_35_whoami_shows_the_durable_identity(doors: Doors) -> None:
     assert "credits.buy" in data["grants"]
 
 
-def test_rows_36_37_39_40_and_154_a_fresh_agent_has_no_credits_and_no_daily_jobs(doors: Doors) -> None:
+def test_rows_36_37_39_40_and_154_a_fresh_agent_has_no_credits(doors: Doors) -> None:
     data = ok(doors.agent().get("/v1/quota"))
 
     assert data["authenticated"] is True
     assert data["limits"] == {"remaining_credits": 0, "payment_backed_remaining_credits": 0}
-    assert "daily_jobs" not in data
     assert (data["claim_state"], data["token_status"]) == ("unclaimed", "active")
 
 

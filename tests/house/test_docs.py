@@ -29,7 +29,7 @@ def test_every_command_of_the_readme_exists() -> None:
     }
     groups = {group.name for group in cli.registered_groups}
 
-    named = set(re.findall(r"`pennyrail (\w+)", (ROOT / "README.md").read_text()))
+    named = set(re.findall(r"`pennyrail ([\w-]+)", (ROOT / "README.md").read_text()))
 
     assert named <= commands | groups
     assert commands <= {"api", "worker", "beat", "migrate", "dev", "demo"}

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0008_roles"
-down_revision = "0005_credits"
+down_revision = "0007_service"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,89 @@
+"""Commands on the tokens of the services that spend credits."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from sqlmodel import Session
+
+from app import service_tokens, settings
+from app.settings import MigrationSettings
+from ledger import database
+from ledger.settings import LedgerSettings
+
+cli = typer.Typer(help="Tokens of the services that spend credits.", no_args_is_help=True)
+out = Console()
+
+DevHouse = Annotated[
+    Path | None, typer.Option("--folder", help="the data folder of a running `pennyrail dev`")
+]
+
+
+@cli.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="the service; its idempotency keys are its own")],
+    scope: Annotated[list[str], typer.Option(help="what it may do; repeat for more than one")],
+    expires_in_days: Annotated[int | None, typer.Option(help="never, if not given", min=1, max=3650)] = None,
+    folder: DevHouse = None,
+) -> None:
+    """Make a token. It is printed once, alone on the standard output."""
+    now = datetime.now(UTC)
+    expires_at = now + timedelta(days=expires_in_days) if expires_in_days else None
+    with _session(folder) as session:
+        try:
+            row, token = service_tokens.make(session, name=name, scopes=scope, expires_at=expires_at, now=now)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    print(f"{row.id} for {row.name}: {', '.join(row.scopes)}", file=sys.stderr)  # noqa: T201
+    print(token)  # noqa: T201
+
+
+@cli.command("list")
+def show(folder: DevHouse = None) -> None:
+    """Show every token that was made, never the tokens themselves."""
+    now = datetime.now(UTC)
+    with _session(folder) as session:
+        for row in service_tokens.listed(session):
+            state = "revoked" if row.revoked_at else "active" if row.valid(now) else "expired"
+            until = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "without end"
+            out.print(f"{row.id}  {row.name}  {state}  {until}  {','.join(row.scopes)}", soft_wrap=True)
+
+
+@cli.command("revoke")
+def revoke(
+    name_or_id: Annotated[str, typer.Argument(help="a token's id, or a name for all tokens of that service")],
+    folder: DevHouse = None,
+) -> None:
+    """Refuse a token from now on; a running server follows within seconds. Exits 1 if there is none."""
+    with _session(folder) as session:
+        revoked = service_tokens.revoke(session, name_or_id=name_or_id, now=datetime.now(UTC))
+    out.print(f"{revoked} revoked")
+    if not revoked:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _session(folder: Path | None) -> Iterator[Session]:
+    """As the owner of the database: the service itself may not make tokens."""
+    engine = database.connect(_url(folder), pool_size=1)
+    try:
+        with database.sessions(engine)() as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+def _url(folder: Path | None) -> str:
+    if folder is not None:
+        from sandbox.house import Addresses
+
+        return Addresses.read(folder).database_url
+    owner = MigrationSettings().migrate_database_url
+    if not owner:
+        settings.require(LedgerSettings)
+    return owner or LedgerSettings().database_url

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test check format bench schema lock
+.PHONY: help install demo dev test soak check format bench schema lock
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -33,6 +33,9 @@ dev: install ## run everything on this machine until Ctrl-C (data stays in .penn
 
 test: install ## run every test
 	@$(BIN)/python -m pytest
+
+soak: install ## play 200,000 random operations on credits against a model
+	@PENNYRAIL_SOAK_STEPS=200000 $(BIN)/python -m pytest --timeout 0 -k credits tests/properties
 
 check: install ## format, lint, import contracts, types, then every test
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

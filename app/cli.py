@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress
 
-from app import reading, receipt_cli, service_cli
+from app import reading, receipt_cli, service_cli, where
+from app.where import DEV_FOLDER, DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
 from ledger.settings import LedgerSettings
 
 if TYPE_CHECKING:
-    from rails.chain.settings import ChainSettings
     from sandbox.house import House
 
 cli = typer.Typer(
@@ -42,15 +41,9 @@ cli.add_typer(receipt_cli.cli, name="receipt")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
 
-DEV_FOLDER = Path(".pennyrail/dev")
-_OR_A_FOLDER = f"; for the house of `pennyrail dev` add --folder {DEV_FOLDER}"
 out = Console(highlight=False)
 warnings_out = Console(highlight=False, stderr=True)
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]
-DevHouse = Annotated[
-    Path | None,
-    typer.Option("--folder", help="the folder of a running `pennyrail dev`, instead of the environment"),
-]
 
 
 @cli.command()
@@ -126,7 +119,7 @@ def ledger_verify(folder: DevHouse = None) -> None:
     """Replay the whole book and its seals. Names the first broken row, and exits 1 if there is one."""
     from ledger import audit
 
-    engine = database.connect(_ledger(folder).database_url, pool_size=1)
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
     with database.sessions(engine)() as session, _shown_progress() as progress:
         report = audit.verify(session, progress=progress)
     engine.dispose()
@@ -141,7 +134,7 @@ def ledger_seal(folder: DevHouse = None) -> None:
     """Seal what can be sealed now. The workers do it by themselves."""
     from ledger import seals
 
-    engine = database.connect(_ledger(folder).database_url, pool_size=1)
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
     try:
         made = seals.seal_all(database.sessions(engine), now=datetime.now(UTC))
     except HorizonWentBack as error:
@@ -168,7 +161,7 @@ def chain_rescan(
 
     if to_block < from_block:
         raise typer.BadParameter(f"the last block, {to_block}, is before the first, {from_block}")
-    house, now = wiring.reader(*_reading(folder)), datetime.now(UTC)
+    house, now = wiring.reader(*where.reading(folder)), datetime.now(UTC)
     report = scanner.rescan(
         house.sessions,
         house.rpc,
@@ -249,35 +242,6 @@ def sandbox_pay(
         warnings_out.print(warning, style="yellow", soft_wrap=True)
     for line in paying.pay(told, rpc_url=addresses.rpc_url, amount_atomic=amount_atomic, times=times):
         out.print(line, soft_wrap=True)
-
-
-def _ledger(folder: Path | None) -> LedgerSettings:
-    """The settings of the book: of the house over `folder`, or of the environment."""
-    from app import settings
-
-    if folder is None:
-        settings.require(LedgerSettings, otherwise=_OR_A_FOLDER)
-        return LedgerSettings()
-    from sandbox.house import Addresses
-
-    return LedgerSettings(database_url=Addresses.read(folder).database_url)
-
-
-def _reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:
-    """The settings of the book and of the chain: of the house over `folder`, or of the environment."""
-    from app import settings
-    from rails.chain.settings import ChainSettings
-    from rails.settings import StorySettings
-
-    if folder is None:
-        settings.require(LedgerSettings, ChainSettings, StorySettings, otherwise=_OR_A_FOLDER)
-        return LedgerSettings(), ChainSettings()
-    from sandbox.house import Addresses
-
-    found = Addresses.read(folder)
-    return LedgerSettings(database_url=found.database_url), ChainSettings(
-        base_rpc_url=SecretStr(found.rpc_url)
-    )
 
 
 def _welcome(home: "House", folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
+from app import where
+from app.where import DevHouse
 from ledger import chart, database, explain, history, reports, statements
 from ledger.errors import BookError, UnknownAccount
 from ledger.money import Amount
-from ledger.settings import LedgerSettings
 from rails import receipts
 from rails.models import Receipt
 
@@ -47,9 +49,9 @@ def register(group: typer.Typer) -> None:
         group.command(name)(command)
 
 
-def balance(who: Who, at: At = "now", as_json: AsJson = False) -> None:
+def balance(who: Who, at: At = "now", as_json: AsJson = False, folder: DevHouse = None) -> None:
     """What an account holds, or held at a moment."""
-    with _book() as session:
+    with _book(folder) as session:
         found = history.balance_at(session, account=_account(who), at=_moment(at, option="--at"))
     if as_json:
         _print_json({**_plain(found), "available": _plain(found.available)})
@@ -69,9 +71,10 @@ def statement(
     after: Annotated[str, typer.Option(help="the cursor that the page before has told")] = "",
     lines: Annotated[int, typer.Option(help="the most lines of a page", min=1, max=statements.MOST)] = 100,
     as_json: AsJson = False,
+    folder: DevHouse = None,
 ) -> None:
     """Opening, every line, and closing of an account in a period."""
-    with _book() as session:
+    with _book(folder) as session:
         page = statements.page(
             session,
             account=_account(who),
@@ -90,9 +93,9 @@ def statement(
         out.print(f"more: --after {page.next}")
 
 
-def explained(agent_id: Agent, at: At = "now", as_json: AsJson = False) -> None:
+def explained(agent_id: Agent, at: At = "now", as_json: AsJson = False, folder: DevHouse = None) -> None:
     """Where every credit of an agent came from, and what became of it. Exits 1 if the sums do not meet."""
-    with _book() as session:
+    with _book(folder) as session:
         _account(f"agent:{agent_id}")
         told = explain.explain(session, agent_id=agent_id, at=_moment(at, option="--at"))
         bought = receipts.of_transactions(session, (lot.transaction_id for lot in told.lots))
@@ -104,9 +107,9 @@ def explained(agent_id: Agent, at: At = "now", as_json: AsJson = False) -> None:
     _demand(told.reconciles)
 
 
-def trial_balance(at: At = "now", as_json: AsJson = False) -> None:
+def trial_balance(at: At = "now", as_json: AsJson = False, folder: DevHouse = None) -> None:
     """Every account at a moment, debits beside credits. Exits 1 if an asset does not sum to zero."""
-    with _book() as session:
+    with _book(folder) as session:
         trial = reports.trial_balance(session, at=_moment(at, option="--at"))
     if as_json:
         _print_json({**_plain(trial), "sums": _plain(trial.sums), "balances": trial.balances})
@@ -120,9 +123,9 @@ def trial_balance(at: At = "now", as_json: AsJson = False) -> None:
     _demand(trial.balances)
 
 
-def roll_forward(begins_at: From, ends_at: To, as_json: AsJson = False) -> None:
+def roll_forward(begins_at: From, ends_at: To, as_json: AsJson = False, folder: DevHouse = None) -> None:
     """Credits outstanding and deferred revenue over a period. Exits 1 if the movements miss the closing."""
-    with _book() as session:
+    with _book(folder) as session:
         rolled = reports.roll_forward(
             session,
             begins_at=_moment(begins_at, option="--from"),
@@ -144,9 +147,9 @@ def roll_forward(begins_at: From, ends_at: To, as_json: AsJson = False) -> None:
 
 
 @contextmanager
-def _book() -> Iterator[Session]:
+def _book(folder: Path | None) -> Iterator[Session]:
     """A session that only reads; what the book refuses ends the command in one line."""
-    engine = database.connect(LedgerSettings().database_url, pool_size=1)
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
     try:
         with database.sessions(engine)() as session:
             yield session

@@ -11,17 +11,12 @@ import typer
 from rich.console import Console
 from sqlmodel import Session
 
-from app import service_tokens, settings
-from app.settings import MigrationSettings
+from app import service_tokens, where
+from app.where import DevHouse
 from ledger import database
-from ledger.settings import LedgerSettings
 
 cli = typer.Typer(help="Tokens of the services that spend credits.", no_args_is_help=True)
 out = Console()
-
-DevHouse = Annotated[
-    Path | None, typer.Option("--folder", help="the data folder of a running `pennyrail dev`")
-]
 
 
 @cli.command("create")
@@ -70,20 +65,9 @@ def revoke(
 @contextmanager
 def _session(folder: Path | None) -> Iterator[Session]:
     """As the owner of the database: the service itself may not make tokens."""
-    engine = database.connect(_url(folder), pool_size=1)
+    engine = database.connect(where.owner_url(folder), pool_size=1)
     try:
         with database.sessions(engine)() as session:
             yield session
     finally:
         engine.dispose()
-
-
-def _url(folder: Path | None) -> str:
-    if folder is not None:
-        from sandbox.house import Addresses
-
-        return Addresses.read(folder).database_url
-    owner = MigrationSettings().migrate_database_url
-    if not owner:
-        settings.require(LedgerSettings)
-    return owner or LedgerSettings().database_url

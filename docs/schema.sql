@@ -1,11 +1,608 @@
 -- The schema after every migration. Written by: make schema
 
+CREATE TYPE public.hold_state AS ENUM (
+    'open',
+    'captured',
+    'released',
+    'expired',
+    'charged'
+);
+
+CREATE TYPE public.operation AS (
+	kind text,
+	reference text,
+	request_hash bytea,
+	actor text,
+	now timestamp with time zone,
+	agent text,
+	credits bigint,
+	subject text,
+	job text,
+	effective_at timestamp with time zone,
+	expires_at timestamp with time zone,
+	in_flight boolean,
+	cents bigint,
+	promotional boolean,
+	priority smallint,
+	clearing text,
+	expect_version bigint,
+	minimum bigint,
+	daily_limit integer,
+	metadata jsonb
+);
+
+CREATE TYPE public.operation_result AS (
+	outcome text,
+	replayed boolean,
+	transaction_id bigint,
+	version bigint,
+	posted bigint,
+	held bigint,
+	credits bigint,
+	details jsonb
+);
+
+CREATE TABLE public.balance (
+    account_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    posted bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    floor bigint,
+    seq bigint DEFAULT 0 NOT NULL,
+    last_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    head bytea DEFAULT '\x'::bytea NOT NULL,
+    due_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT balance_not_below_floor CHECK (((((posted - held) >= floor) AND (held >= 0)) OR ((floor IS NULL) AND (held = 0))))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01');
+
+CREATE FUNCTION public.agent_row(given_account_id bigint) RETURNS public.balance
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT balance FROM balance WHERE balance.account_id = given_account_id AND balance.shard = 0
+$$;
+
+CREATE FUNCTION public.apply_operations(given public.operation[]) RETURNS SETOF public.operation_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    op    operation;
+    known ledger_transaction;
+    mine  balance;
+BEGIN
+    IF cardinality(given) > 1 OR given[1].kind = 'grant' THEN
+        PERFORM lock_agents(given);
+    END IF;
+    FOREACH op IN ARRAY given LOOP
+        IF op.credits < 1 THEN
+            RAISE EXCEPTION '% of % credits is refused', op.kind, op.credits
+            USING ERRCODE = 'PR003';
+        END IF;
+        -- The lock first: the next statement sees what its previous holder has committed. NO KEY, or the
+        -- foreign key of a new row would wait for it.
+        SELECT balance.*
+        INTO mine
+        FROM account
+        JOIN balance ON balance.account_id = account.id AND balance.shard = 0
+        WHERE account.name = 'agent:' || op.agent
+        FOR NO KEY UPDATE OF balance;
+        SELECT told.* INTO known FROM ledger_transaction AS told WHERE told.reference = op.reference;
+        IF FOUND THEN
+            RETURN NEXT replay(known, op.request_hash);
+            CONTINUE;
+        ELSIF mine.account_id IS NULL THEN
+            mine.seq := 0;
+            mine.posted := 0;
+            mine.held := 0;
+            RETURN NEXT refuse(op, mine, 'unknown_account', NULL);
+            CONTINUE;
+        ELSIF mine.due_at <= op.now THEN
+            PERFORM settle_due(op, mine);
+            mine := agent_row(mine.account_id);
+        END IF;
+        CASE op.kind
+            WHEN 'hold' THEN RETURN NEXT place_hold(op, mine);
+            WHEN 'capture' THEN RETURN NEXT capture_hold(op, mine);
+            WHEN 'release' THEN RETURN NEXT release_hold(op, mine);
+            WHEN 'start' THEN RETURN NEXT start_hold(op, mine);
+            WHEN 'debit' THEN RETURN NEXT debit(op, mine);
+            WHEN 'grant' THEN RETURN NEXT grant_credits(op, mine);
+            WHEN 'unwind' THEN RETURN NEXT unwind_spend(op, mine);
+            WHEN 'refund' THEN RETURN NEXT refund_purchase(op, mine);
+            WHEN 'reinstate' THEN RETURN NEXT reinstate_purchase(op, mine);
+        END CASE;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.balance_at(account text, at timestamp with time zone) RETURNS TABLE(posted bigint, held bigint, version bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    SELECT named.id INTO found_id FROM account AS named WHERE named.name = balance_at.account;
+    IF FOUND THEN
+        RETURN QUERY
+        SELECT
+            coalesce(sum(line.posted), 0)::bigint,
+            coalesce(sum(line.held), 0)::bigint,
+            coalesce(sum(line.seq), 0)::bigint
+        FROM shards_at(found_id, balance_at.at) AS line;
+    END IF;
+END $$;
+
+CREATE FUNCTION public.balance_details(mine public.balance) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT jsonb_build_object('version', mine.seq, 'posted', mine.posted, 'held', mine.held)
+$$;
+
+CREATE TABLE public.lot (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    granted_in bigint NOT NULL,
+    promotional boolean NOT NULL,
+    priority smallint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    granted bigint NOT NULL,
+    paid_cents bigint NOT NULL,
+    credits bigint NOT NULL,
+    used bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    cents bigint NOT NULL,
+    cents_used bigint DEFAULT 0 NOT NULL,
+    reversing bigint DEFAULT 0 NOT NULL,
+    pending boolean DEFAULT false NOT NULL,
+    open boolean DEFAULT true NOT NULL,
+    CONSTRAINT lot_not_overdrawn CHECK (((used >= 0) AND (held >= 0) AND ((used + held) <= credits) AND (cents_used >= 0) AND (cents_used <= cents) AND (reversing >= 0) AND (open = (used < credits)) AND (open OR (cents_used = cents))))
+)
+WITH (fillfactor='70');
+
+CREATE FUNCTION public.begin_lot(op public.operation, pending public.lot) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    id constant bigint := nextval('ledger_transaction_id_seq');
+BEGIN
+    UPDATE lot SET pending = false, held = 0 WHERE lot.id = begin_lot.pending.id;
+    PERFORM book(
+        follow_up(op, 'lot_begin', 'lot_begin:' || pending.id, pending.effective_at), agent_row(pending.account_id),
+        id, 0, -pending.credits, pending.credits, NULL, NULL, jsonb_build_object('lot', pending.id)
+    );
+    IF pending.reversing > 0 THEN
+        -- Its money went back before it began.
+        PERFORM settle_freed(op, ARRAY[pending.id]);
+    END IF;
+END $$;
+
+CREATE FUNCTION public.book(op public.operation, mine public.balance, id bigint, amount bigint, aside bigint, credits bigint, house_accounts text[], house_amounts bigint[], details jsonb, due_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, reverses bigint DEFAULT NULL::bigint) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    told  bytea;
+    house record;
+    now   timestamptz := greatest(clock_timestamp(), mine.last_at + interval '1 microsecond');
+BEGIN
+    IF amount = 0 AND aside = 0 THEN
+        -- No entry of the agent tells this balance, so that the details must.
+        details := coalesce(details, '{}') || balance_details(mine);
+    END IF;
+    IF house_accounts IS NULL THEN
+        told := tell(op, id, 'done', mine.account_id, credits, reverses, now, details);
+        PERFORM write_aside(id, told, now, due_at, 'agent:' || op.agent, mine, aside);
+        RETURN ('done', false, id, mine.seq + 1, mine.posted, mine.held + aside, credits, details)::operation_result;
+    END IF;
+    house := lock_house(house_accounts, house_amounts);
+    now := greatest(now, house.last_at + interval '1 microsecond');
+    told := tell(op, id, 'done', mine.account_id, credits, reverses, now, details);
+    IF amount = 0 AND aside = 0 THEN
+        PERFORM write_entries(
+            id, told, now, 'infinity', house.names, house.account_ids, house.assets, house.shards, house.amounts,
+            array_fill(0::bigint, ARRAY[cardinality(house.names)])
+        );
+        RETURN ('done', false, id, mine.seq, mine.posted, mine.held, credits, details)::operation_result;
+    END IF;
+    PERFORM write_entries(
+        id, told, now, due_at, ('agent:' || op.agent) || house.names, mine.account_id || house.account_ids,
+        'CREDIT'::text || house.assets, 0::smallint || house.shards, amount || house.amounts,
+        aside || array_fill(0::bigint, ARRAY[cardinality(house.names)])
+    );
+    RETURN ('done', false, id, mine.seq + 1, mine.posted + amount, mine.held + aside, credits, details)::operation_result;
+END $$;
+
+CREATE FUNCTION public.burn_lots(id bigint, account_id bigint, wanted bigint, to_hold boolean, OUT lots bigint[], OUT taken bigint[], OUT cents bigint) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    next lot;
+    part bigint;
+BEGIN
+    cents := 0;
+    WHILE wanted > 0 LOOP
+        SELECT lot.*
+        INTO next
+        FROM lot
+        WHERE lot.account_id = burn_lots.account_id
+            AND lot.open
+            AND lot.used + lot.held < lot.credits
+        ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
+        LIMIT 1;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'the lots of account % hold % credits less than its balance', account_id, wanted
+            USING ERRCODE = 'PR007';
+        END IF;
+        part := least(next.credits - next.used - next.held, wanted);
+        wanted := wanted - part;
+        lots := lots || next.id;
+        taken := taken || part;
+        IF to_hold THEN
+            UPDATE lot SET held = lot.held + part WHERE lot.id = next.id;
+        ELSE
+            cents := cents + use_lot(id, cardinality(lots), next, part, 0);
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.capture_hold(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    wanted bigint;
+    asked  hold;
+BEGIN
+    SELECT hold.* INTO asked FROM hold WHERE hold.id = op.subject AND hold.account_id = mine.account_id;
+    IF NOT FOUND THEN
+        RETURN refuse(op, mine, 'unknown_hold', NULL);
+    END IF;
+    wanted := coalesce(op.credits, asked.credits);
+    IF wanted > asked.credits THEN
+        RETURN refuse(op, mine, 'exceeds_hold', jsonb_build_object('hold_credits', asked.credits));
+    ELSIF asked.state = 'open' THEN
+        RETURN close_hold(op, mine, asked, wanted, 'captured'::hold_state);
+    ELSIF asked.state = 'charged' THEN
+        RETURN capture_late(op, mine, asked, wanted);
+    END IF;
+    RETURN refuse(
+        op, mine, CASE WHEN asked.state = 'expired' THEN 'hold_expired' ELSE 'hold_closed' END,
+        jsonb_build_object('state', asked.state)
+    );
+END $$;
+
+CREATE TABLE public.hold (
+    id text NOT NULL,
+    account_id bigint NOT NULL,
+    credits bigint NOT NULL,
+    lots bigint[] NOT NULL,
+    pins bigint[] NOT NULL,
+    job text NOT NULL,
+    in_flight boolean NOT NULL,
+    state public.hold_state DEFAULT 'open'::public.hold_state NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    placed_in bigint NOT NULL,
+    closed_in bigint,
+    CONSTRAINT hold_closed_in_a_transaction CHECK ((((state = 'open'::public.hold_state) = (closed_in IS NULL)) AND (captured >= 0) AND (captured <= credits)))
+)
+WITH (fillfactor='80');
+
+CREATE FUNCTION public.capture_late(op public.operation, mine public.balance, charged public.hold, wanted bigint) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    returned constant bigint := coalesce((
+        SELECT sum(back.credits)
+        FROM ledger_transaction AS back
+        WHERE back.reverses = charged.closed_in AND back.outcome = 'done'
+    ), 0);
+BEGIN
+    IF EXISTS (
+        SELECT FROM ledger_transaction AS late
+        WHERE late.reverses = charged.closed_in AND late.kind = 'capture' AND late.outcome = 'done'
+    ) THEN
+        RETURN refuse(op, mine, 'hold_closed', jsonb_build_object('state', 'captured'));
+    END IF;
+    op.credits := greatest(0, charged.credits - wanted - returned);
+    RETURN give_back(
+        op, mine, charged.closed_in,
+        jsonb_build_object('hold', charged.id, 'charged_at_expiry', true, 'captured', wanted)
+    );
+END $$;
+
+CREATE FUNCTION public.chain_hash(head bytea, told bytea, account text, shard smallint, seq bigint, amount bigint, balance_after bigint, held bigint, held_after bigint) RETURNS bytea
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT sha256(head || told || convert_to(concat_ws('|',
+        account, shard, seq, amount, balance_after, held, held_after
+    ), 'UTF8'))
+$$;
+
+CREATE FUNCTION public.check_assets(accounts text[], assets text[], known_accounts text[], known_assets text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    FOR leg IN 1..cardinality(accounts) LOOP
+        IF array_position(known_accounts, accounts[leg]) IS NULL THEN
+            RAISE EXCEPTION 'account % is guarded: only operations on credits move it', accounts[leg]
+            USING ERRCODE = 'PR006';
+        END IF;
+        IF assets[leg] IS DISTINCT FROM known_assets[array_position(known_accounts, accounts[leg])] THEN
+            RAISE EXCEPTION 'account % is kept in another asset than %', accounts[leg], assets[leg]
+            USING ERRCODE = 'PR004';
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.check_legs(reference text, accounts text[], assets text[], amounts bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    legs constant integer := cardinality(accounts);
+BEGIN
+    IF legs IS NULL OR legs < 2 OR legs > 1000
+        OR cardinality(assets) IS DISTINCT FROM legs
+        OR cardinality(amounts) IS DISTINCT FROM legs
+        OR array_position(accounts, NULL) IS NOT NULL
+        OR array_position(amounts, NULL) IS NOT NULL
+        OR array_position(amounts, 0) IS NOT NULL
+        OR (SELECT count(DISTINCT name) FROM unnest(accounts) AS name) <> legs
+    THEN
+        RAISE EXCEPTION 'posting % needs two legs or more, each with an account of its own, an asset and an amount that is not zero',
+            reference
+        USING ERRCODE = 'PR003';
+    END IF;
+END $$;
+
+CREATE FUNCTION public.close_hold(op public.operation, mine public.balance, ending public.hold, captured bigint, state public.hold_state) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    tx    constant bigint := nextval('ledger_transaction_id_seq');
+    left_to_use bigint := captured;
+    cents bigint := 0;
+    freed boolean := false;
+    part  bigint;
+    pinned lot;
+    done  operation_result;
+BEGIN
+    FOR place IN 1..cardinality(ending.lots) LOOP
+        part := least(ending.pins[place], left_to_use);
+        left_to_use := left_to_use - part;
+        SELECT lot.* INTO STRICT pinned FROM lot WHERE lot.id = ending.lots[place];
+        freed := freed OR (part < ending.pins[place] AND (pinned.reversing > 0 OR pinned.expires_at <= op.now));
+        cents := cents + use_lot(tx, place, pinned, part, -ending.pins[place]);
+    END LOOP;
+    UPDATE hold
+    SET state = close_hold.state, captured = close_hold.captured, closed_in = tx
+    WHERE hold.id = ending.id;
+    IF captured > 0 THEN
+        done := book(
+            op, mine, tx, -captured, -ending.credits, captured,
+            ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[captured, -cents, cents],
+            jsonb_build_object('hold', ending.id, 'released', ending.credits - captured)
+        );
+    ELSE
+        done := book(
+            op, mine, tx, 0, -ending.credits, ending.credits, NULL, NULL, jsonb_build_object('hold', ending.id)
+        );
+    END IF;
+    IF freed THEN
+        PERFORM settle_freed(op, ending.lots);
+    END IF;
+    RETURN done;
+END $$;
+
+CREATE FUNCTION public.debit(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    refusal constant text := spending_refusal(op, mine);
+    id      bigint;
+    burnt   record;
+BEGIN
+    IF refusal IS NOT NULL THEN
+        RETURN refuse(op, mine, refusal, NULL);
+    END IF;
+    id := nextval('ledger_transaction_id_seq');
+    burnt := burn_lots(id, mine.account_id, op.credits, false);
+    RETURN book(
+        op, mine, id, -op.credits, 0, op.credits,
+        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -burnt.cents, burnt.cents],
+        jsonb_build_object('job', op.job)
+    );
+END $$;
+
 CREATE FUNCTION public.deposit_final_stays() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
     RAISE EXCEPTION 'a final deposit does not change' USING ERRCODE = 'restrict_violation';
 END
+$$;
+
+CREATE FUNCTION public.expire_lot(op public.operation, lot_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    lapsed lot;
+    free   bigint;
+    id     bigint;
+    cents  bigint;
+BEGIN
+    SELECT lot.* INTO STRICT lapsed FROM lot WHERE lot.id = expire_lot.lot_id;
+    free := lapsed.credits - lapsed.used - lapsed.held;
+    IF free = 0 THEN
+        RETURN;
+    END IF;
+    id := nextval('ledger_transaction_id_seq');
+    cents := use_lot(id, 1, lapsed, free, 0);
+    PERFORM book(
+        follow_up(op, 'lot_expiry', 'lot_expiry:' || id, lapsed.expires_at), agent_row(lapsed.account_id),
+        id, -free, 0, free,
+        ARRAY['expired', 'prepaid_liability', 'breakage'], ARRAY[free, -cents, cents],
+        jsonb_build_object('lot', lapsed.id)
+    );
+END $$;
+
+CREATE FUNCTION public.follow_up(op public.operation, kind text, reference text, effective_at timestamp with time zone) RETURNS public.operation
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT (
+        kind, reference, sha256(convert_to(reference, 'UTF8')), 'ledger', op.now, op.agent,
+        NULL, NULL, NULL, effective_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    )::operation
+$$;
+
+CREATE FUNCTION public.give_back(op public.operation, mine public.balance, spend bigint, details jsonb) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    id        constant bigint := nextval('ledger_transaction_id_seq');
+    wanted    bigint := op.credits;
+    cents     bigint := 0;
+    lots      bigint[] := '{}';
+    done      operation_result;
+    was       record;
+    part      bigint;
+    part_cents bigint;
+BEGIN
+    IF wanted = 0 THEN
+        details := details || balance_details(mine);
+        PERFORM tell(op, id, 'done', mine.account_id, 0, spend, clock_timestamp(), details);
+        RETURN ('done', false, id, mine.seq, mine.posted, mine.held, 0, details)::operation_result;
+    END IF;
+    FOR was IN
+        SELECT used.lot_id, used.used, used.cents_used, back.used AS back_used, back.cents AS back_cents
+        FROM lot_entry AS used
+        CROSS JOIN LATERAL (
+            SELECT coalesce(-sum(undone.used), 0)::bigint AS used, coalesce(-sum(undone.cents_used), 0)::bigint AS cents
+            FROM ledger_transaction AS earlier
+            JOIN lot_entry AS undone
+                ON undone.transaction_id = earlier.id
+                AND undone.lot_id = used.lot_id
+            WHERE earlier.reverses = spend
+        ) AS back
+        WHERE used.transaction_id = spend
+            AND used.used > back.used
+        ORDER BY used.place DESC
+    LOOP
+        part := least(wanted, was.used - was.back_used);
+        part_cents := was.cents_used * (was.back_used + part) / was.used - was.back_cents;
+        wanted := wanted - part;
+        cents := cents + part_cents;
+        lots := lots || was.lot_id;
+        UPDATE lot
+        SET used = lot.used - part, cents_used = lot.cents_used - part_cents, open = true
+        WHERE lot.id = was.lot_id;
+        INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
+        VALUES (id, cardinality(lots), was.lot_id, 0, -part, 0, -part_cents);
+        EXIT WHEN wanted = 0;
+    END LOOP;
+    done := book(
+        op, mine, id, op.credits, 0, op.credits,
+        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[-op.credits, cents, -cents], details,
+        'infinity', spend
+    );
+    PERFORM settle_freed(op, lots);
+    RETURN done;
+END $$;
+
+CREATE FUNCTION public.grant_credits(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    id      constant bigint := nextval('ledger_transaction_id_seq');
+    pending constant boolean := coalesce(op.effective_at > op.now, false);
+    begins  constant timestamptz := coalesce(op.effective_at, op.now);
+    lapses  constant timestamptz := coalesce(op.expires_at, 'infinity');
+    made    bigint;
+BEGIN
+    INSERT INTO lot (
+        account_id, granted_in, promotional, priority, effective_at, expires_at,
+        granted, paid_cents, credits, cents, pending, held
+    )
+    VALUES (
+        mine.account_id, id, op.promotional, coalesce(op.priority, 0), begins, lapses,
+        op.credits, op.cents, op.credits, op.cents, pending, CASE WHEN pending THEN op.credits ELSE 0 END
+    )
+    RETURNING lot.id INTO made;
+    INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
+    VALUES (id, 1, made, op.credits, 0, op.cents, 0);
+    RETURN book(
+        op, mine, id, op.credits, CASE WHEN pending THEN op.credits ELSE 0 END, op.credits,
+        ARRAY['issued', op.clearing, 'prepaid_liability'], ARRAY[-op.credits, -op.cents, op.cents],
+        jsonb_build_object('lot', made),
+        CASE WHEN pending THEN begins ELSE lapses END
+    );
+END $$;
+
+CREATE FUNCTION public.lock_agents(given public.operation[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    unopened text[];
+BEGIN
+    SELECT array_agg(DISTINCT 'agent:' || wanted.agent)
+    INTO unopened
+    FROM unnest(given) AS wanted
+    WHERE wanted.kind = 'grant'
+        AND NOT EXISTS (SELECT FROM account WHERE account.name = 'agent:' || wanted.agent);
+    IF unopened IS NOT NULL THEN
+        PERFORM open_accounts(unopened);
+    END IF;
+    PERFORM balance.account_id
+    FROM account
+    JOIN balance ON balance.account_id = account.id AND balance.shard = 0
+    WHERE account.name IN (SELECT 'agent:' || wanted.agent FROM unnest(given) AS wanted)
+    ORDER BY balance.account_id
+    FOR NO KEY UPDATE OF balance;
+END $$;
+
+CREATE FUNCTION public.lock_house(given_accounts text[], given_amounts bigint[], OUT account_ids bigint[], OUT names text[], OUT assets text[], OUT shards smallint[], OUT amounts bigint[], OUT last_at timestamp with time zone, OUT unknown text) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    my_turn constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
+BEGIN
+    FOR attempt IN 1..2 LOOP
+        SELECT
+            array_agg(locked.account_id), array_agg(locked.name), array_agg(locked.asset),
+            array_agg(locked.shard), array_agg(locked.amount), max(locked.last_at)
+        INTO account_ids, names, assets, shards, amounts, last_at
+        FROM (
+            SELECT balance.account_id, account.name, account.asset, balance.shard, leg.amount, balance.last_at
+            FROM unnest(given_accounts, given_amounts) AS leg (name, amount)
+            JOIN account ON account.name = leg.name
+            JOIN balance
+                ON balance.account_id = account.id
+                -- As many shards as in the chart of accounts.
+                AND balance.shard = pg_backend_pid() % 16
+                AND balance.floor IS NULL
+            WHERE leg.amount <> 0
+            ORDER BY balance.account_id
+            FOR NO KEY UPDATE OF balance
+        ) AS locked;
+        EXIT WHEN cardinality(account_ids)
+            = cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
+        unknown := open_accounts(array_remove(given_accounts, NULL));
+        EXIT WHEN unknown IS NOT NULL;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.next_due(given_account_id bigint, given_now timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(least(
+        (SELECT min(hold.expires_at) FROM hold WHERE hold.account_id = given_account_id AND hold.state = 'open'),
+        (SELECT min(CASE WHEN lot.pending THEN lot.effective_at ELSE lot.expires_at END)
+        FROM lot
+        WHERE lot.account_id = given_account_id AND lot.open
+            AND (lot.pending OR lot.expires_at > given_now))
+    ), 'infinity')
 $$;
 
 CREATE FUNCTION public.open_accounts(given_accounts text[]) RETURNS text
@@ -47,203 +644,178 @@ BEGIN
     RETURN NULL;
 END $_$;
 
-CREATE FUNCTION public.post_transaction(given_reference text, given_request_hash bytea, given_kind text, given_effective_at timestamp with time zone, given_actor text, given_metadata jsonb, given_accounts text[], given_assets text[], given_amounts bigint[]) RETURNS TABLE(outcome text, transaction_id bigint, refused_account text, refused_balance bigint)
+CREATE FUNCTION public.outcome_of(given_reference text) RETURNS SETOF public.operation_result
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    known ledger_transaction;
+BEGIN
+    SELECT told.* INTO known FROM ledger_transaction AS told WHERE told.reference = given_reference;
+    IF FOUND THEN
+        RETURN NEXT replay(known, known.request_hash);
+    END IF;
+END $$;
+
+CREATE FUNCTION public.place_hold(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
+    AS $$
+DECLARE
+    refusal constant text := spending_refusal(op, mine);
+    id      bigint;
+    burnt   record;
+BEGIN
+    IF refusal IS NOT NULL THEN
+        RETURN refuse(op, mine, refusal, NULL);
+    END IF;
+    id := nextval('ledger_transaction_id_seq');
+    burnt := burn_lots(id, mine.account_id, op.credits, true);
+    INSERT INTO hold (id, account_id, credits, lots, pins, job, in_flight, expires_at, placed_in)
+    VALUES (
+        op.subject, mine.account_id, op.credits, burnt.lots, burnt.taken, op.job,
+        coalesce(op.in_flight, false), op.expires_at, id
+    );
+    RETURN book(
+        op, mine, id, 0, op.credits, op.credits, NULL, NULL,
+        jsonb_build_object(
+            'hold', op.subject, 'lots', burnt.lots, 'pins', burnt.taken, 'job', op.job,
+            'in_flight', coalesce(op.in_flight, false), 'expires_at', op.expires_at
+        ),
+        op.expires_at
+    );
+END $$;
+
+CREATE FUNCTION public.post_transaction(given_reference text, given_request_hash bytea, given_kind text, given_effective_at timestamp with time zone, given_actor text, given_metadata jsonb, given_accounts text[], given_assets text[], given_amounts bigint[]) RETURNS TABLE(outcome text, transaction_id bigint, refused_account text)
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     AS $$
 DECLARE
-    legs        constant integer := cardinality(given_accounts);
-    largest     constant bigint := 9223372036854775807;
-    smallest    constant bigint := -9223372036854775807;
-    -- One element per balance row, in order of (account, shard).
-    row_names   text[];
-    row_assets  text[];
-    row_ids     bigint[];
-    row_shards  smallint[];
-    row_floors  bigint[];
-    row_posted  bigint[];
-    row_seqs    bigint[];
-    row_heads   bytea[];
-    -- One element per leg.
-    leg_rows    integer[];
-    leg_seqs    bigint[];
-    leg_after   bigint[];
-    leg_hashes  bytea[];
-    unopened    boolean;
-    known_hash  bytea;
-    booked_at   timestamptz;
-    place       integer;
+    house record;
+    id    bigint;
+    told  bytea;
+    now   timestamptz;
 BEGIN
-    IF legs IS NULL OR legs < 2 OR legs > 32767
-        OR cardinality(given_assets) IS DISTINCT FROM legs
-        OR cardinality(given_amounts) IS DISTINCT FROM legs
-        OR array_position(given_accounts, NULL) IS NOT NULL
-        OR array_position(given_amounts, NULL) IS NOT NULL
-        OR array_position(given_amounts, 0) IS NOT NULL
-    THEN
-        RAISE EXCEPTION 'posting % needs two legs or more, each with an account, an asset and an amount that is not zero',
-            given_reference
-        USING ERRCODE = 'PR003';
-    END IF;
-
-    FOR attempt IN 1..2 LOOP
-        SELECT
-            array_agg(found.name), array_agg(found.asset), array_agg(found.id), array_agg(found.shard),
-            bool_or(found.row_id IS NULL)
-        INTO row_names, row_assets, row_ids, row_shards, unopened
-        FROM (
-            SELECT
-                account.name, account.asset, account.id, balance.account_id AS row_id,
-                (pg_backend_pid() % account_class.shards)::smallint AS shard
-            FROM account
-            JOIN account_class ON account_class.name = account.class_name
-            LEFT JOIN balance
-                ON balance.account_id = account.id
-                AND balance.shard = pg_backend_pid() % account_class.shards
-            WHERE account.name = ANY (given_accounts)
-            ORDER BY account.id
-        ) AS found;
-        FOR leg IN 1..legs LOOP
-            leg_rows[leg] := array_position(row_names, given_accounts[leg]);
-            unopened := unopened IS NOT FALSE OR leg_rows[leg] IS NULL;
-        END LOOP;
-        EXIT WHEN NOT unopened;
-        refused_account := open_accounts(given_accounts);
-        IF refused_account IS NOT NULL THEN
-            outcome := 'unknown_account';
-            RETURN NEXT;
-            RETURN;
-        END IF;
-    END LOOP;
-
-    -- Every lock before anything else, always in the same order: no deadlock. NO KEY, or the foreign key of
-    -- a new balance row would wait for it.
-    SELECT
-        array_agg(locked.posted), array_agg(locked.floor), array_agg(locked.seq), array_agg(locked.head),
-        greatest(clock_timestamp(), max(locked.last_at) + interval '1 microsecond')
-    INTO row_posted, row_floors, row_seqs, row_heads, booked_at
-    FROM (
-        SELECT balance.posted, balance.floor, balance.seq, balance.head, balance.last_at
-        FROM unnest(row_ids, row_shards) AS wanted (account_id, shard)
-        JOIN balance
-            ON balance.account_id = wanted.account_id
-            AND balance.shard = wanted.shard
-        ORDER BY balance.account_id, balance.shard
-        FOR NO KEY UPDATE OF balance
-    ) AS locked;
-
-    -- A new statement sees what the previous holder of the locks has committed.
-    SELECT posted.id, posted.request_hash
-    INTO transaction_id, known_hash
-    FROM ledger_transaction AS posted
-    WHERE posted.reference = given_reference;
-    IF FOUND THEN
-        outcome := CASE WHEN known_hash = given_request_hash THEN 'exists' ELSE 'conflict' END;
-        RETURN NEXT;
+    PERFORM check_legs(given_reference, given_accounts, given_assets, given_amounts);
+    house := lock_house(given_accounts, given_amounts);
+    IF house.unknown IS NOT NULL THEN
+        RETURN QUERY SELECT 'unknown_account', NULL::bigint, house.unknown;
         RETURN;
     END IF;
+    PERFORM check_assets(given_accounts, given_assets, house.names, house.assets);
 
-    FOR leg IN 1..legs LOOP
-        place := leg_rows[leg];
-        IF given_assets[leg] IS DISTINCT FROM row_assets[place] THEN
-            RAISE EXCEPTION 'account % is kept in %, not in %',
-                given_accounts[leg], row_assets[place], given_assets[leg]
-            USING ERRCODE = 'PR004';
-        END IF;
-        IF given_amounts[leg] < smallest
-            OR (given_amounts[leg] > 0 AND row_posted[place] > largest - given_amounts[leg])
-            OR (given_amounts[leg] < 0 AND row_posted[place] < smallest - given_amounts[leg])
-        THEN
-            RAISE EXCEPTION 'the balance of account % would leave the range of a bigint', given_accounts[leg]
-            USING ERRCODE = 'PR005';
-        END IF;
-        row_posted[place] := row_posted[place] + given_amounts[leg];
-        row_seqs[place] := row_seqs[place] + 1;
-        -- The reference comes last: it is the only part that may contain the separator.
-        row_heads[place] := sha256(row_heads[place] || convert_to(concat_ws('|',
-            given_accounts[leg], row_shards[place], row_seqs[place], given_amounts[leg], row_posted[place],
-            (extract(epoch FROM booked_at) * 1000000)::bigint, given_reference
-        ), 'UTF8'));
-        leg_seqs[leg] := row_seqs[place];
-        leg_after[leg] := row_posted[place];
-        leg_hashes[leg] := row_heads[place];
-    END LOOP;
-
-    FOR place IN 1..cardinality(row_ids) LOOP
-        IF row_posted[place] < row_floors[place] THEN
-            outcome := 'refused';
-            refused_account := row_names[place];
-            SELECT balance.posted
-            INTO refused_balance
-            FROM balance
-            WHERE balance.account_id = row_ids[place]
-                AND balance.shard = row_shards[place];
-            RETURN NEXT;
-            RETURN;
-        END IF;
-    END LOOP;
-
-    INSERT INTO ledger_transaction AS posted
-        (reference, request_hash, kind, effective_at, created_at, actor, metadata)
+    id := nextval('ledger_transaction_id_seq');
+    now := greatest(clock_timestamp(), house.last_at + interval '1 microsecond');
+    told := told_hash(
+        id, given_reference, given_request_hash, given_kind, 'done', NULL, NULL, NULL, given_effective_at, now,
+        given_actor, given_metadata, NULL
+    );
+    INSERT INTO ledger_transaction
+        (id, reference, request_hash, kind, outcome, effective_at, created_at, actor, metadata, hash)
     VALUES
-        (given_reference, given_request_hash, given_kind, given_effective_at, booked_at, given_actor, given_metadata)
-    ON CONFLICT (reference) DO NOTHING
-    RETURNING posted.id INTO transaction_id;
+        (id, given_reference, given_request_hash, given_kind, 'done', given_effective_at, now, given_actor,
+        given_metadata, told)
+    ON CONFLICT (reference) DO NOTHING;
     IF NOT FOUND THEN
-        -- A post that shares no balance row with this one came first between the look-up and here.
-        SELECT posted.id, CASE WHEN posted.request_hash = given_request_hash THEN 'exists' ELSE 'conflict' END
-        INTO STRICT transaction_id, outcome
-        FROM ledger_transaction AS posted
-        WHERE posted.reference = given_reference;
-        RETURN NEXT;
+        RETURN QUERY
+        SELECT
+            CASE WHEN known.request_hash = given_request_hash THEN 'exists' ELSE 'conflict' END,
+            known.id, NULL::text
+        FROM ledger_transaction AS known
+        WHERE known.reference = given_reference;
         RETURN;
     END IF;
-
-    FOR place IN 1..cardinality(row_ids) LOOP
-        UPDATE balance
-        SET posted = row_posted[place], seq = row_seqs[place], head = row_heads[place], last_at = booked_at
-        WHERE balance.account_id = row_ids[place]
-            AND balance.shard = row_shards[place];
-    END LOOP;
-
-    INSERT INTO entry (transaction_id, leg, account_id, shard, amount, seq, balance_after, hash, created_at)
-    SELECT
-        post_transaction.transaction_id, written.leg - 1, row_ids[written.place], row_shards[written.place],
-        written.amount, written.seq, written.after, written.hash, booked_at
-    FROM unnest(leg_rows, given_amounts, leg_seqs, leg_after, leg_hashes)
-        WITH ORDINALITY AS written (place, amount, seq, after, hash, leg);
-
-    outcome := 'created';
-    RETURN NEXT;
+    PERFORM write_entries(
+        id, told, now, 'infinity', house.names, house.account_ids, house.assets, house.shards, house.amounts,
+        array_fill(0::bigint, ARRAY[cardinality(house.names)])
+    );
+    RETURN QUERY SELECT 'created', id, NULL::text;
 END $$;
 
 CREATE FUNCTION public.prove_balanced() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
-    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
     unproven bigint;
 BEGIN
-    SELECT written.transaction_id
+    SELECT legs.transaction_id
     INTO unproven
-    FROM written
-    LEFT JOIN account ON account.id = written.account_id
-    LEFT JOIN ledger_transaction
-        ON ledger_transaction.id = written.transaction_id
-        AND ledger_transaction.xid = pg_current_xact_id()
-    GROUP BY written.transaction_id, account.asset
-    HAVING sum(written.amount) <> 0
-        OR account.asset IS NULL
-        OR count(ledger_transaction.id) <> count(*)
+    FROM (
+        SELECT written.transaction_id, sum(written.amount) AS rest
+        FROM written
+        GROUP BY written.transaction_id, written.asset
+    ) AS legs
+    WHERE legs.rest <> 0
+        OR NOT EXISTS (
+            SELECT FROM public.ledger_transaction AS told
+            WHERE told.id = legs.transaction_id
+                AND told.xid = pg_current_xact_id()
+        )
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'transaction % does not sum to zero in every asset, or is not being written now', unproven
         USING ERRCODE = 'PR002';
     END IF;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.refund_purchase(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    id        bigint;
+    bought    lot;
+    before    record;
+    wanted    bigint;
+    part      bigint;
+    part_cents bigint := 0;
+BEGIN
+    SELECT lot.*
+    INTO bought
+    FROM ledger_transaction AS told
+    JOIN lot ON lot.granted_in = told.id
+    WHERE told.reference = op.subject
+        AND told.account_id = mine.account_id;
+    IF NOT FOUND THEN
+        RETURN refuse(op, mine, 'unknown_grant', NULL);
+    END IF;
+    SELECT coalesce(sum(reversal.cents), 0)::bigint AS cents, coalesce(sum(reversal.wanted), 0)::bigint AS wanted
+    INTO before
+    FROM reversal
+    WHERE reversal.lot_id = bought.id AND reversal.reinstated_in IS NULL;
+    IF op.cents > bought.paid_cents - before.cents THEN
+        RETURN refuse(op, mine, 'exceeds_purchase', jsonb_build_object('left_cents', bought.paid_cents - before.cents));
+    END IF;
+    -- By all that was refunded so far, so that no rounding adds up.
+    wanted := greatest(0, bought.granted * (before.cents + op.cents) / bought.paid_cents - before.wanted);
+    -- All of a lot that has not begun is held, though for nobody.
+    part := least(wanted, bought.credits - bought.used - CASE WHEN bought.pending THEN 0 ELSE bought.held END);
+    id := nextval('ledger_transaction_id_seq');
+    IF part > 0 THEN
+        part_cents := shrink_lot(id, bought, part);
+    END IF;
+    UPDATE lot SET reversing = lot.reversing + wanted - part WHERE lot.id = bought.id;
+    INSERT INTO reversal (transaction_id, lot_id, cents, wanted, taken, taken_cents)
+    VALUES (id, bought.id, op.cents, wanted, part, part_cents);
+    RETURN book(
+        op, mine, id, -part, CASE WHEN bought.pending THEN -part ELSE 0 END, part,
+        ARRAY['issued', 'prepaid_liability', 'receivable', op.clearing],
+        ARRAY[part, -part_cents, part_cents - op.cents, op.cents],
+        jsonb_build_object('receivable_cents', op.cents - part_cents)
+    );
+END $$;
+
+CREATE FUNCTION public.refuse(op public.operation, mine public.balance, reason text, details jsonb) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    id constant bigint := nextval('ledger_transaction_id_seq');
+BEGIN
+    -- The balance of that moment goes into the answer, so that a replay can say it again.
+    details := coalesce(details, '{}') || balance_details(mine);
+    PERFORM tell(op, id, reason, mine.account_id, op.credits, NULL, clock_timestamp(), details);
+    RETURN (reason, false, id, mine.seq, mine.posted, mine.held, op.credits, details)::operation_result;
 END $$;
 
 CREATE FUNCTION public.refuse_book_change() RETURNS trigger
@@ -261,6 +833,550 @@ BEGIN
     RAISE EXCEPTION '% on % is refused: it is never changed', TG_OP, TG_TABLE_NAME USING ERRCODE = 'PR900';
 END
 $$;
+
+CREATE FUNCTION public.refuse_malformed_lot() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Small enough that cents times credits fits a bigint.
+    IF NEW.granted NOT BETWEEN 1 AND 1000000000
+        OR NEW.paid_cents NOT BETWEEN 0 AND 1000000000
+        OR (NEW.promotional AND NEW.paid_cents > 0)
+        OR NEW.credits <> NEW.granted
+        OR NEW.cents <> NEW.paid_cents
+        OR NEW.expires_at <= NEW.effective_at
+    THEN
+        RAISE EXCEPTION 'a lot of % credits for % cents from % to % is refused',
+            NEW.granted, NEW.paid_cents, NEW.effective_at, NEW.expires_at
+        USING ERRCODE = 'PR003';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.reinstate_purchase(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    id     bigint;
+    aside  bigint;
+    undone reversal;
+    done   operation_result;
+BEGIN
+    SELECT reversal.*
+    INTO undone
+    FROM ledger_transaction AS told
+    JOIN reversal ON reversal.transaction_id = told.id
+    WHERE told.reference = op.subject
+        AND told.account_id = mine.account_id;
+    IF NOT FOUND THEN
+        RETURN refuse(op, mine, 'unknown_refund', NULL);
+    ELSIF undone.reinstated_in IS NOT NULL THEN
+        RETURN refuse(op, mine, 'already_reinstated', NULL);
+    END IF;
+    id := nextval('ledger_transaction_id_seq');
+    UPDATE reversal SET reinstated_in = id WHERE reversal.transaction_id = undone.transaction_id;
+    UPDATE lot
+    SET credits = lot.credits + undone.taken,
+        cents = lot.cents + undone.taken_cents,
+        held = lot.held + CASE WHEN lot.pending THEN undone.taken ELSE 0 END,
+        reversing = lot.reversing - (undone.wanted - undone.taken),
+        open = lot.used < lot.credits + undone.taken
+    WHERE lot.id = undone.lot_id
+    RETURNING CASE WHEN lot.pending THEN undone.taken ELSE 0 END INTO aside;
+    INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
+    VALUES (id, 1, undone.lot_id, undone.taken, 0, undone.taken_cents, 0);
+    done := book(
+        op, mine, id, undone.taken, aside, undone.taken,
+        ARRAY['issued', 'prepaid_liability', 'receivable', op.clearing],
+        ARRAY[-undone.taken, undone.taken_cents, undone.cents - undone.taken_cents, -undone.cents],
+        NULL, 'infinity', undone.transaction_id
+    );
+    PERFORM settle_freed(op, ARRAY[undone.lot_id]);
+    RETURN done;
+END $$;
+
+CREATE FUNCTION public.release_hold(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    asked hold;
+BEGIN
+    SELECT hold.* INTO asked FROM hold WHERE hold.id = op.subject AND hold.account_id = mine.account_id;
+    IF NOT FOUND THEN
+        RETURN refuse(op, mine, 'unknown_hold', NULL);
+    ELSIF asked.state = 'open' THEN
+        RETURN close_hold(op, mine, asked, 0, 'released'::hold_state);
+    END IF;
+    RETURN refuse(
+        op, mine, CASE WHEN asked.state = 'expired' THEN 'hold_expired' ELSE 'hold_closed' END,
+        jsonb_build_object('state', asked.state)
+    );
+END $$;
+
+CREATE TABLE public.ledger_transaction (
+    id bigint NOT NULL,
+    reference text NOT NULL,
+    request_hash bytea NOT NULL,
+    kind text NOT NULL,
+    outcome text DEFAULT 'done'::text NOT NULL,
+    account_id bigint,
+    credits bigint,
+    reverses bigint,
+    effective_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    details jsonb,
+    hash bytea NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT ledger_transaction_reference_not_empty CHECK ((reference <> ''::text))
+);
+
+CREATE FUNCTION public.replay(told public.ledger_transaction, request_hash bytea) RETURNS public.operation_result
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    mine entry;
+BEGIN
+    IF told.request_hash <> replay.request_hash THEN
+        RETURN ('conflict', false, told.id, NULL, NULL, NULL, NULL, NULL)::operation_result;
+    END IF;
+    SELECT entry.*
+    INTO mine
+    FROM entry
+    WHERE entry.transaction_id = told.id
+        AND entry.leg = 0
+        AND entry.account_id = told.account_id;
+    RETURN (
+        told.outcome, true, told.id,
+        coalesce(mine.seq, (told.details ->> 'version')::bigint),
+        coalesce(mine.balance_after, (told.details ->> 'posted')::bigint),
+        coalesce(mine.held_after, (told.details ->> 'held')::bigint),
+        told.credits, told.details
+    )::operation_result;
+END $$;
+
+CREATE FUNCTION public.seal_time(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN isfinite(moment) THEN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END
+$$;
+
+CREATE FUNCTION public.settle_agent(given_agent text, given_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    mine balance;
+    op   operation;
+BEGIN
+    SELECT balance.*
+    INTO mine
+    FROM account
+    JOIN balance ON balance.account_id = account.id AND balance.shard = 0
+    WHERE account.name = 'agent:' || given_agent
+    FOR NO KEY UPDATE OF balance;
+    IF mine.account_id IS NULL OR mine.due_at > given_now THEN
+        RETURN 0;
+    END IF;
+    op.now := given_now;
+    op.agent := given_agent;
+    RETURN settle_due(op, mine);
+END $$;
+
+CREATE FUNCTION public.settle_all_due(given_now timestamp with time zone, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    agents text[];
+    ids    bigint[];
+    op     operation;
+BEGIN
+    SELECT array_agg(locked.agent), array_agg(locked.account_id)
+    INTO agents, ids
+    FROM (
+        SELECT substr(account.name, 7) AS agent, balance.account_id
+        FROM balance
+        JOIN account ON account.id = balance.account_id
+        WHERE balance.due_at <= given_now
+            AND balance.due_at < 'infinity'
+        ORDER BY balance.account_id
+        LIMIT most
+        FOR NO KEY UPDATE OF balance SKIP LOCKED
+    ) AS locked;
+    FOR place IN 1..coalesce(cardinality(ids), 0) LOOP
+        op.now := given_now;
+        op.agent := agents[place];
+        PERFORM settle_due(op, agent_row(ids[place]));
+    END LOOP;
+    RETURN coalesce(cardinality(ids), 0);
+END $$;
+
+CREATE FUNCTION public.settle_due(op public.operation, mine public.balance) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    done  integer := 0;
+    ended hold;
+    due   lot;
+BEGIN
+    FOR due IN
+        SELECT lot.* FROM lot
+        WHERE lot.account_id = mine.account_id AND lot.open AND lot.pending AND lot.effective_at <= op.now
+        ORDER BY lot.effective_at, lot.id
+    LOOP
+        PERFORM begin_lot(op, due);
+        done := done + 1;
+    END LOOP;
+    FOR ended IN
+        SELECT hold.* FROM hold
+        WHERE hold.account_id = mine.account_id AND hold.state = 'open' AND hold.expires_at <= op.now
+        ORDER BY hold.expires_at, hold.id
+    LOOP
+        PERFORM close_hold(
+            follow_up(op, 'hold_expiry', 'hold_expiry:' || ended.id, ended.expires_at),
+            agent_row(mine.account_id), ended,
+            CASE WHEN ended.in_flight THEN ended.credits ELSE 0 END,
+            CASE WHEN ended.in_flight THEN 'charged' ELSE 'expired' END::hold_state
+        );
+        done := done + 1;
+    END LOOP;
+    FOR due IN
+        SELECT lot.* FROM lot
+        WHERE lot.account_id = mine.account_id AND lot.open AND lot.expires_at <= op.now
+            AND lot.used + lot.held < lot.credits
+        ORDER BY lot.expires_at, lot.id
+    LOOP
+        PERFORM expire_lot(op, due.id);
+        done := done + 1;
+    END LOOP;
+    UPDATE balance SET due_at = next_due(mine.account_id, op.now)
+    WHERE balance.account_id = mine.account_id AND balance.shard = 0;
+    RETURN done;
+END $$;
+
+CREATE FUNCTION public.settle_freed(op public.operation, lots bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    freed  lot;
+    wanted record;
+    part   bigint;
+    part_cents bigint;
+    id     bigint;
+BEGIN
+    FOR freed IN SELECT lot.* FROM lot WHERE lot.id = ANY (lots) AND lot.open ORDER BY lot.id LOOP
+        FOR wanted IN
+            SELECT reversal.*
+            FROM reversal
+            WHERE reversal.lot_id = freed.id
+                AND reversal.reinstated_in IS NULL
+                AND reversal.taken < reversal.wanted
+                AND freed.reversing > 0
+            ORDER BY reversal.transaction_id
+        LOOP
+            part := least(wanted.wanted - wanted.taken, freed.credits - freed.used - freed.held);
+            CONTINUE WHEN part = 0;
+            id := nextval('ledger_transaction_id_seq');
+            part_cents := shrink_lot(id, freed, part);
+            UPDATE lot SET reversing = lot.reversing - part WHERE lot.id = freed.id RETURNING lot.* INTO freed;
+            UPDATE reversal
+            SET taken = reversal.taken + part, taken_cents = reversal.taken_cents + part_cents
+            WHERE reversal.transaction_id = wanted.transaction_id;
+            PERFORM book(
+                follow_up(op, 'clawback', 'clawback:' || id, op.now), agent_row(freed.account_id),
+                id, -part, 0, part,
+                ARRAY['issued', 'prepaid_liability', 'receivable'], ARRAY[part, -part_cents, part_cents],
+                jsonb_build_object('reversal', wanted.transaction_id)
+            );
+        END LOOP;
+        IF freed.expires_at <= op.now AND NOT freed.pending THEN
+            PERFORM expire_lot(op, freed.id);
+        ELSIF freed.expires_at < 'infinity' OR freed.pending THEN
+            UPDATE balance
+            SET due_at = least(balance.due_at, CASE WHEN freed.pending THEN freed.effective_at ELSE freed.expires_at END)
+            WHERE balance.account_id = freed.account_id AND balance.shard = 0;
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.shards_at(given_account_id bigint, at timestamp with time zone) RETURNS TABLE(account_id bigint, shard smallint, posted bigint, held bigint, seq bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    line   record;
+    middle record;
+    probe  bigint;
+    beyond bigint;
+BEGIN
+    account_id := given_account_id;
+    FOR line IN
+        SELECT balance.shard, balance.posted, balance.held, balance.seq, balance.last_at
+        FROM balance
+        WHERE balance.account_id = given_account_id
+    LOOP
+        shard := line.shard;
+        IF line.last_at <= at THEN
+            posted := line.posted;
+            held := line.held;
+            seq := line.seq;
+        ELSE
+            -- Entry `seq` is not after `at` (0 is before all of them), entry `beyond` is.
+            posted := 0;
+            held := 0;
+            seq := 0;
+            beyond := line.seq;
+            WHILE beyond - seq > 1 LOOP
+                probe := (seq + beyond) / 2;
+                SELECT entry.created_at, entry.balance_after, entry.held_after
+                INTO middle
+                FROM entry
+                WHERE entry.account_id = given_account_id
+                    AND entry.shard = line.shard
+                    AND entry.seq = probe;
+                IF middle.created_at <= at THEN
+                    seq := probe;
+                    posted := middle.balance_after;
+                    held := middle.held_after;
+                ELSE
+                    beyond := probe;
+                END IF;
+            END LOOP;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.shrink_lot(id bigint, mine public.lot, part bigint, OUT part_cents bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    part_cents := CASE
+        WHEN part = mine.credits - mine.used THEN mine.cents - mine.cents_used
+        ELSE least(mine.cents - mine.cents_used, mine.cents * part / mine.credits)
+    END;
+    UPDATE lot
+    SET credits = lot.credits - part,
+        cents = lot.cents - part_cents,
+        held = CASE WHEN lot.pending THEN lot.held - part ELSE lot.held END,
+        open = lot.used < lot.credits - part
+    WHERE lot.id = mine.id;
+    INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
+    VALUES (shrink_lot.id, 1, mine.id, -part, 0, -part_cents, 0);
+END $$;
+
+CREATE FUNCTION public.spending_refusal(op public.operation, mine public.balance) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    left_over constant numeric := mine.posted - mine.held - op.credits::numeric;
+BEGIN
+    IF op.expect_version <> mine.seq THEN
+        RETURN 'version_mismatch';
+    ELSIF left_over < 0 THEN
+        RETURN 'not_enough';
+    ELSIF op.minimum > left_over THEN
+        RETURN 'below_minimum';
+    ELSIF op.daily_limit IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF EXISTS (
+        SELECT FROM lot
+        WHERE lot.account_id = mine.account_id AND lot.open AND NOT lot.promotional
+            AND lot.used + lot.held < lot.credits
+    ) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO preview_day AS today (account_id, day, jobs)
+    SELECT mine.account_id, (op.now AT TIME ZONE 'UTC')::date, 1
+    WHERE op.daily_limit > 0
+    ON CONFLICT (account_id, day) DO UPDATE SET jobs = today.jobs + 1
+    WHERE today.jobs < op.daily_limit;
+    RETURN CASE WHEN NOT FOUND THEN 'daily_job_cap_reached' END;
+END $$;
+
+CREATE FUNCTION public.start_hold(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    asked hold;
+    id    bigint;
+    told  jsonb;
+BEGIN
+    SELECT hold.* INTO asked FROM hold WHERE hold.id = op.subject AND hold.account_id = mine.account_id;
+    IF NOT FOUND THEN
+        RETURN refuse(op, mine, 'unknown_hold', NULL);
+    ELSIF asked.state <> 'open' THEN
+        RETURN refuse(
+            op, mine, CASE WHEN asked.state = 'expired' THEN 'hold_expired' ELSE 'hold_closed' END,
+            jsonb_build_object('state', asked.state)
+        );
+    END IF;
+    UPDATE hold
+    SET in_flight = true, expires_at = greatest(hold.expires_at, op.expires_at)
+    WHERE hold.id = asked.id;
+    id := nextval('ledger_transaction_id_seq');
+    told := balance_details(mine)
+        || jsonb_build_object('hold', asked.id, 'expires_at', greatest(asked.expires_at, op.expires_at));
+    PERFORM tell(op, id, 'done', mine.account_id, asked.credits, NULL, clock_timestamp(), told);
+    RETURN ('done', false, id, mine.seq, mine.posted, mine.held, asked.credits, told)::operation_result;
+END $$;
+
+CREATE FUNCTION public.tell(op public.operation, id bigint, outcome text, account_id bigint, credits bigint, reverses bigint, created_at timestamp with time zone, details jsonb) RETURNS bytea
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    happened_at constant timestamptz := coalesce(op.effective_at, op.now);
+    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    told        constant bytea := told_hash(
+        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        created_at, op.actor, metadata, details
+    );
+BEGIN
+    INSERT INTO ledger_transaction (
+        id, reference, request_hash, kind, outcome, account_id, credits, reverses, effective_at, created_at,
+        actor, metadata, details, hash
+    )
+    VALUES (
+        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        created_at, op.actor, metadata, details, told
+    );
+    RETURN told;
+END $$;
+
+CREATE FUNCTION public.told_hash(id bigint, reference text, request_hash bytea, kind text, outcome text, account_id bigint, credits bigint, reverses bigint, effective_at timestamp with time zone, created_at timestamp with time zone, actor text, metadata jsonb, details jsonb) RETURNS bytea
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT sha256(convert_to(concat_ws('|',
+        id, encode(request_hash, 'hex'), kind, outcome, coalesce(account_id, 0), coalesce(credits, 0),
+        coalesce(reverses, 0), (extract(epoch FROM effective_at) * 1000000)::bigint,
+        (extract(epoch FROM created_at) * 1000000)::bigint, actor, metadata, coalesce(details, '{}'), reference
+    ), 'UTF8'))
+$$;
+
+CREATE FUNCTION public.unwind_spend(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    spend  ledger_transaction;
+    unused bigint;
+BEGIN
+    -- A capture that came after its hold was charged used nothing itself: the charge did.
+    SELECT used.*
+    INTO spend
+    FROM ledger_transaction AS told
+    JOIN ledger_transaction AS used
+        ON used.id = CASE WHEN told.kind = 'capture' THEN coalesce(told.reverses, told.id) ELSE told.id END
+    WHERE told.reference = op.subject
+        AND told.account_id = mine.account_id
+        AND told.outcome = 'done'
+        AND EXISTS (SELECT FROM lot_entry WHERE lot_entry.transaction_id = used.id AND lot_entry.used > 0)
+        AND used.kind <> 'lot_expiry';
+    IF NOT FOUND THEN
+        RETURN refuse(op, mine, 'unknown_spend', NULL);
+    END IF;
+    unused := spend.credits - coalesce((
+        SELECT sum(back.credits)
+        FROM ledger_transaction AS back
+        WHERE back.reverses = spend.id AND back.outcome = 'done'
+    ), 0);
+    IF op.credits > unused OR unused = 0 THEN
+        RETURN refuse(op, mine, 'exceeds_spend', jsonb_build_object('left', unused));
+    END IF;
+    op.credits := coalesce(op.credits, unused);
+    RETURN give_back(op, mine, spend.id, '{}');
+END $$;
+
+CREATE FUNCTION public.use_lot(id bigint, place integer, mine public.lot, more_used bigint, more_held bigint, OUT more_cents bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    used_after constant bigint := mine.used + more_used;
+BEGIN
+    -- By how many are used in all, so that no rounding adds up; the last credit takes what is left.
+    more_cents := CASE
+        WHEN more_used <= 0 THEN 0
+        WHEN used_after = mine.credits THEN mine.cents - mine.cents_used
+        ELSE greatest(0, mine.cents * used_after / mine.credits - mine.cents_used)
+    END;
+    UPDATE lot
+    SET used = used_after,
+        held = lot.held + more_held,
+        cents_used = lot.cents_used + more_cents,
+        open = used_after < lot.credits
+    WHERE lot.id = mine.id;
+    IF more_used > 0 THEN
+        INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
+        VALUES (use_lot.id, use_lot.place, mine.id, 0, more_used, 0, more_cents);
+    END IF;
+END $$;
+
+CREATE FUNCTION public.write_aside(transaction_id bigint, told bytea, created_at timestamp with time zone, due_at timestamp with time zone, name text, mine public.balance, aside bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    link constant bytea := chain_hash(
+        mine.head, told, name, mine.shard, mine.seq + 1, 0, mine.posted, aside, mine.held + aside
+    );
+BEGIN
+    UPDATE balance
+    SET held = mine.held + aside,
+        seq = mine.seq + 1,
+        last_at = write_aside.created_at,
+        due_at = least(mine.due_at, write_aside.due_at),
+        head = link
+    WHERE balance.account_id = mine.account_id
+        AND balance.shard = mine.shard;
+    INSERT INTO entry (
+        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+        created_at
+    )
+    VALUES (
+        write_aside.transaction_id, 0, mine.account_id, mine.shard, 'CREDIT', 0, aside, mine.seq + 1,
+        mine.posted, mine.held + aside, link, write_aside.created_at
+    );
+END $$;
+
+CREATE FUNCTION public.write_entries(transaction_id bigint, told bytea, created_at timestamp with time zone, due_at timestamp with time zone, names text[], account_ids bigint[], assets text[], shards smallint[], amounts bigint[], helds bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    WITH moved AS (
+        UPDATE balance
+        SET posted = balance.posted + leg.amount,
+            held = balance.held + leg.held,
+            seq = balance.seq + 1,
+            last_at = write_entries.created_at,
+            due_at = CASE
+                WHEN leg.place = 1 THEN least(balance.due_at, write_entries.due_at)
+                ELSE balance.due_at
+            END,
+            head = chain_hash(
+                balance.head, told, leg.name, balance.shard, balance.seq + 1,
+                leg.amount, balance.posted + leg.amount, leg.held, balance.held + leg.held
+            )
+        FROM unnest(names, account_ids, assets, shards, amounts, helds)
+            WITH ORDINALITY AS leg (name, account_id, asset, shard, amount, held, place)
+        WHERE balance.account_id = leg.account_id
+            AND balance.shard = leg.shard
+        RETURNING leg.place, balance.account_id, balance.shard, leg.asset, leg.amount, leg.held, balance.seq,
+            balance.posted, balance.held AS held_after, balance.head
+    )
+    INSERT INTO entry (
+        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+        created_at
+    )
+    SELECT
+        write_entries.transaction_id, moved.place - 1, moved.account_id, moved.shard, moved.asset, moved.amount,
+        moved.held, moved.seq, moved.posted, moved.held_after, moved.head, write_entries.created_at
+    FROM moved;
+END $$;
 
 CREATE TABLE public.account (
     id bigint NOT NULL,
@@ -328,19 +1444,6 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
-CREATE TABLE public.balance (
-    account_id bigint NOT NULL,
-    shard smallint NOT NULL,
-    posted bigint DEFAULT 0 NOT NULL,
-    floor bigint,
-    seq bigint DEFAULT 0 NOT NULL,
-    last_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    head bytea DEFAULT '\x'::bytea NOT NULL,
-    CONSTRAINT balance_guarded_is_not_sharded CHECK (((floor IS NULL) OR (shard = 0))),
-    CONSTRAINT balance_not_below_floor CHECK ((posted >= floor))
-)
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01');
-
 CREATE TABLE public.buy_key (
     agent_id text NOT NULL,
     idempotency_key text NOT NULL,
@@ -401,12 +1504,15 @@ CREATE TABLE public.entry (
     leg smallint NOT NULL,
     account_id bigint NOT NULL,
     shard smallint NOT NULL,
+    asset text NOT NULL,
     amount bigint NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
     seq bigint NOT NULL,
     balance_after bigint NOT NULL,
+    held_after bigint DEFAULT 0 NOT NULL,
     hash bytea NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    CONSTRAINT entry_amount_not_zero CHECK ((amount <> 0))
+    CONSTRAINT entry_not_zero CHECK (((amount <> 0) OR (held <> 0)))
 );
 
 CREATE TABLE public.evidence (
@@ -420,21 +1526,27 @@ CREATE TABLE public.evidence (
     CONSTRAINT evidence_source_known CHECK ((source = ANY (ARRAY['stripe'::text, 'chain'::text])))
 );
 
-CREATE TABLE public.ledger_transaction (
-    id bigint NOT NULL,
-    reference text NOT NULL,
-    request_hash bytea NOT NULL,
-    kind text NOT NULL,
-    effective_at timestamp with time zone NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    actor text NOT NULL,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT ledger_transaction_reference_not_empty CHECK ((reference <> ''::text))
+ALTER TABLE public.ledger_transaction ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.ledger_transaction_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
-ALTER TABLE public.ledger_transaction ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME public.ledger_transaction_id_seq
+CREATE TABLE public.lot_entry (
+    transaction_id bigint NOT NULL,
+    place smallint NOT NULL,
+    lot_id bigint NOT NULL,
+    credits bigint NOT NULL,
+    used bigint NOT NULL,
+    cents bigint NOT NULL,
+    cents_used bigint NOT NULL
+);
+
+ALTER TABLE public.lot ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.lot_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -513,6 +1625,12 @@ ALTER TABLE public.payment_exception ALTER COLUMN exception_id ADD GENERATED ALW
     CACHE 1
 );
 
+CREATE TABLE public.preview_day (
+    account_id bigint NOT NULL,
+    day date NOT NULL,
+    jobs integer NOT NULL
+);
+
 CREATE TABLE public.quote (
     quote_id text NOT NULL,
     agent_id text NOT NULL,
@@ -542,6 +1660,70 @@ CREATE TABLE public.receipt (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT receipt_credits_positive CHECK ((credits > 0)),
     CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
+);
+
+CREATE TABLE public.reversal (
+    transaction_id bigint NOT NULL,
+    lot_id bigint NOT NULL,
+    cents bigint NOT NULL,
+    wanted bigint NOT NULL,
+    taken bigint NOT NULL,
+    taken_cents bigint NOT NULL,
+    reinstated_in bigint,
+    CONSTRAINT reversal_takes_no_more_than_wanted CHECK (((cents > 0) AND ((taken >= 0) AND (taken <= wanted))))
+);
+
+CREATE TABLE public.seal (
+    number bigint NOT NULL,
+    leaves integer NOT NULL,
+    root bytea NOT NULL,
+    previous bytea NOT NULL,
+    hash bytea NOT NULL,
+    horizon xid8 NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    CONSTRAINT seal_has_leaves CHECK (((number > 0) AND (leaves > 0)))
+);
+
+CREATE TABLE public.seal_leaf (
+    seal bigint NOT NULL,
+    place integer NOT NULL,
+    transaction_id bigint NOT NULL,
+    xid xid8 NOT NULL,
+    hash bytea NOT NULL
+);
+
+CREATE VIEW public.sealed_content AS
+ SELECT told.id,
+    told.xid,
+    (jsonb_build_object('transaction', jsonb_build_object('id', told.id, 'reference', told.reference, 'request_hash', encode(told.request_hash, 'hex'::text), 'kind', told.kind, 'outcome', told.outcome, 'account_id', told.account_id, 'account', mine.name, 'credits', told.credits, 'reverses', told.reverses, 'effective_at', public.seal_time(told.effective_at), 'created_at', public.seal_time(told.created_at), 'actor', told.actor, 'metadata', told.metadata, 'details', told.details, 'hash', encode(told.hash, 'hex'::text), 'xid', (told.xid)::text), 'entries', ( SELECT encode(sha256(convert_to(string_agg(concat_ws('|'::text, entry.leg, entry.account_id, account.name, entry.shard, entry.asset, entry.amount, entry.held, entry.seq, entry.balance_after, entry.held_after, encode(entry.hash, 'hex'::text), public.seal_time(entry.created_at),
+                CASE
+                    WHEN (entry.seq = 1) THEN public.seal_time(account.created_at)
+                    ELSE NULL::text
+                END), '
+'::text ORDER BY entry.leg), 'UTF8'::name)), 'hex'::text) AS encode
+           FROM (public.entry
+             LEFT JOIN public.account ON ((account.id = entry.account_id)))
+          WHERE (entry.transaction_id = told.id)), 'lots', ( SELECT jsonb_agg(jsonb_build_object('place', lot_entry.place, 'lot', lot_entry.lot_id, 'credits', lot_entry.credits, 'used', lot_entry.used, 'cents', lot_entry.cents, 'cents_used', lot_entry.cents_used) ORDER BY lot_entry.place) AS jsonb_agg
+           FROM public.lot_entry
+          WHERE (lot_entry.transaction_id = told.id)), 'granted', ( SELECT jsonb_build_object('lot', lot.id, 'promotional', lot.promotional, 'priority', lot.priority, 'effective_at', public.seal_time(lot.effective_at), 'expires_at', public.seal_time(lot.expires_at), 'credits', lot.granted, 'cents', lot.paid_cents) AS jsonb_build_object
+           FROM public.lot
+          WHERE (lot.granted_in = told.id)), 'reversed', ( SELECT jsonb_build_object('lot', reversal.lot_id, 'cents', reversal.cents, 'credits', reversal.wanted) AS jsonb_build_object
+           FROM public.reversal
+          WHERE (reversal.transaction_id = told.id))))::text AS content
+   FROM (public.ledger_transaction told
+     LEFT JOIN public.account mine ON ((mine.id = told.account_id)));
+
+CREATE TABLE public.service_token (
+    id text NOT NULL,
+    name text NOT NULL,
+    token_hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT service_token_is_sha256 CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT service_token_may_something CHECK ((cardinality(scopes) > 0)),
+    CONSTRAINT service_token_name_is_slug CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
 );
 
 ALTER TABLE ONLY public.account_class
@@ -595,11 +1777,23 @@ ALTER TABLE ONLY public.entry
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (payment_attempt_id, source, external_id);
 
+ALTER TABLE ONLY public.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.ledger_transaction
     ADD CONSTRAINT ledger_transaction_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.ledger_transaction
     ADD CONSTRAINT ledger_transaction_reference_unique UNIQUE (reference);
+
+ALTER TABLE ONLY public.lot_entry
+    ADD CONSTRAINT lot_entry_pkey PRIMARY KEY (transaction_id, place);
+
+ALTER TABLE ONLY public.lot
+    ADD CONSTRAINT lot_granted_in_unique UNIQUE (granted_in);
+
+ALTER TABLE ONLY public.lot
+    ADD CONSTRAINT lot_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.notice
     ADD CONSTRAINT notice_kept_once UNIQUE (source, external_id);
@@ -622,6 +1816,9 @@ ALTER TABLE ONLY public.payment_attempt
 ALTER TABLE ONLY public.payment_exception
     ADD CONSTRAINT payment_exception_pkey PRIMARY KEY (exception_id);
 
+ALTER TABLE ONLY public.preview_day
+    ADD CONSTRAINT preview_day_pkey PRIMARY KEY (account_id, day);
+
 ALTER TABLE ONLY public.quote
     ADD CONSTRAINT quote_once_per_key UNIQUE (agent_id, idempotency_key);
 
@@ -643,21 +1840,49 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (receipt_id);
 
+ALTER TABLE ONLY public.reversal
+    ADD CONSTRAINT reversal_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY public.seal_leaf
+    ADD CONSTRAINT seal_leaf_pkey PRIMARY KEY (seal, place);
+
+ALTER TABLE ONLY public.seal_leaf
+    ADD CONSTRAINT seal_leaf_transaction_sealed_once UNIQUE (transaction_id);
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.service_token
+    ADD CONSTRAINT service_token_hash_unique UNIQUE (token_hash);
+
+ALTER TABLE ONLY public.service_token
+    ADD CONSTRAINT service_token_pkey PRIMARY KEY (id);
+
 CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurred_at DESC);
 
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
+
+CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
 
 CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
 
-CREATE INDEX entry_account_created_at ON public.entry USING btree (account_id, created_at DESC);
+CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
+
+CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
+
+CREATE INDEX ledger_transaction_seal_order ON public.ledger_transaction USING btree (xid, id);
+
+CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, expires_at, promotional DESC, id) WHERE open;
 
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
 
 CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at) WHERE (look_at IS NOT NULL);
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind) WHERE (closed_at IS NULL);
+
+CREATE INDEX reversal_lot ON public.reversal USING btree (lot_id);
 
 CREATE TRIGGER account_class_is_never_deleted BEFORE DELETE ON public.account_class FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
@@ -705,6 +1930,18 @@ CREATE TRIGGER entry_sums_to_zero AFTER INSERT ON public.entry REFERENCING NEW T
 
 ALTER TABLE public.entry ENABLE ALWAYS TRIGGER entry_sums_to_zero;
 
+CREATE TRIGGER hold_is_closed_once BEFORE UPDATE ON public.hold FOR EACH ROW WHEN (((old.closed_in IS NOT NULL) OR (((((((new.id IS DISTINCT FROM old.id) OR (new.account_id IS DISTINCT FROM old.account_id)) OR (new.credits IS DISTINCT FROM old.credits)) OR (new.lots IS DISTINCT FROM old.lots)) OR (new.pins IS DISTINCT FROM old.pins)) OR (new.job IS DISTINCT FROM old.job)) OR (new.placed_in IS DISTINCT FROM old.placed_in)))) EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.hold ENABLE ALWAYS TRIGGER hold_is_closed_once;
+
+CREATE TRIGGER hold_is_never_deleted BEFORE DELETE ON public.hold FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.hold ENABLE ALWAYS TRIGGER hold_is_never_deleted;
+
+CREATE TRIGGER hold_is_never_truncated BEFORE TRUNCATE ON public.hold FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.hold ENABLE ALWAYS TRIGGER hold_is_never_truncated;
+
 CREATE TRIGGER ledger_transaction_is_append_only BEFORE DELETE OR UPDATE ON public.ledger_transaction FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_append_only;
@@ -713,6 +1950,30 @@ CREATE TRIGGER ledger_transaction_is_never_truncated BEFORE TRUNCATE ON public.l
 
 ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_never_truncated;
 
+CREATE TRIGGER lot_entry_is_append_only BEFORE DELETE OR UPDATE ON public.lot_entry FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.lot_entry ENABLE ALWAYS TRIGGER lot_entry_is_append_only;
+
+CREATE TRIGGER lot_entry_is_never_truncated BEFORE TRUNCATE ON public.lot_entry FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.lot_entry ENABLE ALWAYS TRIGGER lot_entry_is_never_truncated;
+
+CREATE TRIGGER lot_grant_is_never_changed BEFORE UPDATE OF id, account_id, granted_in, promotional, priority, effective_at, expires_at, granted, paid_cents ON public.lot FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_grant_is_never_changed;
+
+CREATE TRIGGER lot_is_never_deleted BEFORE DELETE ON public.lot FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_never_deleted;
+
+CREATE TRIGGER lot_is_never_truncated BEFORE TRUNCATE ON public.lot FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_never_truncated;
+
+CREATE TRIGGER lot_is_well_formed BEFORE INSERT ON public.lot FOR EACH ROW EXECUTE FUNCTION public.refuse_malformed_lot();
+
+ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
+
 CREATE TRIGGER quote_never_changes BEFORE DELETE OR UPDATE ON public.quote FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
@@ -720,6 +1981,30 @@ ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
 CREATE TRIGGER receipt_never_changes BEFORE DELETE OR UPDATE ON public.receipt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.receipt ENABLE ALWAYS TRIGGER receipt_never_changes;
+
+CREATE TRIGGER reversal_is_never_deleted BEFORE DELETE ON public.reversal FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.reversal ENABLE ALWAYS TRIGGER reversal_is_never_deleted;
+
+CREATE TRIGGER reversal_is_never_truncated BEFORE TRUNCATE ON public.reversal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.reversal ENABLE ALWAYS TRIGGER reversal_is_never_truncated;
+
+CREATE TRIGGER seal_is_append_only BEFORE DELETE OR UPDATE ON public.seal FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.seal ENABLE ALWAYS TRIGGER seal_is_append_only;
+
+CREATE TRIGGER seal_is_never_truncated BEFORE TRUNCATE ON public.seal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.seal ENABLE ALWAYS TRIGGER seal_is_never_truncated;
+
+CREATE TRIGGER seal_leaf_is_append_only BEFORE DELETE OR UPDATE ON public.seal_leaf FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_append_only;
+
+CREATE TRIGGER seal_leaf_is_never_truncated BEFORE TRUNCATE ON public.seal_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_never_truncated;
 
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_class_exists FOREIGN KEY (class_name) REFERENCES public.account_class(name);
@@ -736,6 +2021,12 @@ ALTER TABLE ONLY public.buy_key
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
 
+ALTER TABLE ONLY public.hold
+    ADD CONSTRAINT hold_account_exists FOREIGN KEY (account_id) REFERENCES public.account(id);
+
+ALTER TABLE ONLY public.lot
+    ADD CONSTRAINT lot_account_exists FOREIGN KEY (account_id) REFERENCES public.account(id);
+
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
 
@@ -750,3 +2041,6 @@ ALTER TABLE ONLY public.receipt
 
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
+
+ALTER TABLE ONLY public.reversal
+    ADD CONSTRAINT reversal_lot_exists FOREIGN KEY (lot_id) REFERENCES public.lot(id);

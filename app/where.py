@@ -1,0 +1,53 @@
+"""Which database and chain a command speaks to: those of the environment, or of a running `pennyrail dev`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from pydantic import SecretStr
+
+from app import settings
+from app.settings import MigrationSettings
+from ledger.settings import LedgerSettings
+
+if TYPE_CHECKING:
+    from rails.chain.settings import ChainSettings
+
+DEV_FOLDER: Final = Path(".pennyrail/dev")
+DevHouse = Annotated[
+    Path | None,
+    typer.Option("--folder", help="the folder of a running `pennyrail dev`, instead of the environment"),
+]
+_OR_A_FOLDER: Final = f"; for the house of `pennyrail dev` add --folder {DEV_FOLDER}"
+
+
+def ledger(folder: Path | None) -> LedgerSettings:
+    """The settings of the book: of the house over `folder`, or of the environment."""
+    if folder is None:
+        settings.require(LedgerSettings, otherwise=_OR_A_FOLDER)
+        return LedgerSettings()
+    from sandbox.house import Addresses
+
+    return LedgerSettings(database_url=Addresses.read(folder).database_url)
+
+
+def owner_url(folder: Path | None) -> str:
+    """The database as its owner, for what the service itself may not do."""
+    owned_by = MigrationSettings().migrate_database_url if folder is None else ""
+    return owned_by or ledger(folder).database_url
+
+
+def reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:
+    """The settings of the book and of the chain: of the house over `folder`, or of the environment."""
+    from rails.chain.settings import ChainSettings
+    from rails.settings import StorySettings
+
+    if folder is None:
+        settings.require(LedgerSettings, ChainSettings, StorySettings, otherwise=_OR_A_FOLDER)
+        return LedgerSettings(), ChainSettings()
+    from sandbox.house import Addresses
+
+    found = Addresses.read(folder)
+    return LedgerSettings(database_url=found.database_url), ChainSettings(
+        base_rpc_url=SecretStr(found.rpc_url)
+    )

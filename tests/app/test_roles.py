@@ -142,7 +142,7 @@ def test_every_function_that_is_not_on_the_list_belongs_to_its_owner_alone(
 
     callable_by_role = {name for name, allowed in functions if allowed}
 
-    reading = {"outcome_of", "shards_at", "balance_at"}
+    reading = {"outcome_of", "shards_at", "balance_at", "seal_time"}
     assert len(functions) > 30
     assert callable_by_role == {"service": GRANTED, "reader": reading, "stranger": set()}[role]
 

@@ -58,7 +58,7 @@ def test_only_files_named_settings_read_the_environment() -> None:
 def allowed(field: FieldInfo) -> str | None:
     """The range of a setting in words, None if it has none."""
     bounds = {
-        name: f"{value:g}"
+        name: f"{value:.12g}"
         for each in field.metadata
         for name in ("gt", "ge", "le")
         if (value := getattr(each, name, None)) is not None

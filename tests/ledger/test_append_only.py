@@ -5,31 +5,62 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ledger import book, database
+from ledger import book, credits, database
+from ledger.database import Sessions
 from tests.conftest import new_database
-from tests.ledger.test_book import credit
+from tests.ledger import make
+from tests.ledger.test_book import received
 
-TABLES = ["account", "account_class", "balance", "entry", "ledger_transaction"]
+TABLES = [
+    *("account", "account_class", "balance", "entry", "ledger_transaction"),
+    *("lot", "lot_entry", "hold", "reversal"),
+]
+LOT = "account_id granted_in promotional priority effective_at expires_at granted paid_cents".split()
+HOLD = {
+    "id": "'x'",
+    "account_id": "0",
+    "credits": "1",
+    "lots": "'{}'",
+    "pins": "'{}'",
+    "job": "'x'",
+    "placed_in": "0",
+}
 CHANGES = [
     *(" ".join(("DELETE FROM", table)) for table in TABLES),
     *(f"TRUNCATE {table} CASCADE" for table in TABLES),
     "UPDATE entry SET amount = 1",
     "UPDATE ledger_transaction SET metadata = '{}'",
     "UPDATE account SET name = name",
+    "UPDATE lot_entry SET used = 1",
+    "UPDATE lot SET id = DEFAULT",
+    *(f"UPDATE lot SET {column} = {column}" for column in LOT),
+    *(f"UPDATE hold SET {column} = {other}" for column, other in HOLD.items()),
+    "UPDATE hold SET captured = 1 WHERE state <> 'open'",
 ]
 MODES = ["origin", "replica"]
 
 INSERT_TRANSACTION = """
-INSERT INTO ledger_transaction (reference, request_hash, kind, effective_at, created_at, actor)
-VALUES ('forged', '', 'forged', now(), now(), 'forger')
+INSERT INTO ledger_transaction (reference, request_hash, kind, effective_at, created_at, actor, hash)
+VALUES ('forged', '', 'forged', now(), now(), 'forger', '')
 """
 INSERT_ENTRIES = """
-INSERT INTO entry (transaction_id, leg, account_id, shard, amount, seq, balance_after, hash, created_at)
-SELECT {transaction}, {first_leg} + number, id, 9, {amount}, number, 0, '', now()
-FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM account) AS numbered
+INSERT INTO entry (transaction_id, leg, account_id, shard, asset, amount, seq, balance_after, hash, created_at)
+SELECT {transaction}, {first_leg} + number, 0, 9, 'USD', {amount}, number, 0, '', now()
+FROM (VALUES (1), (2)) AS numbered (number)
 """
 NEW = "(SELECT id FROM ledger_transaction WHERE reference = 'forged')"
 OLD = "(SELECT min(id) FROM ledger_transaction)"
+
+
+def write_one_of_each(sessions: Sessions) -> None:
+    given = [
+        make.grant("grant", 20, cents=20),
+        make.hold("open", 5),
+        make.hold("closed", 5),
+        make.release("release", make.hold("closed", 5)),
+        make.refund("refund", "grant", cents=1),
+    ]
+    assert all(told.done for told in credits.perform(sessions, given, now=make.NOON))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +68,8 @@ def written_url(postgres_url: str) -> Iterator[str]:
     with new_database(postgres_url) as url:
         engine = database.connect(url)
         with database.sessions(engine)() as session:
-            book.post(session, credit(500))
+            book.post(session, received(500))
+        write_one_of_each(database.sessions(engine))
         engine.dispose()
         yield url
 

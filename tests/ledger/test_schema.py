@@ -16,7 +16,14 @@ from ledger.settings import LedgerSettings
 from tests.conftest import in_database
 from tests.ledger.snapshot import SNAPSHOT, dump
 
-BOOK = {"account_class", "account", "balance", "ledger_transaction", "entry"}
+BOOK = {
+    *("account_class", "account", "balance", "ledger_transaction", "entry"),
+    *("lot", "lot_entry", "hold", "reversal", "preview_day"),
+}
+MODELS = (
+    *(models.AccountClass, models.Account, models.Balance, models.Transaction, models.Entry),
+    *(models.Lot, models.LotEntry, models.Hold, models.Reversal, models.PreviewDay),
+)
 
 
 def test_the_models_of_the_book_describe_the_tables_that_the_migrations_make(engine: Engine) -> None:
@@ -30,10 +37,7 @@ def test_the_models_of_the_book_describe_the_tables_that_the_migrations_make(eng
         )
         differences = compare_metadata(context, metadata())
 
-    assert {
-        model.__tablename__
-        for model in (models.AccountClass, models.Account, models.Balance, models.Transaction, models.Entry)
-    } == BOOK
+    assert {model.__tablename__ for model in MODELS} == BOOK
     assert differences == []
 
 

@@ -23,6 +23,7 @@ INSERT INTO limit_balance (account_id, shard)
 SELECT number, 0
 FROM generate_series(1, 1000) AS number;
 CREATE SEQUENCE open_hold;
+CREATE SEQUENCE placed_hold;
 """
 
 

@@ -1,7 +1,8 @@
 """The statements that are measured, as text for pgbench: the fastest client there is.
 
-`:agent` is the number of an agent between 1 and 1000. pgbench takes a colon and a letter for a variable
-inside quotes too, so that names with a colon are put together with chr(58).
+`:agent` is the number of an agent between 1 and 1000, and `:key` makes a key that nobody has used: made by
+the client, because gen_random_uuid() of a server without OpenSSL reads a file each time. pgbench takes a
+colon and a letter for a variable inside quotes too, so that names with a colon are put together with chr(58).
 """
 
 # ruff: noqa: S608 - nothing in these statements comes from outside.
@@ -9,7 +10,7 @@ from typing import Final
 
 from ledger.operations import _FIELDS as FIELDS
 
-CHOOSE_AGENT: Final = "\\set agent random(1, 1000)\n"
+CHOOSE: Final = "\\set agent random(1, 1000)\n\\set key random(1, 9000000000000000000)\n"
 
 _COMMON: Final = {
     "request_hash": "sha256('')",
@@ -18,7 +19,7 @@ _COMMON: Final = {
     "agent": "(:agent::integer)::text",
     "credits": "1",
 }
-_RANDOM: Final = "gen_random_uuid()"
+_RANDOM: Final = "(:key)::bigint"
 _PAID: Final = {"credits": "500", "cents": "500", "clearing": "'clearing' || chr(58) || 'stripe_checkout'"}
 
 
@@ -48,7 +49,7 @@ def hold(number: str = _RANDOM, **fields: str) -> str:
 
 
 def _apply(row: str) -> str:
-    return f"{CHOOSE_AGENT}SELECT outcome FROM apply_operations(ARRAY[{row}]);\n"
+    return f"{CHOOSE}SELECT outcome FROM apply_operations(ARRAY[{row}]);\n"
 
 
 def _close(kind: str) -> str:
@@ -62,14 +63,14 @@ def _close(kind: str) -> str:
     )
 
 
-LIMIT: Final = f"""{CHOOSE_AGENT}WITH moved AS (
+LIMIT: Final = f"""{CHOOSE}WITH moved AS (
     UPDATE limit_balance SET posted = posted + 5, seq = seq + 1, last_at = clock_timestamp()
     WHERE account_id = :agent AND shard = 0 RETURNING seq, posted, last_at
 )
 INSERT INTO limit_entry
     (transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
     created_at, reference)
-SELECT 1, 0, :agent, 0, 'CREDIT', 5, 0, seq, posted, 0, sha256(''), last_at, 'purchase-' || gen_random_uuid()
+SELECT 1, 0, :agent, 0, 'CREDIT', 5, 0, seq, posted, 0, sha256(''), last_at, 'purchase-' || (:key)::bigint
 FROM moved;
 """
 
@@ -79,17 +80,17 @@ GRANT: Final = _apply(operation("grant", promotional="false", priority="0", **_P
 CAPTURE: Final = _close("capture")
 RELEASE: Final = _close("release")
 
-POSTING: Final = """SELECT outcome FROM post_transaction(
-    'payout-' || gen_random_uuid(), sha256(''), 'payout', now(), 'bench', '{}',
+POSTING: Final = f"""{CHOOSE}SELECT outcome FROM post_transaction(
+    'payout-' || (:key)::bigint, sha256(''), 'payout', now(), 'bench', '{{}}',
     ARRAY['clearing' || chr(58) || 'stripe_checkout', 'fees'], ARRAY['USD', 'USD'], ARRAY[-30, 30]::bigint[]
 );
 """
 
 BATCH: Final = 50
 HOLDS_IN_BATCH: Final = (
-    "SELECT count(*) FROM apply_operations(ARRAY(SELECT "
-    + hold(agent="(1 + floor(1000 * random()))::integer::text")
-    + f" FROM generate_series(1, {BATCH}) OFFSET 0));\n"
+    f"{CHOOSE}SELECT count(*) FROM apply_operations(ARRAY(SELECT "
+    + hold("(:key)::bigint || '-' || place", agent="(1 + floor(1000 * random()))::integer::text")
+    + f" FROM generate_series(1, {BATCH}) AS place OFFSET 0));\n"
 )
 
 OPEN_HOLDS: Final = (

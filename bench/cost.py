@@ -1,5 +1,6 @@
 """CPU time of the server for one call, which other load on the machine hardly changes."""
 
+import random
 import statistics
 import time
 from collections.abc import Iterator
@@ -44,20 +45,27 @@ def costs_of(run: Run, url: str, scripts: dict[str, str]) -> dict[str, float]:
         for turn in range(run.effort.rounds):
             for name, script in scripts.items():
                 run.progress(f"round {turn + 1} of {run.effort.rounds}: {name}")
-                pool.fill(run.effort.calls + 20)
+                if "open_hold" in script:
+                    pool.fill(run.effort.calls + 20)
                 rounds[name].append(_call(connection, script, run.effort.calls))
     return {name: statistics.median(found) for name, found in rounds.items()}
 
 
 def _call(connection: psycopg.Connection, script: str, calls: int) -> float:
-    statement = script.removeprefix(_statements.CHOOSE_AGENT).replace(":agent", "%(agent)s").encode()
+    statement = script.removeprefix(_statements.CHOOSE)
+    statement = statement.replace(":agent", "%(agent)s").replace("(:key)", "(%(key)s)")
     calls = calls // 10 if "generate_series" in script else calls
+
+    def call(agent: int) -> None:
+        key = random.getrandbits(62)
+        connection.execute(statement.encode(), {"agent": agent, "key": key}, prepare=True)
+
     # The first calls plan and prepare.
     for agent in range(1, 11):
-        connection.execute(statement, {"agent": agent}, prepare=True)
+        call(agent)
     before = _cpu_seconds(connection)
     for number in range(calls):
-        connection.execute(statement, {"agent": number * 7 % 1000 + 1}, prepare=True)
+        call(number * 7 % 1000 + 1)
     return (_cpu_seconds(connection) - before) / calls * 1e6
 
 

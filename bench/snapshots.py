@@ -26,7 +26,7 @@ def measure(run: Run) -> Iterator[Figure]:
 
 def _script() -> str:
     account = "('agent' || chr(58) || :agent::integer)"
-    return f"{_statements.CHOOSE_AGENT}{balances._SNAPSHOT.text.replace(':account', account)};\n"
+    return f"{_statements.CHOOSE}{balances._SNAPSHOT.text.replace(':account', account)};\n"
 
 
 def _through_python(run: Run, url: str) -> Figure:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,8 +17,18 @@ from ledger.operations import Operation
 
 DONE: Final = "done"
 CONFLICT: Final = "conflict"
+TRIES: Final = 20
 
 _APPLY: Final = text("SELECT * FROM apply_operations(CAST(:given AS operation[]))")
+# What a dry run saw used; a hold says by itself which lots it pins.
+_BURNT: Final = text(
+    """
+    SELECT transaction_id, array_agg(lot_id ORDER BY place), array_agg(used ORDER BY place)
+    FROM lot_entry
+    WHERE transaction_id = ANY (:told) AND used > 0
+    GROUP BY transaction_id
+    """
+)
 _OUTCOME: Final = text("SELECT * FROM outcome_of(:key)")
 _MALFORMED: Final[dict[str, type[Malformed]]] = {"PR003": Malformed, "22003": OutOfRange}
 _SOMEBODY_WAS_FASTER: Final = frozenset({"23505", "40P01"})
@@ -82,23 +92,29 @@ def apply_one(session: Session, wanted: Operation, *, now: datetime) -> Outcome:
 
 
 def perform(sessions: Sessions, wanted: Sequence[Operation], *, now: datetime) -> list[Outcome]:
-    """`apply` in a transaction of its own, a second time if somebody was faster with one of the keys.
+    """`apply` in a transaction of its own, and again if somebody was faster with one of the keys.
 
-    raises: Malformed, OutOfRange
+    raises: Malformed, OutOfRange; TryAgain if others were faster with one key after the other
     """
-    try:
-        with sessions() as session:
-            return apply(session, wanted, now=now)
-    except TryAgain:
-        with sessions() as session:
-            return apply(session, wanted, now=now)
+    for _ in range(TRIES - 1):
+        try:
+            with sessions() as session:
+                return apply(session, wanted, now=now)
+        except TryAgain:
+            # Every time at least one key more has its outcome, which the next try finds.
+            continue
+    with sessions() as session:
+        return apply(session, wanted, now=now)
 
 
 def dry_run(session: Session, wanted: Sequence[Operation], *, now: datetime) -> list[Outcome]:
-    """What `apply` would answer, and which lots would burn: done by the same code, and undone."""
+    """What `apply` would answer, and which lots would burn: done by the same code, and undone.
+
+    Their ids are `lots` in the details, with as many `pins`: how many credits of each.
+    """
     undone = session.begin_nested()
     try:
-        return apply(session, wanted, now=now)
+        return _with_lots(session, apply(session, wanted, now=now))
     finally:
         undone.rollback()
 
@@ -113,6 +129,18 @@ def settle_due(session: Session, *, now: datetime, most: int = 100) -> int:
     """Expire what is due for up to `most` agents that nobody is busy with; for how many it was done."""
     statement = text("SELECT settle_all_due(:now, :most)")
     return int(session.connection().execute(statement, {"now": now, "most": most}).scalar_one())
+
+
+def _with_lots(session: Session, told: list[Outcome]) -> list[Outcome]:
+    ids = [outcome.transaction_id for outcome in told]
+    burnt = {
+        transaction_id: {"lots": lots, "pins": used}
+        for transaction_id, lots, used in session.connection().execute(_BURNT, {"told": ids})
+    }
+    return [
+        replace(outcome, details={**outcome.details, **burnt.get(outcome.transaction_id, {})})
+        for outcome in told
+    ]
 
 
 def _outcome(row: Any) -> Outcome:

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from ledger.errors import Malformed, OutOfRange
@@ -12,6 +13,9 @@ from ledger.money import CREDIT, USD, Amount, Asset
 
 LARGEST: Final = 1_000_000_000
 """The most credits or cents that one operation moves: their product must fit a bigint."""
+LONGEST_KEY: Final = 500
+OWN_KEYS: Final = ("hold_expiry:", "lot_begin:", "lot_expiry:", "clawback:")
+"""How the keys begin under which the book itself tells what follows from the clock or from an operation."""
 NO_MONEY: Final = Amount(0, USD)
 
 
@@ -141,6 +145,7 @@ _FIELDS: Final = (
     "daily_limit",
     "metadata",
 )
+_CLEARING: Final = re.compile(r"clearing:[A-Za-z0-9._-]{1,200}")
 _SUBJECTS: Final = ("hold_id", "spend", "grant", "refund")
 # When and how we heard of it must not make the same request look like another one.
 _NOT_ASKED: Final = frozenset({"key", "actor", "metadata"})
@@ -178,10 +183,13 @@ def check(operation: Operation) -> None:
     """
     if not operation.key or not operation.agent_id:
         raise Malformed("an operation needs a key and an agent")
+    if len(operation.key) > LONGEST_KEY or "\x00" in operation.key or operation.key.startswith(OWN_KEYS):
+        raise Malformed(f"a key has at most {LONGEST_KEY} characters and begins with none of {OWN_KEYS}")
     values = _values(operation)
     _check_amount("credits", values.get("credits"), CREDIT, at_least=1)
     _check_amount("cents", values.get("cents"), USD, at_least=1 if isinstance(operation, Refund) else 0)
     _check_amount("minimum_left", values.get("minimum_left"), CREDIT, at_least=0)
+    _check_clearing(values.get("clearing"))
     if isinstance(operation, Grant):
         _check_grant(operation)
     if isinstance(operation, Hold | Start) and operation.expires_at is not None:
@@ -200,6 +208,12 @@ def _check_grant(grant: Grant) -> None:
             _check_moment(moment)
     if grant.effective_at and grant.expires_at and grant.expires_at <= grant.effective_at:
         raise Malformed("credits cannot expire before they begin")
+
+
+def _check_clearing(account: object) -> None:
+    """Only an account of money that came in: of any other, the legs would not sum to zero."""
+    if account is not None and not _CLEARING.fullmatch(str(account)):
+        raise Malformed(f"{account} is not the account of a rail's money")
 
 
 def _check_moment(moment: datetime) -> None:
@@ -271,5 +285,5 @@ def _plain(value: object) -> object:
     if isinstance(value, Amount):
         return value.units
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.astimezone(UTC).isoformat()
     raise TypeError(type(value).__name__)

@@ -8,7 +8,8 @@ from ledger.database import Sessions
 
 CONTRADICTIONS: Final = {
     "a transaction sums to zero in every asset": """
-        SELECT transaction_id, asset, sum(amount) FROM entry GROUP BY transaction_id, asset HAVING sum(amount) <> 0
+        SELECT transaction_id, asset, sum(amount) FROM entry
+        GROUP BY transaction_id, asset HAVING sum(amount) <> 0
     """,
     "a balance row is the sum of its entries": """
         SELECT balance.account_id, balance.shard, posted, balance.held, sum(amount), sum(entry.held)
@@ -20,7 +21,8 @@ CONTRADICTIONS: Final = {
     "every entry says the balance after it, at a later time than the one before": """
         SELECT * FROM (
             SELECT account_id, shard, seq, balance_after, held_after, created_at,
-                row_number() OVER along AS place, sum(amount) OVER along AS posted, sum(held) OVER along AS aside,
+                row_number() OVER along AS place, sum(amount) OVER along AS posted,
+                sum(held) OVER along AS aside,
                 lag(created_at) OVER along AS before
             FROM entry WINDOW along AS (PARTITION BY account_id, shard ORDER BY seq)
         ) AS walked
@@ -41,7 +43,8 @@ CONTRADICTIONS: Final = {
         FROM balance JOIN account ON account.id = account_id LEFT JOIN lot USING (account_id)
         WHERE class_name = 'agent'
         GROUP BY balance.account_id, balance.shard
-        HAVING posted <> coalesce(sum(lot.credits - lot.used), 0) OR balance.held <> coalesce(sum(lot.held), 0)
+        HAVING posted <> coalesce(sum(lot.credits - lot.used), 0)
+            OR balance.held <> coalesce(sum(lot.held), 0)
     """,
     "what is held of a lot is pinned by open holds, or all of it if it has not begun": """
         SELECT lot.id, lot.held, pinned.credits
@@ -71,10 +74,14 @@ CONTRADICTIONS: Final = {
     """,
     "the clock is never late": """
         SELECT balance.account_id, due_at FROM balance
-        WHERE due_at > (SELECT min(expires_at) FROM hold WHERE hold.account_id = balance.account_id AND state = 'open')
+        WHERE due_at > (
+                SELECT min(expires_at) FROM hold
+                WHERE hold.account_id = balance.account_id AND state = 'open'
+            )
             OR due_at > (
                 SELECT min(CASE WHEN pending THEN effective_at ELSE expires_at END)
-                FROM lot WHERE lot.account_id = balance.account_id AND open AND (pending OR used + held < credits)
+                FROM lot
+                WHERE lot.account_id = balance.account_id AND open AND (pending OR used + held < credits)
             )
     """,
 }

@@ -7,6 +7,7 @@ import pytest
 
 from ledger import book, credits, database
 from ledger.database import Sessions
+from ledger.operations import Operation
 from tests.conftest import new_database
 from tests.ledger import make
 from tests.ledger.test_book import received
@@ -15,7 +16,16 @@ TABLES = [
     *("account", "account_class", "balance", "entry", "ledger_transaction"),
     *("lot", "lot_entry", "hold", "reversal"),
 ]
-LOT = "account_id granted_in promotional priority effective_at expires_at granted paid_cents".split()
+LOT = [
+    "account_id",
+    "granted_in",
+    "promotional",
+    "priority",
+    "effective_at",
+    "expires_at",
+    "granted",
+    "paid_cents",
+]
 HOLD = {
     "id": "'x'",
     "account_id": "0",
@@ -33,8 +43,8 @@ CHANGES = [
     "UPDATE account SET name = name",
     "UPDATE lot_entry SET used = 1",
     "UPDATE lot SET id = DEFAULT",
-    *(f"UPDATE lot SET {column} = {column}" for column in LOT),
-    *(f"UPDATE hold SET {column} = {other}" for column, other in HOLD.items()),
+    *(" ".join(("UPDATE lot SET", column, "=", column)) for column in LOT),
+    *(" ".join(("UPDATE hold SET", column, "=", other)) for column, other in HOLD.items()),
     "UPDATE hold SET captured = 1 WHERE state <> 'open'",
 ]
 MODES = ["origin", "replica"]
@@ -44,7 +54,9 @@ INSERT INTO ledger_transaction (reference, request_hash, kind, effective_at, cre
 VALUES ('forged', '', 'forged', now(), now(), 'forger', '')
 """
 INSERT_ENTRIES = """
-INSERT INTO entry (transaction_id, leg, account_id, shard, asset, amount, seq, balance_after, hash, created_at)
+INSERT INTO entry (
+    transaction_id, leg, account_id, shard, asset, amount, seq, balance_after, hash, created_at
+)
 SELECT {transaction}, {first_leg} + number, 0, 9, 'USD', {amount}, number, 0, '', now()
 FROM (VALUES (1), (2)) AS numbered (number)
 """
@@ -53,7 +65,7 @@ OLD = "(SELECT min(id) FROM ledger_transaction)"
 
 
 def write_one_of_each(sessions: Sessions) -> None:
-    given = [
+    given: list[Operation] = [
         make.grant("grant", 20, cents=20),
         make.hold("open", 5),
         make.hold("closed", 5),

@@ -43,7 +43,7 @@ class Lot:
         return self.grant.expires_at is not None and self.grant.expires_at <= now
 
     def use(self, part: int) -> int:
-        """Use `part`, and say for how many cents: the share of all that is used now, less what it was before."""
+        """Use `part`, and say for how many cents: the share of all used now, less what it was before."""
         if not part:
             return 0
         self.used += part
@@ -115,6 +115,7 @@ class Agent:
 
     house: House
     told: dict[str, tuple[Operation, Answer]]
+    opened: bool = False
     version: int = 0
     lots: list[Lot] = field(default_factory=list)
     grants: dict[str, Lot] = field(default_factory=dict)
@@ -133,18 +134,26 @@ class Agent:
 
     def tell(self, op: Operation, now: datetime) -> tuple[Answer, bool]:
         """The answer, and whether it is a replay."""
+        # An agent gets its account as soon as anybody wants to give it credits, under whatever key.
+        self.opened |= isinstance(op, Grant)
         if op.key in self.told:
             asked, answer = self.told[op.key]
             if asked == op:
                 return answer, True
             return Answer("conflict", None, 0, 0, 0), False
-        if not self.version and not isinstance(op, Grant):
+        if not self.opened:
             return self._kept(op, self._answer("unknown_account", _asked(op))), False
         self.settle(now)
         rules: dict[type, Callable[[Any, datetime], Answer]] = {
-            **{Grant: self._grant, Hold: self._hold, Debit: self._debit, Start: self._start},
-            **{Capture: self._capture, Release: self._release, Unwind: self._unwind},
-            **{Refund: self._refund, Reinstate: self._reinstate},
+            Grant: self._grant,
+            Hold: self._hold,
+            Debit: self._debit,
+            Start: self._start,
+            Capture: self._capture,
+            Release: self._release,
+            Unwind: self._unwind,
+            Refund: self._refund,
+            Reinstate: self._reinstate,
         }
         return self._kept(op, rules[type(op)](op, now)), False
 

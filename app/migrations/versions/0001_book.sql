@@ -280,15 +280,17 @@ $$;
 
 
 -- Locks this connection's balance rows of house accounts, in order, and opens the missing ones. Legs of zero
--- are left out. A function that also locks rows of agents locks those first.
+-- are left out. A function that also locks rows of agents locks those first. Only one connection a shard at a
+-- time: a commit with several postings locks rows in the order of the postings, not of their names.
 CREATE FUNCTION lock_house(
     given_accounts text[], given_amounts bigint[], OUT last_at timestamptz, OUT unknown text
 )
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    wanted constant integer := cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
-    locked bigint;
+    my_turn constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
+    wanted  constant integer := cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
+    locked  bigint;
 BEGIN
     FOR attempt IN 1..2 LOOP
         SELECT count(*), max(house.last_at)

@@ -813,14 +813,17 @@ DECLARE
     spend  ledger_transaction;
     unused bigint;
 BEGIN
-    SELECT told.*
+    -- A capture that came after its hold was charged used nothing itself: the charge did.
+    SELECT used.*
     INTO spend
     FROM ledger_transaction AS told
+    JOIN ledger_transaction AS used
+        ON used.id = CASE WHEN told.kind = 'capture' THEN coalesce(told.reverses, told.id) ELSE told.id END
     WHERE told.reference = op.subject
         AND told.account_id = mine.account_id
         AND told.outcome = 'done'
-        AND EXISTS (SELECT FROM lot_entry WHERE lot_entry.transaction_id = told.id AND lot_entry.used > 0)
-        AND told.kind <> 'lot_expiry';
+        AND EXISTS (SELECT FROM lot_entry WHERE lot_entry.transaction_id = used.id AND lot_entry.used > 0)
+        AND used.kind <> 'lot_expiry';
     IF NOT FOUND THEN
         RETURN refuse(op, mine, 'unknown_spend', NULL);
     END IF;
@@ -829,10 +832,10 @@ BEGIN
         FROM ledger_transaction AS back
         WHERE back.reverses = spend.id AND back.outcome = 'done'
     ), 0);
-    op.credits := coalesce(op.credits, unused);
     IF op.credits > unused OR unused = 0 THEN
         RETURN refuse(op, mine, 'exceeds_spend', jsonb_build_object('left', unused));
     END IF;
+    op.credits := coalesce(op.credits, unused);
     RETURN give_back(op, mine, spend.id, '{}');
 END $$;
 
@@ -847,7 +850,10 @@ BEGIN
         ELSE least(mine.cents - mine.cents_used, mine.cents * part / mine.credits)
     END;
     UPDATE lot
-    SET credits = lot.credits - part, cents = lot.cents - part_cents, open = lot.used < lot.credits - part
+    SET credits = lot.credits - part,
+        cents = lot.cents - part_cents,
+        held = CASE WHEN lot.pending THEN lot.held - part ELSE lot.held END,
+        open = lot.used < lot.credits - part
     WHERE lot.id = mine.id;
     INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
     VALUES (shrink_lot.id, 1, mine.id, -part, 0, -part_cents, 0);
@@ -883,7 +889,8 @@ BEGIN
     END IF;
     -- By all that was refunded so far, so that no rounding adds up.
     wanted := greatest(0, bought.granted * (before.cents + op.cents) / bought.paid_cents - before.wanted);
-    part := least(wanted, bought.credits - bought.used - bought.held);
+    -- All of a lot that has not begun is held, though for nobody.
+    part := least(wanted, bought.credits - bought.used - CASE WHEN bought.pending THEN 0 ELSE bought.held END);
     id := nextval('ledger_transaction_id_seq');
     IF part > 0 THEN
         part_cents := shrink_lot(id, bought, part);
@@ -892,7 +899,7 @@ BEGIN
     INSERT INTO reversal (transaction_id, lot_id, cents, wanted, taken, taken_cents)
     VALUES (id, bought.id, op.cents, wanted, part, part_cents);
     RETURN book(
-        op, mine, id, -part, 0, part,
+        op, mine, id, -part, CASE WHEN bought.pending THEN -part ELSE 0 END, part,
         ARRAY['issued', 'prepaid_liability', 'receivable', op.clearing],
         ARRAY[part, -part_cents, part_cents - op.cents, op.cents],
         jsonb_build_object('receivable_cents', op.cents - part_cents)
@@ -905,6 +912,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     id     bigint;
+    aside  bigint;
     undone reversal;
     done   operation_result;
 BEGIN
@@ -924,13 +932,15 @@ BEGIN
     UPDATE lot
     SET credits = lot.credits + undone.taken,
         cents = lot.cents + undone.taken_cents,
+        held = lot.held + CASE WHEN lot.pending THEN undone.taken ELSE 0 END,
         reversing = lot.reversing - (undone.wanted - undone.taken),
         open = lot.used < lot.credits + undone.taken
-    WHERE lot.id = undone.lot_id;
+    WHERE lot.id = undone.lot_id
+    RETURNING CASE WHEN lot.pending THEN undone.taken ELSE 0 END INTO aside;
     INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
     VALUES (id, 1, undone.lot_id, undone.taken, 0, undone.taken_cents, 0);
     done := book(
-        op, mine, id, undone.taken, 0, undone.taken,
+        op, mine, id, undone.taken, aside, undone.taken,
         ARRAY['issued', 'prepaid_liability', 'receivable', op.clearing],
         ARRAY[-undone.taken, undone.taken_cents, undone.cents - undone.taken_cents, -undone.cents],
         NULL, 'infinity', undone.transaction_id
@@ -994,10 +1004,11 @@ BEGIN
                 jsonb_build_object('reversal', wanted.transaction_id)
             );
         END LOOP;
-        IF freed.expires_at <= op.now THEN
+        IF freed.expires_at <= op.now AND NOT freed.pending THEN
             PERFORM expire_lot(op, freed.id);
-        ELSIF freed.expires_at < 'infinity' THEN
-            UPDATE balance SET due_at = least(balance.due_at, freed.expires_at)
+        ELSIF freed.expires_at < 'infinity' OR freed.pending THEN
+            UPDATE balance
+            SET due_at = least(balance.due_at, CASE WHEN freed.pending THEN freed.effective_at ELSE freed.expires_at END)
             WHERE balance.account_id = freed.account_id AND balance.shard = 0;
         END IF;
     END LOOP;
@@ -1081,12 +1092,14 @@ BEGIN
         PERFORM expire_lot(op, due.id);
         done := done + 1;
     END LOOP;
-    UPDATE balance SET due_at = next_due(mine.account_id)
+    UPDATE balance SET due_at = next_due(mine.account_id, op.now)
     WHERE balance.account_id = mine.account_id AND balance.shard = 0;
     RETURN done;
 END $$;
 
-CREATE FUNCTION next_due(given_account_id bigint) RETURNS timestamptz
+-- A lot that is held as a whole counts until it lapses, for its hold may end before; after that, the end of the
+-- hold sees to it.
+CREATE FUNCTION next_due(given_account_id bigint, given_now timestamptz) RETURNS timestamptz
 LANGUAGE sql
 STABLE
 AS $$
@@ -1095,7 +1108,7 @@ AS $$
         (SELECT min(CASE WHEN lot.pending THEN lot.effective_at ELSE lot.expires_at END)
         FROM lot
         WHERE lot.account_id = given_account_id AND lot.open
-            AND (lot.pending OR lot.used + lot.held < lot.credits))
+            AND (lot.pending OR lot.expires_at > given_now))
     ), 'infinity')
 $$;
 
@@ -1206,6 +1219,10 @@ BEGIN
         PERFORM lock_agents(given);
     END IF;
     FOREACH op IN ARRAY given LOOP
+        IF op.credits < 1 THEN
+            RAISE EXCEPTION '% of % credits is refused', op.kind, op.credits
+            USING ERRCODE = 'PR003';
+        END IF;
         -- The lock first: the next statement sees what its previous holder has committed. NO KEY, or the
         -- foreign key of a new row would wait for it.
         SELECT balance.*

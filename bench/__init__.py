@@ -19,6 +19,8 @@ class Figure:
     unit: str = "per second"
     goal: float | None = None
     entries: int = 0
+    series: str = ""
+    """The line of a picture that it is a point of; the name, if empty."""
 
     @property
     def ratio(self) -> float | None:

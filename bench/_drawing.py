@@ -25,9 +25,8 @@ def _picture(name: str, figures: list[Figure], place: Callable[[Figure], int], a
 
     drawn = canvas.Figure(figsize=(10, 4.2), layout="constrained")
     rates, ratios = drawn.subplots(1, 2)
-    series = list(dict.fromkeys(figure.name for figure in figures))
-    for label in series:
-        of_it = sorted((figure for figure in figures if figure.name == label), key=place)
+    for label in dict.fromkeys(figure.series or figure.name for figure in figures):
+        of_it = sorted((figure for figure in figures if label in (figure.series, figure.name)), key=place)
         rates.plot([place(each) for each in of_it], [each.value for each in of_it], "o-", label=label)
         ratios.plot([place(each) for each in of_it], [each.ratio or 0 for each in of_it], "o-", label=label)
     if axis == "clients":

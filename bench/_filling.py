@@ -7,6 +7,8 @@ hashes are not links of a chain.
 
 from typing import Final
 
+import psycopg
+
 from bench._server import connect, settle
 
 ENTRIES_OF_JOB: Final = 5
@@ -32,13 +34,15 @@ INSERT INTO ledger_transaction
     (id, reference, request_hash, kind, account_id, credits, effective_at, created_at, actor, hash)
 SELECT
     CASE told.kind WHEN 'hold' THEN job.held_in ELSE job.captured_in END,
-    told.kind || '-' || md5(told.kind || job.held_in), sha256(''), told.kind, job.account_id, 1, job.at, job.at, 'bench', sha256('')
+    told.kind || '-' || md5(told.kind || job.held_in), sha256(''), told.kind, job.account_id, 1, job.at,
+    job.at, 'bench', sha256('')
 FROM job
 CROSS JOIN (VALUES ('hold'), ('capture')) AS told (kind);
 """
 _ENTRIES: Final = """
 INSERT INTO entry
-    (transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash, created_at)
+    (transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+    created_at)
 SELECT held_in, 0, account_id, shard, 'CREDIT', 0, 1, seq, posted, 1, sha256(''), at FROM job
 UNION ALL
 SELECT captured_in, 0, account_id, shard, 'CREDIT', -1, -1, seq + 1, posted - 1, 0, sha256(''), at FROM job
@@ -71,6 +75,26 @@ WHERE lot.id = done.lot_id;
 SELECT setval('ledger_transaction_id_seq', (SELECT max(id) FROM ledger_transaction));
 DROP TABLE job;
 """
+_LONG: Final = """
+WITH told AS (
+    INSERT INTO ledger_transaction
+        (reference, request_hash, kind, account_id, credits, effective_at, created_at, actor, hash)
+    SELECT 'long-' || number, sha256(''), 'hold', account.id, 1, life.at, life.at, 'bench', sha256('')
+    FROM account
+    CROSS JOIN generate_series(1, {entries}) AS number
+    CROSS JOIN LATERAL (SELECT now() + (number - {entries}) * interval '1 second' AS at) AS life
+    WHERE account.name = '{account}'
+    RETURNING id, account_id, created_at
+),
+numbered AS (SELECT told.*, row_number() OVER (ORDER BY id) AS seq FROM told)
+INSERT INTO entry
+    (transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+    created_at)
+SELECT id, 0, account_id, 0, 'CREDIT', 0, 1, seq, seq, seq, sha256(''), created_at FROM numbered;
+UPDATE balance SET posted = {entries}, held = {entries}, seq = {entries}
+FROM account
+WHERE account.id = balance.account_id AND account.name = '{account}';
+"""
 _GUARDED: Final = ("ledger_transaction", "entry", "hold", "lot_entry", "balance", "lot")
 
 
@@ -79,17 +103,28 @@ def fill(url: str, *, entries: int) -> None:
     with connect(url) as connection:
         # The house accounts that a capture moves exist once somebody has spent.
         connection.execute("SELECT open_accounts(ARRAY['spent', 'prepaid_liability', 'revenue'])")
-        for table in _GUARDED:
-            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
-        connection.execute("SET synchronous_commit = off")
         connection.execute("SET work_mem = '256MB'")
-        connection.execute(_JOBS % {"jobs": entries // ENTRIES_OF_JOB})
-        for statement in (_TOLD, _ENTRIES, _REST):
-            connection.execute(statement)
-        for table in _GUARDED:
-            connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL".encode())
-            connection.execute(ALWAYS.format(table=table).encode())
+        _unguarded(connection, [_JOBS % {"jobs": entries // ENTRIES_OF_JOB}, _TOLD, _ENTRIES, _REST])
     settle(url)
+
+
+def lengthen(url: str, account: str, *, entries: int) -> None:
+    """Open `account` and give it so many entries, one a second until now."""
+    with connect(url) as connection:
+        connection.execute("SELECT open_accounts(ARRAY[%s])", [account])
+        _unguarded(connection, [_LONG.format(account=account, entries=entries)])
+    settle(url)
+
+
+def _unguarded(connection: psycopg.Connection, statements: list[str]) -> None:
+    connection.execute("SET synchronous_commit = off")
+    for table in _GUARDED:
+        connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+    for statement in statements:
+        connection.execute(statement.encode())
+    for table in _GUARDED:
+        connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL".encode())
+        connection.execute(ALWAYS.format(table=table).encode())
 
 
 # ENABLE TRIGGER ALL forgets that these fire for replicas too.

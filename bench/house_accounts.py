@@ -52,17 +52,18 @@ def _derived(sources: dict[str, str]) -> str:
 
     The transaction's own number stands for `seq`, which must differ from leg to leg of an account.
     """
-    opened = re.search(r"AS \$function\$\n(DECLARE.*?)BEGIN", sources["lock_house"], re.DOTALL)
-    assert opened is not None
-    body = sources["lock_house"].index("BEGIN", opened.end(1))
-    lock = f"{sources['lock_house'][:body]}BEGIN\n    last_at := '-infinity';\nEND $function$"
+    head, _, _ = sources["lock_house"].partition("AS $function$")
+    lock = f"{head}AS $function$ BEGIN last_at := '-infinity'; END $function$"
     moved = re.compile(r"(?<=moved AS \(\n).*?(?=\n    \)\n    INSERT INTO entry)", re.DOTALL)
     book, times = moved.subn(DERIVED_LEGS, sources["book"])
     assert times == 1, "the shape of book() has changed: fit the derived variant to it"
-    return f"{lock};\n{book}"
+    return ";\n".join((OPENED, lock, book))
 
 
-DERIVED_LEGS: Final = """        SELECT leg.place::smallint, account.id AS account_id, -1::smallint AS shard, account.asset, leg.amount,
+OPENED: Final = "SELECT open_accounts(ARRAY['spent', 'prepaid_liability', 'revenue'])"
+DERIVED_LEGS: Final = """
+        SELECT
+            leg.place::smallint, account.id AS account_id, -1::smallint AS shard, account.asset, leg.amount,
             book.id AS seq, 0::bigint AS posted, ''::bytea AS head
         FROM unnest(house_accounts, house_amounts) WITH ORDINALITY AS leg (name, amount, place)
         JOIN account ON account.name = leg.name

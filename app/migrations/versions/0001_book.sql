@@ -279,45 +279,41 @@ AS $$
 $$;
 
 
--- Locks this connection's balance rows of house accounts, in order, and opens the missing ones. Legs of zero
--- are left out. A function that also locks rows of agents locks those first. Only one connection a shard at a
--- time: a commit with several postings locks rows in the order of the postings, not of their names.
+-- Locks this connection's shard of all house accounts, and opens the rows of these that are missing. Legs of
+-- zero are left out. The lock is one for the shard: a commit with several postings would lock rows in the order
+-- of the postings, and locking each row costs a write. A function that also locks rows of agents locks those
+-- first.
 CREATE FUNCTION lock_house(
     given_accounts text[], given_amounts bigint[], OUT last_at timestamptz, OUT unknown text
 )
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    my_turn constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
-    wanted  constant integer := cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
-    locked  bigint;
+    my_turn    constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
+    wanted     constant integer := cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
+    found_rows bigint;
 BEGIN
     FOR attempt IN 1..2 LOOP
-        SELECT count(*), max(house.last_at)
-        INTO locked, last_at
-        FROM (
-            SELECT balance.last_at
-            FROM unnest(given_accounts, given_amounts) WITH ORDINALITY AS leg (name, amount, place)
-            JOIN account ON account.name = leg.name
-            JOIN balance
-                ON balance.account_id = account.id
-                -- As many shards as in the chart of accounts.
-                AND balance.shard = pg_backend_pid() % 16
-                AND balance.floor IS NULL
-            WHERE leg.amount <> 0
-                -- Always so. The planner takes it for few legs, and would read all balances for many.
-                AND leg.place BETWEEN 1 AND 1000
-            ORDER BY balance.account_id
-            FOR NO KEY UPDATE OF balance
-        ) AS house;
-        EXIT WHEN locked = wanted;
+        SELECT count(*), max(balance.last_at)
+        INTO found_rows, last_at
+        FROM unnest(given_accounts, given_amounts) WITH ORDINALITY AS leg (name, amount, place)
+        JOIN account ON account.name = leg.name
+        JOIN balance
+            ON balance.account_id = account.id
+            -- As many shards as in the chart of accounts.
+            AND balance.shard = pg_backend_pid() % 16
+            AND balance.floor IS NULL
+        WHERE leg.amount <> 0
+            -- Always so. The planner takes it for few legs, and would read all balances for many.
+            AND leg.place BETWEEN 1 AND 1000;
+        EXIT WHEN found_rows = wanted;
         unknown := open_accounts(array_remove(given_accounts, NULL));
         EXIT WHEN unknown IS NOT NULL;
     END LOOP;
 END $$;
 
 
--- Moves the rows that lock_house() has locked and writes their entries. No account is named twice, and the
+-- Moves the rows of the shard that lock_house() has locked and writes their entries. No account is named twice, and the
 -- transaction is written.
 CREATE FUNCTION write_house(
     transaction_id bigint, told bytea, created_at timestamptz, given_accounts text[], given_amounts bigint[]

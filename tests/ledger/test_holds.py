@@ -80,6 +80,8 @@ def test_a_hold_can_be_in_flight_from_the_beginning(credited: Sessions) -> None:
 def test_a_start_gives_more_time_and_never_less(holding: Sessions, minutes: int | None, ends: int) -> None:
     do(holding, start("s", HELD, minutes=minutes))
 
+    # Something else is due meanwhile, so that the clock is looked at.
+    do(holding, grant("soon", 1, expires_at=after(6)))
     assert has(holding, now=after(ends - 0.001)) == (100, 40)
     assert has(holding, now=after(ends)) == (60, 0)
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+import psycopg
+
 from bench import Figure, _pgbench, _statements
 from bench._pgbench import LIMIT, Work
 from bench._run import Run
@@ -22,40 +24,42 @@ DEBIT: Final = _statements.DEBIT
 def measure(run: Run) -> Iterator[Figure]:
     """Grants and debits of each kind of house accounts, at each number of clients."""
     shards = run.server.book("house_sharded")
-    sources = _sources(shards)
-    rows = run.server.book("house_one_row", changed=_one_row(sources))
-    derived = run.server.book("house_derived", changed=_derived(sources))
+    with connect(shards) as connection:
+        shipped = sources(connection)
+    rows = run.server.book("house_one_row", changed=one_row(shipped))
+    without = run.server.book("house_derived", changed=derived(shipped))
     work = {LIMIT: Work(url=shards, script=_statements.LIMIT)}
     for kind, script in {"grant": GRANT, "debit": DEBIT}.items():
         work[f"{kind}, 16 sharded rows"] = Work(url=shards, script=script)
         work[f"{kind}, one row"] = Work(url=rows, script=script)
-        work[f"{kind}, derived, no row"] = Work(url=derived, script=script)
+        work[f"{kind}, derived, no row"] = Work(url=without, script=script)
     for clients in run.effort.clients:
         if clients > 1:
             yield from _pgbench.compare(run, work, clients=clients)
 
 
-def _sources(url: str) -> dict[str, str]:
-    with connect(url) as connection:
-        found = {name: connection.execute(SOURCE, [name]).fetchone() for name in MOVING}
+def sources(connection: psycopg.Connection) -> dict[str, str]:
+    """The functions that move house accounts, as they are in this book."""
+    found = {name: connection.execute(SOURCE, [name]).fetchone() for name in MOVING}
     return {name: str(row[0]) for name, row in found.items() if row is not None}
 
 
-def _one_row(sources: dict[str, str]) -> str:
-    changed = [_replaced(source, SHARD, "0") for source in sources.values()]
+def one_row(shipped: dict[str, str]) -> str:
+    """The statements that give every house account one row."""
+    changed = [_replaced(source, SHARD, "0") for source in shipped.values()]
     # The chart says how many rows an account is opened with. Those of before are left alone.
     return ";\n".join(["UPDATE account_class SET shards = 1", *changed])
 
 
-def _derived(sources: dict[str, str]) -> str:
+def derived(shipped: dict[str, str]) -> str:
     """Entries of the house accounts without a balance: nothing to lock, to count or to chain.
 
     The transaction's own number stands for `seq`, which must differ from leg to leg of an account.
     """
-    head, _, _ = sources["lock_house"].partition("AS $function$")
+    head, _, _ = shipped["lock_house"].partition("AS $function$")
     lock = f"{head}AS $function$ BEGIN last_at := '-infinity'; END $function$"
     moved = re.compile(r"(?<=moved AS \(\n).*?(?=\n    \)\n    INSERT INTO entry)", re.DOTALL)
-    book, times = moved.subn(DERIVED_LEGS, sources["book"])
+    book, times = moved.subn(DERIVED_LEGS, shipped["book"])
     assert times == 1, "the shape of book() has changed: fit the derived variant to it"
     return ";\n".join((OPENED, lock, book))
 

@@ -1,13 +1,20 @@
-"""Run the benches named on the command line, or all: python -m bench [--list] [name ...]."""
+"""Run the benches named on the command line, or all: python -m bench [--list] [--quick] [name ...].
+
+`python -m bench profile hold` shows in which functions of the book an operation spends its time.
+"""
 
 import importlib
 import pkgutil
 import sys
 import time
-from typing import cast
+from collections.abc import Callable, Iterator
+from typing import Final, cast
 
 import bench
-from bench import Bench
+from bench import QUICK, Effort, Measured, Row, _drawing, _profile, _report
+from bench._run import Run, running
+
+CLEAR_LINE: Final = "\r\033[K"
 
 
 def benches() -> dict[str, str]:
@@ -20,36 +27,41 @@ def benches() -> dict[str, str]:
     return found
 
 
-def run(name: str) -> None:
-    """Print a table of the figures of one bench."""
-    measure = cast("Bench", importlib.import_module(f"bench.{name}").measure)
-    started_at = time.monotonic()
-    figures = list(
-        measure(lambda step: print(f"\r\033[K{name}: {step}", end="", file=sys.stderr, flush=True))
-    )
-    print("\r\033[K", end="", file=sys.stderr, flush=True)
-    print(f"{name}, median of the runs, {time.monotonic() - started_at:.0f} s in all")
-    print(f"{'':30}{'clients':>8}{'per second':>12}{'limit':>10}{'ratio':>8}")
-    for figure in figures:
-        print(
-            f"{figure.name:30}{figure.clients:>8}{figure.rate:>12,.0f}"
-            f"{figure.limit_rate:>10,.0f}{figure.ratio:>8.2f}"
-        )
+def measure(run: Run, name: str) -> Measured:
+    """Do one bench, print its table, and write down and draw what it found."""
+    work = cast("Callable[[Run], Iterator[Row]]", importlib.import_module(f"bench.{name}").measure)
+    began_at = time.monotonic()
+    rows = list(work(run))
+    measured = Measured(name, time.monotonic() - began_at, rows)
+    print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
+    print(_report.table(measured))
+    for path in (_report.write(measured), *_drawing.draw(measured)):
+        print(f"  {path}", file=sys.stderr)
+    return measured
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says; 2 if it names no bench."""
     known = benches()
+    if arguments[:1] == ["profile"]:
+        return _profile.main(arguments[1:])
     if "--list" in arguments:
         for name, purpose in known.items():
             print(f"{name:20}{purpose}")
         return 0
-    unknown = [name for name in arguments if name not in known]
+    wanted = [name for name in arguments if name != "--quick"] or list(known)
+    unknown = [name for name in wanted if name not in known]
     if unknown:
         print(f"no such bench: {', '.join(unknown)} (there are: {', '.join(known)})", file=sys.stderr)
         return 2
-    for name in arguments or known:
-        run(name)
+    name = ""
+
+    def progress(step: str) -> None:
+        print(f"{CLEAR_LINE}{name}: {step}", end="", file=sys.stderr, flush=True)
+
+    with running(QUICK if "--quick" in arguments else Effort(), progress) as run:
+        for name in wanted:
+            measure(run, name)
     return 0
 
 

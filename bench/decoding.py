@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 import msgspec
 
 from bench import Figure, Progress
+from bench._run import Run
 from rails.chain import transfers
 from rails.chain.settings import BASE_USDC
 
@@ -19,7 +20,7 @@ FIRST_BLOCK = 40_000_000
 LAST_BLOCK = FIRST_BLOCK + ROWS // 100
 
 
-def measure(progress: Progress) -> Iterator[Figure]:
+def measure(run: Run) -> Iterator[Figure]:
     """Transfers a second of one call of eth_getLogs; the limit is a load of its bytes without any check."""
     body = _body()
     recipients = [_address(number) for number in range(WATCHED)]
@@ -29,7 +30,7 @@ def measure(progress: Progress) -> Iterator[Figure]:
         "all": lambda: _decode(body, None),
         "watched": lambda: _decode(body, recipients),
     }
-    rates = _rates(work, progress)
+    rates = _rates(work, run.progress)
     yield Figure("all kept, by json.loads", 1, rates["all"], rates["json"])
     yield Figure("all kept, by msgspec untyped", 1, rates["all"], rates["msgspec"])
     yield Figure("500 watched, by json.loads", 1, rates["watched"], rates["json"])

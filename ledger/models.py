@@ -161,9 +161,7 @@ class Lot(SQLModel, table=True):
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
-    account_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("account.id", name="lot_account_exists"), nullable=False)
-    )
+    account_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     granted_in: int = Field(sa_column=Column(BigInteger, nullable=False))
     promotional: bool
     priority: int = Field(sa_column=Column(SmallInteger, nullable=False))
@@ -204,9 +202,7 @@ class Hold(SQLModel, table=True):
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
-    account_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("account.id", name="hold_account_exists"), nullable=False)
-    )
+    account_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits: int = Field(sa_column=Column(BigInteger, nullable=False))
     lots: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
     pins: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))

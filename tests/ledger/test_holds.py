@@ -26,7 +26,7 @@ def test_a_hold_sets_credits_aside_and_spends_nothing(holding: Sessions) -> None
 def test_a_capture_of_all_spends_what_was_held(holding: Sessions) -> None:
     outcome = do(holding, capture("c", HELD))
 
-    assert (outcome.credits and outcome.credits.units, outcome.details) == (40, {"hold": HELD, "released": 0})
+    assert (outcome.credits and outcome.credits.units, outcome.details) == (40, {"hold": HELD.hold_id, "released": 0})
     assert has(holding) == (60, 0)
     assert house(holding)["revenue"] == 80
 
@@ -34,7 +34,7 @@ def test_a_capture_of_all_spends_what_was_held(holding: Sessions) -> None:
 def test_a_capture_of_a_part_lets_the_rest_go(holding: Sessions) -> None:
     outcome = do(holding, capture("c", HELD, 15))
 
-    assert (outcome.credits and outcome.credits.units, outcome.details) == (15, {"hold": HELD, "released": 25})
+    assert (outcome.credits and outcome.credits.units, outcome.details) == (15, {"hold": HELD.hold_id, "released": 25})
     assert has(holding) == (85, 0)
     assert codes(holding, capture("again", HELD, 1), release("r", HELD)) == ["hold_closed"] * 2
 
@@ -92,7 +92,7 @@ def test_a_capture_after_the_charge_returns_what_the_job_did_not_need(holding: S
     outcome = do(holding, capture("c", HELD, 15), now=after(11))
 
     assert outcome.done
-    assert outcome.details == {"hold": HELD, "charged_at_expiry": True, "captured": 15}
+    assert outcome.details == {"hold": HELD.hold_id, "charged_at_expiry": True, "captured": 15}
     assert has(holding) == (85, 0)
     assert house(holding)["revenue"] == 30
     again = do(holding, capture("again", HELD, 15), now=after(12))

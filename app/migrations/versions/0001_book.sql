@@ -54,8 +54,9 @@ CREATE TABLE balance (
     due_at     timestamptz NOT NULL DEFAULT 'infinity',
     CONSTRAINT balance_pkey PRIMARY KEY (account_id, shard),
     CONSTRAINT balance_account_exists FOREIGN KEY (account_id) REFERENCES account (id),
-    -- One constraint, not three: PostgreSQL reads the text of each again in every statement.
-    CONSTRAINT balance_not_below_floor CHECK (posted - held >= floor AND held >= 0 OR floor IS NULL AND held = 0)
+    -- One short constraint: PostgreSQL reads its text again in every statement. Without a floor it is unknown,
+    -- which passes.
+    CONSTRAINT balance_not_below_floor CHECK (held >= 0 AND posted - held >= floor)
 )
 -- Half of every page stays free, so that an update finds room beside the old row and touches no index.
 WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
@@ -83,8 +84,7 @@ CREATE TABLE ledger_transaction (
     -- Lets a reader wait until nobody older is still writing, which an id cannot tell.
     xid          xid8        NOT NULL DEFAULT pg_current_xact_id(),
     CONSTRAINT ledger_transaction_pkey PRIMARY KEY (id),
-    CONSTRAINT ledger_transaction_reference_unique UNIQUE (reference),
-    CONSTRAINT ledger_transaction_reference_not_empty CHECK (reference <> '')
+    CONSTRAINT ledger_transaction_reference_unique UNIQUE (reference)
 );
 
 CREATE INDEX ledger_transaction_reverses
@@ -107,8 +107,7 @@ CREATE TABLE entry (
     hash           bytea       NOT NULL,
     created_at     timestamptz NOT NULL,        -- increases with seq: a search along seq finds any moment
     CONSTRAINT entry_pkey PRIMARY KEY (transaction_id, leg),
-    CONSTRAINT entry_seq_unique UNIQUE (account_id, shard, seq),
-    CONSTRAINT entry_not_zero CHECK (amount <> 0 OR held <> 0)
+    CONSTRAINT entry_seq_unique UNIQUE (account_id, shard, seq)
 );
 
 -- Append-only, for the superuser too. ENABLE ALWAYS, or `SET session_replication_role = replica` would
@@ -164,29 +163,26 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_book_change();
 
 -- Once per INSERT statement, so all legs of a transaction must arrive in one. A transaction cannot get
 -- further legs later: its entries come from the same database transaction as itself. No settings here: each
--- would cost as much as the proof.
+-- would cost as much as the proof. A leg of nothing is refused here too, at less than the price of a CHECK.
 CREATE FUNCTION prove_balanced() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
     unproven bigint;
 BEGIN
-    SELECT legs.transaction_id
+    SELECT written.transaction_id
     INTO unproven
-    FROM (
-        SELECT written.transaction_id, sum(written.amount) AS rest
-        FROM written
-        GROUP BY written.transaction_id, written.asset
-    ) AS legs
-    WHERE legs.rest <> 0
-        OR NOT EXISTS (
-            SELECT FROM public.ledger_transaction AS told
-            WHERE told.id = legs.transaction_id
-                AND told.xid = pg_current_xact_id()
-        )
+    FROM written
+    LEFT JOIN public.ledger_transaction AS told
+        ON told.id = written.transaction_id
+        AND told.xid = pg_current_xact_id()
+    GROUP BY written.transaction_id, written.asset
+    HAVING sum(written.amount) <> 0
+        OR bool_or(told.id IS NULL OR written.amount = 0 AND written.held = 0)
     LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'transaction % does not sum to zero in every asset, or is not being written now', unproven
+        RAISE EXCEPTION 'transaction % does not sum to zero in every asset, has an empty leg, or is not being written now',
+            unproven
         USING ERRCODE = 'PR002';
     END IF;
     RETURN NULL;
@@ -283,50 +279,44 @@ AS $$
 $$;
 
 
--- Locks this connection's balance rows of house accounts, in order, and opens the missing ones. Legs of zero
--- are left out. A function that also locks rows of agents locks those first. Only one connection a shard at a
--- time: a commit with several postings locks rows in the order of the postings, not of their names.
+-- Locks this connection's shard of all house accounts, and opens the rows of these that are missing. Legs of
+-- zero are left out. The lock is one for the shard: a commit with several postings would lock rows in the order
+-- of the postings, and locking each row costs a write. A function that also locks rows of agents locks those
+-- first.
 CREATE FUNCTION lock_house(
-    given_accounts text[], given_amounts bigint[],
-    OUT account_ids bigint[], OUT names text[], OUT assets text[], OUT shards smallint[], OUT amounts bigint[],
-    OUT last_at timestamptz, OUT unknown text
+    given_accounts text[], given_amounts bigint[], OUT last_at timestamptz, OUT unknown text
 )
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    my_turn constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
+    my_turn    constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
+    wanted     constant integer := cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
+    found_rows bigint;
 BEGIN
     FOR attempt IN 1..2 LOOP
-        SELECT
-            array_agg(locked.account_id), array_agg(locked.name), array_agg(locked.asset),
-            array_agg(locked.shard), array_agg(locked.amount), max(locked.last_at)
-        INTO account_ids, names, assets, shards, amounts, last_at
-        FROM (
-            SELECT balance.account_id, account.name, account.asset, balance.shard, leg.amount, balance.last_at
-            FROM unnest(given_accounts, given_amounts) AS leg (name, amount)
-            JOIN account ON account.name = leg.name
-            JOIN balance
-                ON balance.account_id = account.id
-                -- As many shards as in the chart of accounts.
-                AND balance.shard = pg_backend_pid() % 16
-                AND balance.floor IS NULL
-            WHERE leg.amount <> 0
-            ORDER BY balance.account_id
-            FOR NO KEY UPDATE OF balance
-        ) AS locked;
-        EXIT WHEN cardinality(account_ids)
-            = cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
+        SELECT count(*), max(balance.last_at)
+        INTO found_rows, last_at
+        FROM unnest(given_accounts, given_amounts) WITH ORDINALITY AS leg (name, amount, place)
+        JOIN account ON account.name = leg.name
+        JOIN balance
+            ON balance.account_id = account.id
+            -- As many shards as in the chart of accounts.
+            AND balance.shard = pg_backend_pid() % 16
+            AND balance.floor IS NULL
+        WHERE leg.amount <> 0
+            -- Always so. The planner takes it for few legs, and would read all balances for many.
+            AND leg.place BETWEEN 1 AND 1000;
+        EXIT WHEN found_rows = wanted;
         unknown := open_accounts(array_remove(given_accounts, NULL));
         EXIT WHEN unknown IS NOT NULL;
     END LOOP;
 END $$;
 
 
--- Moves the balance rows of all legs and writes their entries. The rows are locked, no row is named twice,
--- and the transaction is written. `due_at` is for the first leg.
-CREATE FUNCTION write_entries(
-    transaction_id bigint, told bytea, created_at timestamptz, due_at timestamptz, names text[],
-    account_ids bigint[], assets text[], shards smallint[], amounts bigint[], helds bigint[]
+-- Moves the rows of the shard that lock_house() has locked and writes their entries. No account is named twice, and the
+-- transaction is written.
+CREATE FUNCTION write_house(
+    transaction_id bigint, told bytea, created_at timestamptz, given_accounts text[], given_amounts bigint[]
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -335,63 +325,28 @@ BEGIN
     WITH moved AS (
         UPDATE balance
         SET posted = balance.posted + leg.amount,
-            held = balance.held + leg.held,
             seq = balance.seq + 1,
-            last_at = write_entries.created_at,
-            due_at = CASE
-                WHEN leg.place = 1 THEN least(balance.due_at, write_entries.due_at)
-                ELSE balance.due_at
-            END,
+            last_at = write_house.created_at,
             head = chain_hash(
                 balance.head, told, leg.name, balance.shard, balance.seq + 1,
-                leg.amount, balance.posted + leg.amount, leg.held, balance.held + leg.held
+                leg.amount, balance.posted + leg.amount, 0, 0
             )
-        FROM unnest(names, account_ids, assets, shards, amounts, helds)
-            WITH ORDINALITY AS leg (name, account_id, asset, shard, amount, held, place)
-        WHERE balance.account_id = leg.account_id
-            AND balance.shard = leg.shard
-        RETURNING leg.place, balance.account_id, balance.shard, leg.asset, leg.amount, leg.held, balance.seq,
-            balance.posted, balance.held AS held_after, balance.head
+        FROM unnest(given_accounts, given_amounts) WITH ORDINALITY AS leg (name, amount, place)
+        JOIN account ON account.name = leg.name
+        WHERE balance.account_id = account.id
+            AND balance.shard = pg_backend_pid() % 16
+            AND leg.amount <> 0
+            AND leg.place BETWEEN 1 AND 1000
+        RETURNING leg.place, balance.account_id, balance.shard, account.asset, leg.amount, balance.seq,
+            balance.posted, balance.head
     )
     INSERT INTO entry (
-        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
-        created_at
+        transaction_id, leg, account_id, shard, asset, amount, seq, balance_after, hash, created_at
     )
     SELECT
-        write_entries.transaction_id, moved.place - 1, moved.account_id, moved.shard, moved.asset, moved.amount,
-        moved.held, moved.seq, moved.posted, moved.held_after, moved.head, write_entries.created_at
+        write_house.transaction_id, moved.place, moved.account_id, moved.shard, moved.asset, moved.amount,
+        moved.seq, moved.posted, moved.head, write_house.created_at
     FROM moved;
-END $$;
-
--- write_entries() for the one leg of a transaction that only sets aside, or lets go.
-CREATE FUNCTION write_aside(
-    transaction_id bigint, told bytea, created_at timestamptz, due_at timestamptz, name text, mine balance,
-    aside bigint
-)
-RETURNS void
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    link constant bytea := chain_hash(
-        mine.head, told, name, mine.shard, mine.seq + 1, 0, mine.posted, aside, mine.held + aside
-    );
-BEGIN
-    UPDATE balance
-    SET held = mine.held + aside,
-        seq = mine.seq + 1,
-        last_at = write_aside.created_at,
-        due_at = least(mine.due_at, write_aside.due_at),
-        head = link
-    WHERE balance.account_id = mine.account_id
-        AND balance.shard = mine.shard;
-    INSERT INTO entry (
-        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
-        created_at
-    )
-    VALUES (
-        write_aside.transaction_id, 0, mine.account_id, mine.shard, 'CREDIT', 0, aside, mine.seq + 1,
-        mine.posted, mine.held + aside, link, write_aside.created_at
-    );
 END $$;
 
 
@@ -402,7 +357,7 @@ AS $$
 DECLARE
     legs constant integer := cardinality(accounts);
 BEGIN
-    IF legs IS NULL OR legs < 2 OR legs > 1000
+    IF reference = '' OR legs IS NULL OR legs < 2 OR legs > 1000
         OR cardinality(assets) IS DISTINCT FROM legs
         OR cardinality(amounts) IS DISTINCT FROM legs
         OR array_position(accounts, NULL) IS NOT NULL
@@ -410,26 +365,34 @@ BEGIN
         OR array_position(amounts, 0) IS NOT NULL
         OR (SELECT count(DISTINCT name) FROM unnest(accounts) AS name) <> legs
     THEN
-        RAISE EXCEPTION 'posting % needs two legs or more, each with an account of its own, an asset and an amount that is not zero',
+        RAISE EXCEPTION 'posting % needs a reference and two legs or more, each with an account of its own, an asset and an amount that is not zero',
             reference
         USING ERRCODE = 'PR003';
     END IF;
 END $$;
 
-CREATE FUNCTION check_assets(accounts text[], assets text[], known_accounts text[], known_assets text[]) RETURNS void
+CREATE FUNCTION check_assets(accounts text[], assets text[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    wrong record;
 BEGIN
-    FOR leg IN 1..cardinality(accounts) LOOP
-        IF array_position(known_accounts, accounts[leg]) IS NULL THEN
-            RAISE EXCEPTION 'account % is guarded: only operations on credits move it', accounts[leg]
-            USING ERRCODE = 'PR006';
-        END IF;
-        IF assets[leg] IS DISTINCT FROM known_assets[array_position(known_accounts, accounts[leg])] THEN
-            RAISE EXCEPTION 'account % is kept in another asset than %', accounts[leg], assets[leg]
-            USING ERRCODE = 'PR004';
-        END IF;
-    END LOOP;
+    SELECT leg.name, leg.asset, account_class.floor IS NOT NULL AS guarded
+    INTO wrong
+    FROM unnest(accounts, assets) WITH ORDINALITY AS leg (name, asset, place)
+    JOIN account ON account.name = leg.name
+    JOIN account_class ON account_class.name = account.class_name
+    WHERE account_class.floor IS NOT NULL
+        OR leg.asset IS DISTINCT FROM account.asset
+    ORDER BY leg.place
+    LIMIT 1;
+    IF wrong.guarded THEN
+        RAISE EXCEPTION 'account % is guarded: only operations on credits move it', wrong.name
+        USING ERRCODE = 'PR006';
+    ELSIF FOUND THEN
+        RAISE EXCEPTION 'account % is kept in another asset than %', wrong.name, wrong.asset
+        USING ERRCODE = 'PR004';
+    END IF;
 END $$;
 
 
@@ -467,7 +430,7 @@ BEGIN
         RETURN QUERY SELECT 'unknown_account', NULL::bigint, house.unknown;
         RETURN;
     END IF;
-    PERFORM check_assets(given_accounts, given_assets, house.names, house.assets);
+    PERFORM check_assets(given_accounts, given_assets);
 
     id := nextval('ledger_transaction_id_seq');
     now := greatest(clock_timestamp(), house.last_at + interval '1 microsecond');
@@ -490,9 +453,6 @@ BEGIN
         WHERE known.reference = given_reference;
         RETURN;
     END IF;
-    PERFORM write_entries(
-        id, told, now, 'infinity', house.names, house.account_ids, house.assets, house.shards, house.amounts,
-        array_fill(0::bigint, ARRAY[cardinality(house.names)])
-    );
+    PERFORM write_house(id, told, now, given_accounts, given_amounts);
     RETURN QUERY SELECT 'created', id, NULL::text;
 END $$;

@@ -23,12 +23,11 @@ CREATE TABLE lot (
     open         boolean     NOT NULL DEFAULT true,  -- something is left
     CONSTRAINT lot_pkey PRIMARY KEY (id),
     CONSTRAINT lot_granted_in_unique UNIQUE (granted_in),
-    CONSTRAINT lot_account_exists FOREIGN KEY (account_id) REFERENCES account (id),
-    -- One constraint, not five: PostgreSQL reads the text of each again in every statement. What only an
-    -- INSERT could get wrong is refused by a trigger.
+    -- One short constraint: PostgreSQL reads its text again in every statement. What only an INSERT could get
+    -- wrong is refused by a trigger. No foreign key: the account is the one whose row is locked.
     CONSTRAINT lot_not_overdrawn CHECK (
-        used >= 0 AND held >= 0 AND used + held <= credits AND cents_used >= 0 AND cents_used <= cents
-        AND reversing >= 0 AND open = (used < credits) AND (open OR cents_used = cents)
+        least(used, held, credits - used - held, cents_used, cents - cents_used, reversing) >= 0
+        AND open = (used < credits) AND (open OR cents_used = cents)
     )
 )
 WITH (fillfactor = 70);
@@ -92,11 +91,8 @@ CREATE TABLE hold (
     expires_at timestamptz NOT NULL,
     placed_in  bigint      NOT NULL,
     closed_in  bigint,
-    CONSTRAINT hold_pkey PRIMARY KEY (id),
-    CONSTRAINT hold_account_exists FOREIGN KEY (account_id) REFERENCES account (id),
-    CONSTRAINT hold_closed_in_a_transaction CHECK (
-        (state = 'open') = (closed_in IS NULL) AND captured >= 0 AND captured <= credits
-    )
+    -- No foreign key: the account is the one whose row is locked.
+    CONSTRAINT hold_pkey PRIMARY KEY (id)
 )
 WITH (fillfactor = 80);
 
@@ -147,12 +143,16 @@ FOR EACH ROW EXECUTE FUNCTION refuse_book_change();
 CREATE TRIGGER hold_is_never_truncated
 BEFORE TRUNCATE ON hold
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_book_change();
+CREATE TRIGGER hold_is_never_changed
+BEFORE UPDATE OF id, account_id, credits, lots, pins, job, placed_in ON hold
+FOR EACH ROW EXECUTE FUNCTION refuse_book_change();
+-- In a transaction, and for no more than was held. A CHECK would burden every new hold as well.
 CREATE TRIGGER hold_is_closed_once
 BEFORE UPDATE ON hold
 FOR EACH ROW WHEN (
     OLD.closed_in IS NOT NULL
-    OR (NEW.id, NEW.account_id, NEW.credits, NEW.lots, NEW.pins, NEW.job, NEW.placed_in)
-        IS DISTINCT FROM (OLD.id, OLD.account_id, OLD.credits, OLD.lots, OLD.pins, OLD.job, OLD.placed_in)
+    OR (NEW.state = 'open') <> (NEW.closed_in IS NULL)
+    OR NEW.captured NOT BETWEEN 0 AND NEW.credits
 )
 EXECUTE FUNCTION refuse_book_change();
 CREATE TRIGGER reversal_is_never_deleted
@@ -170,6 +170,7 @@ ALTER TABLE lot ENABLE ALWAYS TRIGGER lot_is_never_deleted;
 ALTER TABLE lot ENABLE ALWAYS TRIGGER lot_is_never_truncated;
 ALTER TABLE hold ENABLE ALWAYS TRIGGER hold_is_never_deleted;
 ALTER TABLE hold ENABLE ALWAYS TRIGGER hold_is_never_truncated;
+ALTER TABLE hold ENABLE ALWAYS TRIGGER hold_is_never_changed;
 ALTER TABLE hold ENABLE ALWAYS TRIGGER hold_is_closed_once;
 ALTER TABLE reversal ENABLE ALWAYS TRIGGER reversal_is_never_deleted;
 ALTER TABLE reversal ENABLE ALWAYS TRIGGER reversal_is_never_truncated;
@@ -232,7 +233,7 @@ BEGIN
         actor, metadata, details, hash
     )
     VALUES (
-        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        id, nullif(op.reference, ''), op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
         created_at, op.actor, metadata, details, told
     );
     RETURN told;
@@ -257,7 +258,60 @@ BEGIN
     RETURN (reason, false, id, mine.seq, mine.posted, mine.held, op.credits, details)::operation_result;
 END $$;
 
--- The one pen: tells `op`, and moves the agent's row by `amount` and `aside` and the house accounts by theirs.
+-- The two pens. Each is one statement, and tells by itself what tell() does: every further statement or
+-- function costs a tenth of a hold.
+
+-- Tells `op`, and sets `aside` credits of the agent aside or lets them go; none is gained or lost.
+CREATE FUNCTION set_aside(
+    op operation, mine balance, id bigint, aside bigint, credits bigint, details jsonb, due_at timestamptz
+)
+RETURNS operation_result
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    now         constant timestamptz := greatest(clock_timestamp(), mine.last_at + interval '1 microsecond');
+    happened_at constant timestamptz := coalesce(op.effective_at, op.now);
+    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    told        constant bytea := told_hash(
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, NULL, happened_at, now,
+        op.actor, metadata, details
+    );
+    link        constant bytea := chain_hash(
+        mine.head, told, 'agent:' || op.agent, mine.shard, mine.seq + 1, 0, mine.posted, aside, mine.held + aside
+    );
+BEGIN
+    WITH said AS (
+        INSERT INTO ledger_transaction (
+            id, reference, request_hash, kind, account_id, credits, effective_at, created_at, actor, metadata,
+            details, hash
+        )
+        VALUES (
+            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, happened_at, now,
+            op.actor, metadata, details, told
+        )
+    ),
+    moved AS (
+        UPDATE balance
+        SET held = mine.held + aside,
+            seq = mine.seq + 1,
+            last_at = now,
+            due_at = least(mine.due_at, set_aside.due_at),
+            head = link
+        WHERE balance.account_id = mine.account_id
+            AND balance.shard = mine.shard
+    )
+    INSERT INTO entry (
+        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+        created_at
+    )
+    VALUES (
+        id, 0, mine.account_id, mine.shard, 'CREDIT', 0, aside, mine.seq + 1, mine.posted, mine.held + aside,
+        link, now
+    );
+    RETURN ('done', false, id, mine.seq + 1, mine.posted, mine.held + aside, credits, details)::operation_result;
+END $$;
+
+-- Tells `op`, and moves the agent's row by `amount` and `aside` and the house accounts by theirs.
 CREATE FUNCTION book(
     op operation, mine balance, id bigint, amount bigint, aside bigint, credits bigint,
     house_accounts text[], house_amounts bigint[], details jsonb,
@@ -267,99 +321,167 @@ RETURNS operation_result
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    happened_at constant timestamptz := coalesce(op.effective_at, op.now);
+    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    house record := lock_house(house_accounts, house_amounts);
+    now   constant timestamptz := greatest(
+        clock_timestamp(), greatest(mine.last_at, house.last_at) + interval '1 microsecond'
+    );
     told  bytea;
-    house record;
-    now   timestamptz := greatest(clock_timestamp(), mine.last_at + interval '1 microsecond');
+    link  bytea;
 BEGIN
     IF amount = 0 AND aside = 0 THEN
         -- No entry of the agent tells this balance, so that the details must.
         details := coalesce(details, '{}') || balance_details(mine);
-    END IF;
-    IF house_accounts IS NULL THEN
         told := tell(op, id, 'done', mine.account_id, credits, reverses, now, details);
-        PERFORM write_aside(id, told, now, due_at, 'agent:' || op.agent, mine, aside);
-        RETURN ('done', false, id, mine.seq + 1, mine.posted, mine.held + aside, credits, details)::operation_result;
-    END IF;
-    house := lock_house(house_accounts, house_amounts);
-    now := greatest(now, house.last_at + interval '1 microsecond');
-    told := tell(op, id, 'done', mine.account_id, credits, reverses, now, details);
-    IF amount = 0 AND aside = 0 THEN
-        PERFORM write_entries(
-            id, told, now, 'infinity', house.names, house.account_ids, house.assets, house.shards, house.amounts,
-            array_fill(0::bigint, ARRAY[cardinality(house.names)])
-        );
+        PERFORM write_house(id, told, now, house_accounts, house_amounts);
         RETURN ('done', false, id, mine.seq, mine.posted, mine.held, credits, details)::operation_result;
     END IF;
-    PERFORM write_entries(
-        id, told, now, due_at, ('agent:' || op.agent) || house.names, mine.account_id || house.account_ids,
-        'CREDIT'::text || house.assets, 0::smallint || house.shards, amount || house.amounts,
-        aside || array_fill(0::bigint, ARRAY[cardinality(house.names)])
+    told := told_hash(
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, reverses, happened_at, now,
+        op.actor, metadata, details
     );
+    link := chain_hash(
+        mine.head, told, 'agent:' || op.agent, mine.shard, mine.seq + 1, amount, mine.posted + amount, aside,
+        mine.held + aside
+    );
+    WITH said AS (
+        INSERT INTO ledger_transaction (
+            id, reference, request_hash, kind, account_id, credits, reverses, effective_at, created_at, actor,
+            metadata, details, hash
+        )
+        VALUES (
+            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, reverses,
+            happened_at, now, op.actor, metadata, details, told
+        )
+    ),
+    own AS (
+        UPDATE balance
+        SET posted = mine.posted + amount,
+            held = mine.held + aside,
+            seq = mine.seq + 1,
+            last_at = now,
+            due_at = least(mine.due_at, book.due_at),
+            head = link
+        WHERE balance.account_id = mine.account_id
+            AND balance.shard = mine.shard
+    ),
+    moved AS (
+        UPDATE balance
+        SET posted = balance.posted + leg.amount,
+            seq = balance.seq + 1,
+            last_at = now,
+            head = chain_hash(
+                balance.head, told, leg.name, balance.shard, balance.seq + 1,
+                leg.amount, balance.posted + leg.amount, 0, 0
+            )
+        FROM unnest(house_accounts, house_amounts) WITH ORDINALITY AS leg (name, amount, place)
+        JOIN account ON account.name = leg.name
+        WHERE balance.account_id = account.id
+            AND balance.shard = pg_backend_pid() % 16
+            AND leg.amount <> 0
+            AND leg.place BETWEEN 1 AND 1000
+        RETURNING leg.place::smallint, balance.account_id, balance.shard, account.asset, leg.amount, balance.seq,
+            balance.posted, balance.head
+    )
+    INSERT INTO entry (
+        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+        created_at
+    )
+    SELECT
+        id, 0::smallint, mine.account_id, mine.shard, 'CREDIT', amount, aside, mine.seq + 1, mine.posted + amount,
+        mine.held + aside, link, now
+    UNION ALL
+    SELECT
+        id, moved.place, moved.account_id, moved.shard, moved.asset, moved.amount, 0, moved.seq, moved.posted,
+        0, moved.head, now
+    FROM moved;
     RETURN ('done', false, id, mine.seq + 1, mine.posted + amount, mine.held + aside, credits, details)::operation_result;
 END $$;
 
--- Uses up, holds or lets go credits of one lot. The cents that went with what was used.
+-- The cents that go with the first `used` credits of a lot. By how many are used in all, so that no rounding
+-- adds up; the last credit takes what is left.
+CREATE FUNCTION cents_of(used bigint, credits bigint, cents bigint, cents_used bigint) RETURNS bigint
+LANGUAGE sql
+IMMUTABLE
+AS $$
+    SELECT CASE WHEN used = credits THEN cents ELSE greatest(cents_used, cents * used / credits) END
+$$;
+
+-- Uses up or lets go credits of one lot. The cents that went with what was used, and whether a refund or the
+-- clock waits for what was let go.
 CREATE FUNCTION use_lot(
-    id bigint, place integer, mine lot, more_used bigint, more_held bigint, OUT more_cents bigint
+    id bigint, place integer, lot_id bigint, more_used bigint, more_held bigint, now timestamptz,
+    OUT more_cents bigint, OUT waited_for boolean
 )
 LANGUAGE plpgsql
 AS $$
-DECLARE
-    used_after constant bigint := mine.used + more_used;
 BEGIN
-    -- By how many are used in all, so that no rounding adds up; the last credit takes what is left.
-    more_cents := CASE
-        WHEN more_used <= 0 THEN 0
-        WHEN used_after = mine.credits THEN mine.cents - mine.cents_used
-        ELSE greatest(0, mine.cents * used_after / mine.credits - mine.cents_used)
-    END;
-    UPDATE lot
-    SET used = used_after,
-        held = lot.held + more_held,
-        cents_used = lot.cents_used + more_cents,
-        open = used_after < lot.credits
-    WHERE lot.id = mine.id;
-    IF more_used > 0 THEN
+    WITH used AS (
+        UPDATE lot
+        SET used = lot.used + more_used,
+            held = lot.held + more_held,
+            cents_used = CASE
+                WHEN more_used > 0 THEN cents_of(lot.used + more_used, lot.credits, lot.cents, lot.cents_used)
+                ELSE lot.cents_used
+            END,
+            open = lot.used + more_used < lot.credits
+        FROM lot AS was
+        WHERE lot.id = use_lot.lot_id
+            AND was.id = lot.id
+        RETURNING lot.cents_used - was.cents_used AS cents, lot.reversing > 0 OR lot.expires_at <= now AS waited_for
+    ),
+    noted AS (
         INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
-        VALUES (use_lot.id, use_lot.place, mine.id, 0, more_used, 0, more_cents);
-    END IF;
+        SELECT use_lot.id, use_lot.place, use_lot.lot_id, 0, more_used, 0, used.cents
+        FROM used
+        WHERE more_used > 0
+    )
+    SELECT used.cents, used.waited_for INTO STRICT more_cents, waited_for FROM used;
 END $$;
 
--- Takes `wanted` credits from the lots in burn order, to use them or to hold them.
-CREATE FUNCTION burn_lots(
-    id bigint, account_id bigint, wanted bigint, to_hold boolean,
-    OUT lots bigint[], OUT taken bigint[], OUT cents bigint
-)
+-- Uses up `wanted` credits of the lots in burn order. The cents that went with them.
+CREATE FUNCTION burn_lots(id bigint, account_id bigint, wanted bigint) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    next lot;
-    part bigint;
+    cents      bigint := 0;
+    place      integer := 0;
+    part       bigint;
+    part_cents bigint;
 BEGIN
-    cents := 0;
     WHILE wanted > 0 LOOP
-        SELECT lot.*
-        INTO next
-        FROM lot
-        WHERE lot.account_id = burn_lots.account_id
-            AND lot.open
-            AND lot.used + lot.held < lot.credits
-        ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
-        LIMIT 1;
+        place := place + 1;
+        WITH next AS (
+            SELECT lot.id, lot.cents_used, least(lot.credits - lot.used - lot.held, wanted) AS part
+            FROM lot
+            WHERE lot.account_id = burn_lots.account_id
+                AND lot.open
+                AND lot.used + lot.held < lot.credits
+            ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
+            LIMIT 1
+        ),
+        used AS (
+            UPDATE lot
+            SET used = lot.used + next.part,
+                cents_used = cents_of(lot.used + next.part, lot.credits, lot.cents, lot.cents_used),
+                open = lot.used + next.part < lot.credits
+            FROM next
+            WHERE lot.id = next.id
+            RETURNING lot.id, next.part, lot.cents_used - next.cents_used AS cents
+        )
+        INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
+        SELECT burn_lots.id, place, used.id, 0, used.part, 0, used.cents
+        FROM used
+        RETURNING lot_entry.used, lot_entry.cents_used INTO part, part_cents;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'the lots of account % hold % credits less than its balance', account_id, wanted
             USING ERRCODE = 'PR007';
         END IF;
-        part := least(next.credits - next.used - next.held, wanted);
         wanted := wanted - part;
-        lots := lots || next.id;
-        taken := taken || part;
-        IF to_hold THEN
-            UPDATE lot SET held = lot.held + part WHERE lot.id = next.id;
-        ELSE
-            cents := cents + use_lot(id, cardinality(lots), next, part, 0);
-        END IF;
+        cents := cents + part_cents;
     END LOOP;
+    RETURN cents;
 END $$;
 
 -- Why the agent may not spend this now, or NULL.
@@ -367,7 +489,7 @@ CREATE FUNCTION spending_refusal(op operation, mine balance) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    left_over constant numeric := mine.posted - mine.held - op.credits::numeric;
+    left_over constant bigint := mine.posted - mine.held - op.credits;
 BEGIN
     IF op.expect_version <> mine.seq THEN
         RETURN 'version_mismatch';
@@ -406,17 +528,21 @@ DECLARE
     lapses  constant timestamptz := coalesce(op.expires_at, 'infinity');
     made    bigint;
 BEGIN
-    INSERT INTO lot (
-        account_id, granted_in, promotional, priority, effective_at, expires_at,
-        granted, paid_cents, credits, cents, pending, held
+    WITH bought AS (
+        INSERT INTO lot (
+            account_id, granted_in, promotional, priority, effective_at, expires_at,
+            granted, paid_cents, credits, cents, pending, held
+        )
+        VALUES (
+            mine.account_id, id, op.promotional, coalesce(op.priority, 0), begins, lapses,
+            op.credits, op.cents, op.credits, op.cents, pending, CASE WHEN pending THEN op.credits ELSE 0 END
+        )
+        RETURNING lot.id AS lot_id
     )
-    VALUES (
-        mine.account_id, id, op.promotional, coalesce(op.priority, 0), begins, lapses,
-        op.credits, op.cents, op.credits, op.cents, pending, CASE WHEN pending THEN op.credits ELSE 0 END
-    )
-    RETURNING lot.id INTO made;
     INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
-    VALUES (id, 1, made, op.credits, 0, op.cents, 0);
+    SELECT id, 1, bought.lot_id, op.credits, 0, op.cents, 0
+    FROM bought
+    RETURNING lot_entry.lot_id INTO made;
     RETURN book(
         op, mine, id, op.credits, CASE WHEN pending THEN op.credits ELSE 0 END, op.credits,
         ARRAY['issued', op.clearing, 'prepaid_liability'], ARRAY[-op.credits, -op.cents, op.cents],
@@ -431,22 +557,47 @@ AS $$
 DECLARE
     refusal constant text := spending_refusal(op, mine);
     id      bigint;
-    burnt   record;
+    wanted  bigint := op.credits;
+    chosen  bigint;
+    part    bigint;
+    lots    bigint[];
+    pins    bigint[];
 BEGIN
     IF refusal IS NOT NULL THEN
         RETURN refuse(op, mine, refusal, NULL);
     END IF;
+    WHILE wanted > 0 LOOP
+        UPDATE lot
+        SET held = lot.held + least(next.free, wanted)
+        FROM (
+            SELECT lot.id, lot.credits - lot.used - lot.held AS free
+            FROM lot
+            WHERE lot.account_id = mine.account_id
+                AND lot.open
+                AND lot.used + lot.held < lot.credits
+            ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
+            LIMIT 1
+        ) AS next
+        WHERE lot.id = next.id
+        RETURNING lot.id, least(next.free, wanted) INTO chosen, part;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'the lots of account % hold % credits less than its balance', mine.account_id, wanted
+            USING ERRCODE = 'PR007';
+        END IF;
+        wanted := wanted - part;
+        lots := lots || chosen;
+        pins := pins || part;
+    END LOOP;
     id := nextval('ledger_transaction_id_seq');
-    burnt := burn_lots(id, mine.account_id, op.credits, true);
     INSERT INTO hold (id, account_id, credits, lots, pins, job, in_flight, expires_at, placed_in)
     VALUES (
-        op.subject, mine.account_id, op.credits, burnt.lots, burnt.taken, op.job,
-        coalesce(op.in_flight, false), op.expires_at, id
+        op.subject, mine.account_id, op.credits, lots, pins, op.job, coalesce(op.in_flight, false),
+        op.expires_at, id
     );
-    RETURN book(
-        op, mine, id, 0, op.credits, op.credits, NULL, NULL,
+    RETURN set_aside(
+        op, mine, id, op.credits, op.credits,
         jsonb_build_object(
-            'hold', op.subject, 'lots', burnt.lots, 'pins', burnt.taken, 'job', op.job,
+            'hold', op.subject, 'lots', lots, 'pins', pins, 'job', op.job,
             'in_flight', coalesce(op.in_flight, false), 'expires_at', op.expires_at
         ),
         op.expires_at
@@ -459,16 +610,16 @@ AS $$
 DECLARE
     refusal constant text := spending_refusal(op, mine);
     id      bigint;
-    burnt   record;
+    cents   bigint;
 BEGIN
     IF refusal IS NOT NULL THEN
         RETURN refuse(op, mine, refusal, NULL);
     END IF;
     id := nextval('ledger_transaction_id_seq');
-    burnt := burn_lots(id, mine.account_id, op.credits, false);
+    cents := burn_lots(id, mine.account_id, op.credits);
     RETURN book(
         op, mine, id, -op.credits, 0, op.credits,
-        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -burnt.cents, burnt.cents],
+        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -cents, cents],
         jsonb_build_object('job', op.job)
     );
 END $$;
@@ -484,15 +635,15 @@ DECLARE
     cents bigint := 0;
     freed boolean := false;
     part  bigint;
-    pinned lot;
+    used  record;
     done  operation_result;
 BEGIN
     FOR place IN 1..cardinality(ending.lots) LOOP
         part := least(ending.pins[place], left_to_use);
         left_to_use := left_to_use - part;
-        SELECT lot.* INTO STRICT pinned FROM lot WHERE lot.id = ending.lots[place];
-        freed := freed OR (part < ending.pins[place] AND (pinned.reversing > 0 OR pinned.expires_at <= op.now));
-        cents := cents + use_lot(tx, place, pinned, part, -ending.pins[place]);
+        used := use_lot(tx, place, ending.lots[place], part, -ending.pins[place], op.now);
+        cents := cents + used.more_cents;
+        freed := freed OR (part < ending.pins[place] AND used.waited_for);
     END LOOP;
     UPDATE hold
     SET state = close_hold.state, captured = close_hold.captured, closed_in = tx
@@ -504,8 +655,8 @@ BEGIN
             jsonb_build_object('hold', ending.id, 'released', ending.credits - captured)
         );
     ELSE
-        done := book(
-            op, mine, tx, 0, -ending.credits, ending.credits, NULL, NULL, jsonb_build_object('hold', ending.id)
+        done := set_aside(
+            op, mine, tx, -ending.credits, ending.credits, jsonb_build_object('hold', ending.id), 'infinity'
         );
     END IF;
     IF freed THEN
@@ -889,7 +1040,7 @@ BEGIN
         RETURN;
     END IF;
     id := nextval('ledger_transaction_id_seq');
-    cents := use_lot(id, 1, lapsed, free, 0);
+    cents := (use_lot(id, 1, lapsed.id, free, 0, op.now)).more_cents;
     PERFORM book(
         follow_up(op, 'lot_expiry', 'lot_expiry:' || id, lapsed.expires_at), agent_row(lapsed.account_id),
         id, -free, 0, free,
@@ -905,9 +1056,9 @@ DECLARE
     id constant bigint := nextval('ledger_transaction_id_seq');
 BEGIN
     UPDATE lot SET pending = false, held = 0 WHERE lot.id = begin_lot.pending.id;
-    PERFORM book(
+    PERFORM set_aside(
         follow_up(op, 'lot_begin', 'lot_begin:' || pending.id, pending.effective_at), agent_row(pending.account_id),
-        id, 0, -pending.credits, pending.credits, NULL, NULL, jsonb_build_object('lot', pending.id)
+        id, -pending.credits, pending.credits, jsonb_build_object('lot', pending.id), 'infinity'
     );
     IF pending.reversing > 0 THEN
         -- Its money went back before it began.
@@ -1036,9 +1187,31 @@ BEGIN
     PERFORM balance.account_id
     FROM account
     JOIN balance ON balance.account_id = account.id AND balance.shard = 0
-    WHERE account.name IN (SELECT 'agent:' || wanted.agent FROM unnest(given) AS wanted)
+    WHERE account.name IN (
+        SELECT 'agent:' || wanted.agent
+        FROM unnest(given) WITH ORDINALITY AS wanted
+        -- Always so. The planner takes it for few, and would read all accounts for many.
+        WHERE wanted.ordinality BETWEEN 1 AND 1000000
+    )
     ORDER BY balance.account_id
     FOR NO KEY UPDATE OF balance;
+END $$;
+
+-- Opens the account of an agent that is given credits for the first time, and locks it.
+CREATE FUNCTION open_agent(agent text) RETURNS balance
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    mine balance;
+BEGIN
+    PERFORM open_accounts(ARRAY['agent:' || agent]);
+    SELECT balance.*
+    INTO mine
+    FROM account
+    JOIN balance ON balance.account_id = account.id AND balance.shard = 0
+    WHERE account.name = 'agent:' || agent
+    FOR NO KEY UPDATE OF balance;
+    RETURN mine;
 END $$;
 
 -- Carries out operations, one after the other in one commit, and answers each. A refusal is an answer: it is
@@ -1056,7 +1229,7 @@ DECLARE
     known ledger_transaction;
     mine  balance;
 BEGIN
-    IF cardinality(given) > 1 OR given[1].kind = 'grant' THEN
+    IF cardinality(given) > 1 THEN
         PERFORM lock_agents(given);
     END IF;
     FOREACH op IN ARRAY given LOOP
@@ -1072,6 +1245,9 @@ BEGIN
         JOIN balance ON balance.account_id = account.id AND balance.shard = 0
         WHERE account.name = 'agent:' || op.agent
         FOR NO KEY UPDATE OF balance;
+        IF NOT FOUND AND op.kind = 'grant' THEN
+            mine := open_agent(op.agent);
+        END IF;
         SELECT told.* INTO known FROM ledger_transaction AS told WHERE told.reference = op.reference;
         IF FOUND THEN
             RETURN NEXT replay(known, op.request_hash);
@@ -1089,10 +1265,10 @@ BEGIN
         CASE op.kind
             WHEN 'hold' THEN RETURN NEXT place_hold(op, mine);
             WHEN 'capture' THEN RETURN NEXT capture_hold(op, mine);
-            WHEN 'release' THEN RETURN NEXT release_hold(op, mine);
-            WHEN 'start' THEN RETURN NEXT start_hold(op, mine);
             WHEN 'debit' THEN RETURN NEXT debit(op, mine);
             WHEN 'grant' THEN RETURN NEXT grant_credits(op, mine);
+            WHEN 'release' THEN RETURN NEXT release_hold(op, mine);
+            WHEN 'start' THEN RETURN NEXT start_hold(op, mine);
             WHEN 'unwind' THEN RETURN NEXT unwind_spend(op, mine);
             WHEN 'refund' THEN RETURN NEXT refund_purchase(op, mine);
             WHEN 'reinstate' THEN RETURN NEXT reinstate_purchase(op, mine);

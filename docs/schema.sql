@@ -52,7 +52,7 @@ CREATE TABLE public.balance (
     last_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     head bytea DEFAULT '\x'::bytea NOT NULL,
     due_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    CONSTRAINT balance_not_below_floor CHECK (((((posted - held) >= floor) AND (held >= 0)) OR ((floor IS NULL) AND (held = 0))))
+    CONSTRAINT balance_not_below_floor CHECK (((held >= 0) AND ((posted - held) >= floor)))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01');
 
@@ -73,7 +73,7 @@ DECLARE
     known ledger_transaction;
     mine  balance;
 BEGIN
-    IF cardinality(given) > 1 OR given[1].kind = 'grant' THEN
+    IF cardinality(given) > 1 THEN
         PERFORM lock_agents(given);
     END IF;
     FOREACH op IN ARRAY given LOOP
@@ -89,6 +89,9 @@ BEGIN
         JOIN balance ON balance.account_id = account.id AND balance.shard = 0
         WHERE account.name = 'agent:' || op.agent
         FOR NO KEY UPDATE OF balance;
+        IF NOT FOUND AND op.kind = 'grant' THEN
+            mine := open_agent(op.agent);
+        END IF;
         SELECT told.* INTO known FROM ledger_transaction AS told WHERE told.reference = op.reference;
         IF FOUND THEN
             RETURN NEXT replay(known, op.request_hash);
@@ -106,10 +109,10 @@ BEGIN
         CASE op.kind
             WHEN 'hold' THEN RETURN NEXT place_hold(op, mine);
             WHEN 'capture' THEN RETURN NEXT capture_hold(op, mine);
-            WHEN 'release' THEN RETURN NEXT release_hold(op, mine);
-            WHEN 'start' THEN RETURN NEXT start_hold(op, mine);
             WHEN 'debit' THEN RETURN NEXT debit(op, mine);
             WHEN 'grant' THEN RETURN NEXT grant_credits(op, mine);
+            WHEN 'release' THEN RETURN NEXT release_hold(op, mine);
+            WHEN 'start' THEN RETURN NEXT start_hold(op, mine);
             WHEN 'unwind' THEN RETURN NEXT unwind_spend(op, mine);
             WHEN 'refund' THEN RETURN NEXT refund_purchase(op, mine);
             WHEN 'reinstate' THEN RETURN NEXT reinstate_purchase(op, mine);
@@ -159,7 +162,7 @@ CREATE TABLE public.lot (
     reversing bigint DEFAULT 0 NOT NULL,
     pending boolean DEFAULT false NOT NULL,
     open boolean DEFAULT true NOT NULL,
-    CONSTRAINT lot_not_overdrawn CHECK (((used >= 0) AND (held >= 0) AND ((used + held) <= credits) AND (cents_used >= 0) AND (cents_used <= cents) AND (reversing >= 0) AND (open = (used < credits)) AND (open OR (cents_used = cents))))
+    CONSTRAINT lot_not_overdrawn CHECK (((LEAST(used, held, ((credits - used) - held), cents_used, (cents - cents_used), reversing) >= 0) AND (open = (used < credits)) AND (open OR (cents_used = cents))))
 )
 WITH (fillfactor='70');
 
@@ -170,9 +173,9 @@ DECLARE
     id constant bigint := nextval('ledger_transaction_id_seq');
 BEGIN
     UPDATE lot SET pending = false, held = 0 WHERE lot.id = begin_lot.pending.id;
-    PERFORM book(
+    PERFORM set_aside(
         follow_up(op, 'lot_begin', 'lot_begin:' || pending.id, pending.effective_at), agent_row(pending.account_id),
-        id, 0, -pending.credits, pending.credits, NULL, NULL, jsonb_build_object('lot', pending.id)
+        id, -pending.credits, pending.credits, jsonb_build_object('lot', pending.id), 'infinity'
     );
     IF pending.reversing > 0 THEN
         -- Its money went back before it began.
@@ -184,68 +187,125 @@ CREATE FUNCTION public.book(op public.operation, mine public.balance, id bigint,
     LANGUAGE plpgsql
     AS $$
 DECLARE
+    happened_at constant timestamptz := coalesce(op.effective_at, op.now);
+    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    house record := lock_house(house_accounts, house_amounts);
+    now   constant timestamptz := greatest(
+        clock_timestamp(), greatest(mine.last_at, house.last_at) + interval '1 microsecond'
+    );
     told  bytea;
-    house record;
-    now   timestamptz := greatest(clock_timestamp(), mine.last_at + interval '1 microsecond');
+    link  bytea;
 BEGIN
     IF amount = 0 AND aside = 0 THEN
         -- No entry of the agent tells this balance, so that the details must.
         details := coalesce(details, '{}') || balance_details(mine);
-    END IF;
-    IF house_accounts IS NULL THEN
         told := tell(op, id, 'done', mine.account_id, credits, reverses, now, details);
-        PERFORM write_aside(id, told, now, due_at, 'agent:' || op.agent, mine, aside);
-        RETURN ('done', false, id, mine.seq + 1, mine.posted, mine.held + aside, credits, details)::operation_result;
-    END IF;
-    house := lock_house(house_accounts, house_amounts);
-    now := greatest(now, house.last_at + interval '1 microsecond');
-    told := tell(op, id, 'done', mine.account_id, credits, reverses, now, details);
-    IF amount = 0 AND aside = 0 THEN
-        PERFORM write_entries(
-            id, told, now, 'infinity', house.names, house.account_ids, house.assets, house.shards, house.amounts,
-            array_fill(0::bigint, ARRAY[cardinality(house.names)])
-        );
+        PERFORM write_house(id, told, now, house_accounts, house_amounts);
         RETURN ('done', false, id, mine.seq, mine.posted, mine.held, credits, details)::operation_result;
     END IF;
-    PERFORM write_entries(
-        id, told, now, due_at, ('agent:' || op.agent) || house.names, mine.account_id || house.account_ids,
-        'CREDIT'::text || house.assets, 0::smallint || house.shards, amount || house.amounts,
-        aside || array_fill(0::bigint, ARRAY[cardinality(house.names)])
+    told := told_hash(
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, reverses, happened_at, now,
+        op.actor, metadata, details
     );
+    link := chain_hash(
+        mine.head, told, 'agent:' || op.agent, mine.shard, mine.seq + 1, amount, mine.posted + amount, aside,
+        mine.held + aside
+    );
+    WITH said AS (
+        INSERT INTO ledger_transaction (
+            id, reference, request_hash, kind, account_id, credits, reverses, effective_at, created_at, actor,
+            metadata, details, hash
+        )
+        VALUES (
+            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, reverses,
+            happened_at, now, op.actor, metadata, details, told
+        )
+    ),
+    own AS (
+        UPDATE balance
+        SET posted = mine.posted + amount,
+            held = mine.held + aside,
+            seq = mine.seq + 1,
+            last_at = now,
+            due_at = least(mine.due_at, book.due_at),
+            head = link
+        WHERE balance.account_id = mine.account_id
+            AND balance.shard = mine.shard
+    ),
+    moved AS (
+        UPDATE balance
+        SET posted = balance.posted + leg.amount,
+            seq = balance.seq + 1,
+            last_at = now,
+            head = chain_hash(
+                balance.head, told, leg.name, balance.shard, balance.seq + 1,
+                leg.amount, balance.posted + leg.amount, 0, 0
+            )
+        FROM unnest(house_accounts, house_amounts) WITH ORDINALITY AS leg (name, amount, place)
+        JOIN account ON account.name = leg.name
+        WHERE balance.account_id = account.id
+            AND balance.shard = pg_backend_pid() % 16
+            AND leg.amount <> 0
+            AND leg.place BETWEEN 1 AND 1000
+        RETURNING leg.place, balance.account_id, balance.shard, account.asset, leg.amount, balance.seq,
+            balance.posted, balance.head
+    )
+    INSERT INTO entry (
+        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+        created_at
+    )
+    SELECT
+        id, 0, mine.account_id, mine.shard, 'CREDIT', amount, aside, mine.seq + 1, mine.posted + amount,
+        mine.held + aside, link, now
+    UNION ALL
+    SELECT
+        id, row_number() OVER (ORDER BY moved.place), moved.account_id, moved.shard, moved.asset, moved.amount, 0,
+        moved.seq, moved.posted, 0, moved.head, now
+    FROM moved;
     RETURN ('done', false, id, mine.seq + 1, mine.posted + amount, mine.held + aside, credits, details)::operation_result;
 END $$;
 
-CREATE FUNCTION public.burn_lots(id bigint, account_id bigint, wanted bigint, to_hold boolean, OUT lots bigint[], OUT taken bigint[], OUT cents bigint) RETURNS record
+CREATE FUNCTION public.burn_lots(id bigint, account_id bigint, wanted bigint) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    next lot;
-    part bigint;
+    cents      bigint := 0;
+    place      integer := 0;
+    part       bigint;
+    part_cents bigint;
 BEGIN
-    cents := 0;
     WHILE wanted > 0 LOOP
-        SELECT lot.*
-        INTO next
-        FROM lot
-        WHERE lot.account_id = burn_lots.account_id
-            AND lot.open
-            AND lot.used + lot.held < lot.credits
-        ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
-        LIMIT 1;
+        place := place + 1;
+        WITH next AS (
+            SELECT lot.id, lot.cents_used, least(lot.credits - lot.used - lot.held, wanted) AS part
+            FROM lot
+            WHERE lot.account_id = burn_lots.account_id
+                AND lot.open
+                AND lot.used + lot.held < lot.credits
+            ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
+            LIMIT 1
+        ),
+        used AS (
+            UPDATE lot
+            SET used = lot.used + next.part,
+                cents_used = cents_of(lot.used + next.part, lot.credits, lot.cents, lot.cents_used),
+                open = lot.used + next.part < lot.credits
+            FROM next
+            WHERE lot.id = next.id
+            RETURNING lot.id, next.part, lot.cents_used - next.cents_used AS cents
+        )
+        INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
+        SELECT burn_lots.id, place, used.id, 0, used.part, 0, used.cents
+        FROM used
+        RETURNING lot_entry.used, lot_entry.cents_used INTO part, part_cents;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'the lots of account % hold % credits less than its balance', account_id, wanted
             USING ERRCODE = 'PR007';
         END IF;
-        part := least(next.credits - next.used - next.held, wanted);
         wanted := wanted - part;
-        lots := lots || next.id;
-        taken := taken || part;
-        IF to_hold THEN
-            UPDATE lot SET held = lot.held + part WHERE lot.id = next.id;
-        ELSE
-            cents := cents + use_lot(id, cardinality(lots), next, part, 0);
-        END IF;
+        cents := cents + part_cents;
     END LOOP;
+    RETURN cents;
 END $$;
 
 CREATE FUNCTION public.capture_hold(op public.operation, mine public.balance) RETURNS public.operation_result
@@ -285,8 +345,7 @@ CREATE TABLE public.hold (
     captured bigint DEFAULT 0 NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     placed_in bigint NOT NULL,
-    closed_in bigint,
-    CONSTRAINT hold_closed_in_a_transaction CHECK ((((state = 'open'::public.hold_state) = (closed_in IS NULL)) AND (captured >= 0) AND (captured <= credits)))
+    closed_in bigint
 )
 WITH (fillfactor='80');
 
@@ -313,6 +372,12 @@ BEGIN
     );
 END $$;
 
+CREATE FUNCTION public.cents_of(used bigint, credits bigint, cents bigint, cents_used bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN used = credits THEN cents ELSE greatest(cents_used, cents * used / credits) END
+$$;
+
 CREATE FUNCTION public.chain_hash(head bytea, told bytea, account text, shard smallint, seq bigint, amount bigint, balance_after bigint, held bigint, held_after bigint) RETURNS bytea
     LANGUAGE sql STABLE
     AS $$
@@ -321,20 +386,28 @@ CREATE FUNCTION public.chain_hash(head bytea, told bytea, account text, shard sm
     ), 'UTF8'))
 $$;
 
-CREATE FUNCTION public.check_assets(accounts text[], assets text[], known_accounts text[], known_assets text[]) RETURNS void
+CREATE FUNCTION public.check_assets(accounts text[], assets text[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    wrong record;
 BEGIN
-    FOR leg IN 1..cardinality(accounts) LOOP
-        IF array_position(known_accounts, accounts[leg]) IS NULL THEN
-            RAISE EXCEPTION 'account % is guarded: only operations on credits move it', accounts[leg]
-            USING ERRCODE = 'PR006';
-        END IF;
-        IF assets[leg] IS DISTINCT FROM known_assets[array_position(known_accounts, accounts[leg])] THEN
-            RAISE EXCEPTION 'account % is kept in another asset than %', accounts[leg], assets[leg]
-            USING ERRCODE = 'PR004';
-        END IF;
-    END LOOP;
+    SELECT leg.name, leg.asset, account_class.floor IS NOT NULL AS guarded
+    INTO wrong
+    FROM unnest(accounts, assets) WITH ORDINALITY AS leg (name, asset, place)
+    JOIN account ON account.name = leg.name
+    JOIN account_class ON account_class.name = account.class_name
+    WHERE account_class.floor IS NOT NULL
+        OR leg.asset IS DISTINCT FROM account.asset
+    ORDER BY leg.place
+    LIMIT 1;
+    IF wrong.guarded THEN
+        RAISE EXCEPTION 'account % is guarded: only operations on credits move it', wrong.name
+        USING ERRCODE = 'PR006';
+    ELSIF FOUND THEN
+        RAISE EXCEPTION 'account % is kept in another asset than %', wrong.name, wrong.asset
+        USING ERRCODE = 'PR004';
+    END IF;
 END $$;
 
 CREATE FUNCTION public.check_legs(reference text, accounts text[], assets text[], amounts bigint[]) RETURNS void
@@ -343,7 +416,7 @@ CREATE FUNCTION public.check_legs(reference text, accounts text[], assets text[]
 DECLARE
     legs constant integer := cardinality(accounts);
 BEGIN
-    IF legs IS NULL OR legs < 2 OR legs > 1000
+    IF reference = '' OR legs IS NULL OR legs < 2 OR legs > 1000
         OR cardinality(assets) IS DISTINCT FROM legs
         OR cardinality(amounts) IS DISTINCT FROM legs
         OR array_position(accounts, NULL) IS NOT NULL
@@ -351,7 +424,7 @@ BEGIN
         OR array_position(amounts, 0) IS NOT NULL
         OR (SELECT count(DISTINCT name) FROM unnest(accounts) AS name) <> legs
     THEN
-        RAISE EXCEPTION 'posting % needs two legs or more, each with an account of its own, an asset and an amount that is not zero',
+        RAISE EXCEPTION 'posting % needs a reference and two legs or more, each with an account of its own, an asset and an amount that is not zero',
             reference
         USING ERRCODE = 'PR003';
     END IF;
@@ -366,15 +439,15 @@ DECLARE
     cents bigint := 0;
     freed boolean := false;
     part  bigint;
-    pinned lot;
+    used  record;
     done  operation_result;
 BEGIN
     FOR place IN 1..cardinality(ending.lots) LOOP
         part := least(ending.pins[place], left_to_use);
         left_to_use := left_to_use - part;
-        SELECT lot.* INTO STRICT pinned FROM lot WHERE lot.id = ending.lots[place];
-        freed := freed OR (part < ending.pins[place] AND (pinned.reversing > 0 OR pinned.expires_at <= op.now));
-        cents := cents + use_lot(tx, place, pinned, part, -ending.pins[place]);
+        used := use_lot(tx, place, ending.lots[place], part, -ending.pins[place], op.now);
+        cents := cents + used.more_cents;
+        freed := freed OR (part < ending.pins[place] AND used.waited_for);
     END LOOP;
     UPDATE hold
     SET state = close_hold.state, captured = close_hold.captured, closed_in = tx
@@ -386,8 +459,8 @@ BEGIN
             jsonb_build_object('hold', ending.id, 'released', ending.credits - captured)
         );
     ELSE
-        done := book(
-            op, mine, tx, 0, -ending.credits, ending.credits, NULL, NULL, jsonb_build_object('hold', ending.id)
+        done := set_aside(
+            op, mine, tx, -ending.credits, ending.credits, jsonb_build_object('hold', ending.id), 'infinity'
         );
     END IF;
     IF freed THEN
@@ -402,16 +475,16 @@ CREATE FUNCTION public.debit(op public.operation, mine public.balance) RETURNS p
 DECLARE
     refusal constant text := spending_refusal(op, mine);
     id      bigint;
-    burnt   record;
+    cents   bigint;
 BEGIN
     IF refusal IS NOT NULL THEN
         RETURN refuse(op, mine, refusal, NULL);
     END IF;
     id := nextval('ledger_transaction_id_seq');
-    burnt := burn_lots(id, mine.account_id, op.credits, false);
+    cents := burn_lots(id, mine.account_id, op.credits);
     RETURN book(
         op, mine, id, -op.credits, 0, op.credits,
-        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -burnt.cents, burnt.cents],
+        ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -cents, cents],
         jsonb_build_object('job', op.job)
     );
 END $$;
@@ -439,7 +512,7 @@ BEGIN
         RETURN;
     END IF;
     id := nextval('ledger_transaction_id_seq');
-    cents := use_lot(id, 1, lapsed, free, 0);
+    cents := (use_lot(id, 1, lapsed.id, free, 0, op.now)).more_cents;
     PERFORM book(
         follow_up(op, 'lot_expiry', 'lot_expiry:' || id, lapsed.expires_at), agent_row(lapsed.account_id),
         id, -free, 0, free,
@@ -521,17 +594,21 @@ DECLARE
     lapses  constant timestamptz := coalesce(op.expires_at, 'infinity');
     made    bigint;
 BEGIN
-    INSERT INTO lot (
-        account_id, granted_in, promotional, priority, effective_at, expires_at,
-        granted, paid_cents, credits, cents, pending, held
+    WITH bought AS (
+        INSERT INTO lot (
+            account_id, granted_in, promotional, priority, effective_at, expires_at,
+            granted, paid_cents, credits, cents, pending, held
+        )
+        VALUES (
+            mine.account_id, id, op.promotional, coalesce(op.priority, 0), begins, lapses,
+            op.credits, op.cents, op.credits, op.cents, pending, CASE WHEN pending THEN op.credits ELSE 0 END
+        )
+        RETURNING lot.id AS lot_id
     )
-    VALUES (
-        mine.account_id, id, op.promotional, coalesce(op.priority, 0), begins, lapses,
-        op.credits, op.cents, op.credits, op.cents, pending, CASE WHEN pending THEN op.credits ELSE 0 END
-    )
-    RETURNING lot.id INTO made;
     INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
-    VALUES (id, 1, made, op.credits, 0, op.cents, 0);
+    SELECT id, 1, bought.lot_id, op.credits, 0, op.cents, 0
+    FROM bought
+    RETURNING lot_entry.lot_id INTO made;
     RETURN book(
         op, mine, id, op.credits, CASE WHEN pending THEN op.credits ELSE 0 END, op.credits,
         ARRAY['issued', op.clearing, 'prepaid_liability'], ARRAY[-op.credits, -op.cents, op.cents],
@@ -557,37 +634,38 @@ BEGIN
     PERFORM balance.account_id
     FROM account
     JOIN balance ON balance.account_id = account.id AND balance.shard = 0
-    WHERE account.name IN (SELECT 'agent:' || wanted.agent FROM unnest(given) AS wanted)
+    WHERE account.name IN (
+        SELECT 'agent:' || wanted.agent
+        FROM unnest(given) WITH ORDINALITY AS wanted
+        -- Always so. The planner takes it for few, and would read all accounts for many.
+        WHERE wanted.ordinality BETWEEN 1 AND 1000000
+    )
     ORDER BY balance.account_id
     FOR NO KEY UPDATE OF balance;
 END $$;
 
-CREATE FUNCTION public.lock_house(given_accounts text[], given_amounts bigint[], OUT account_ids bigint[], OUT names text[], OUT assets text[], OUT shards smallint[], OUT amounts bigint[], OUT last_at timestamp with time zone, OUT unknown text) RETURNS record
+CREATE FUNCTION public.lock_house(given_accounts text[], given_amounts bigint[], OUT last_at timestamp with time zone, OUT unknown text) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    my_turn constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
+    my_turn    constant text := pg_advisory_xact_lock(4973, pg_backend_pid() % 16)::text;
+    wanted     constant integer := cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
+    found_rows bigint;
 BEGIN
     FOR attempt IN 1..2 LOOP
-        SELECT
-            array_agg(locked.account_id), array_agg(locked.name), array_agg(locked.asset),
-            array_agg(locked.shard), array_agg(locked.amount), max(locked.last_at)
-        INTO account_ids, names, assets, shards, amounts, last_at
-        FROM (
-            SELECT balance.account_id, account.name, account.asset, balance.shard, leg.amount, balance.last_at
-            FROM unnest(given_accounts, given_amounts) AS leg (name, amount)
-            JOIN account ON account.name = leg.name
-            JOIN balance
-                ON balance.account_id = account.id
-                -- As many shards as in the chart of accounts.
-                AND balance.shard = pg_backend_pid() % 16
-                AND balance.floor IS NULL
-            WHERE leg.amount <> 0
-            ORDER BY balance.account_id
-            FOR NO KEY UPDATE OF balance
-        ) AS locked;
-        EXIT WHEN cardinality(account_ids)
-            = cardinality(given_amounts) - cardinality(array_positions(given_amounts, 0));
+        SELECT count(*), max(balance.last_at)
+        INTO found_rows, last_at
+        FROM unnest(given_accounts, given_amounts) WITH ORDINALITY AS leg (name, amount, place)
+        JOIN account ON account.name = leg.name
+        JOIN balance
+            ON balance.account_id = account.id
+            -- As many shards as in the chart of accounts.
+            AND balance.shard = pg_backend_pid() % 16
+            AND balance.floor IS NULL
+        WHERE leg.amount <> 0
+            -- Always so. The planner takes it for few legs, and would read all balances for many.
+            AND leg.place BETWEEN 1 AND 1000;
+        EXIT WHEN found_rows = wanted;
         unknown := open_accounts(array_remove(given_accounts, NULL));
         EXIT WHEN unknown IS NOT NULL;
     END LOOP;
@@ -644,6 +722,22 @@ BEGIN
     RETURN NULL;
 END $_$;
 
+CREATE FUNCTION public.open_agent(agent text) RETURNS public.balance
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    mine balance;
+BEGIN
+    PERFORM open_accounts(ARRAY['agent:' || agent]);
+    SELECT balance.*
+    INTO mine
+    FROM account
+    JOIN balance ON balance.account_id = account.id AND balance.shard = 0
+    WHERE account.name = 'agent:' || agent
+    FOR NO KEY UPDATE OF balance;
+    RETURN mine;
+END $$;
+
 CREATE FUNCTION public.outcome_of(given_reference text) RETURNS SETOF public.operation_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -663,22 +757,47 @@ CREATE FUNCTION public.place_hold(op public.operation, mine public.balance) RETU
 DECLARE
     refusal constant text := spending_refusal(op, mine);
     id      bigint;
-    burnt   record;
+    wanted  bigint := op.credits;
+    chosen  bigint;
+    part    bigint;
+    lots    bigint[];
+    pins    bigint[];
 BEGIN
     IF refusal IS NOT NULL THEN
         RETURN refuse(op, mine, refusal, NULL);
     END IF;
+    WHILE wanted > 0 LOOP
+        UPDATE lot
+        SET held = lot.held + least(next.free, wanted)
+        FROM (
+            SELECT lot.id, lot.credits - lot.used - lot.held AS free
+            FROM lot
+            WHERE lot.account_id = mine.account_id
+                AND lot.open
+                AND lot.used + lot.held < lot.credits
+            ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
+            LIMIT 1
+        ) AS next
+        WHERE lot.id = next.id
+        RETURNING lot.id, least(next.free, wanted) INTO chosen, part;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'the lots of account % hold % credits less than its balance', mine.account_id, wanted
+            USING ERRCODE = 'PR007';
+        END IF;
+        wanted := wanted - part;
+        lots := lots || chosen;
+        pins := pins || part;
+    END LOOP;
     id := nextval('ledger_transaction_id_seq');
-    burnt := burn_lots(id, mine.account_id, op.credits, true);
     INSERT INTO hold (id, account_id, credits, lots, pins, job, in_flight, expires_at, placed_in)
     VALUES (
-        op.subject, mine.account_id, op.credits, burnt.lots, burnt.taken, op.job,
-        coalesce(op.in_flight, false), op.expires_at, id
+        op.subject, mine.account_id, op.credits, lots, pins, op.job, coalesce(op.in_flight, false),
+        op.expires_at, id
     );
-    RETURN book(
-        op, mine, id, 0, op.credits, op.credits, NULL, NULL,
+    RETURN set_aside(
+        op, mine, id, op.credits, op.credits,
         jsonb_build_object(
-            'hold', op.subject, 'lots', burnt.lots, 'pins', burnt.taken, 'job', op.job,
+            'hold', op.subject, 'lots', lots, 'pins', pins, 'job', op.job,
             'in_flight', coalesce(op.in_flight, false), 'expires_at', op.expires_at
         ),
         op.expires_at
@@ -703,7 +822,7 @@ BEGIN
         RETURN QUERY SELECT 'unknown_account', NULL::bigint, house.unknown;
         RETURN;
     END IF;
-    PERFORM check_assets(given_accounts, given_assets, house.names, house.assets);
+    PERFORM check_assets(given_accounts, given_assets);
 
     id := nextval('ledger_transaction_id_seq');
     now := greatest(clock_timestamp(), house.last_at + interval '1 microsecond');
@@ -726,10 +845,7 @@ BEGIN
         WHERE known.reference = given_reference;
         RETURN;
     END IF;
-    PERFORM write_entries(
-        id, told, now, 'infinity', house.names, house.account_ids, house.assets, house.shards, house.amounts,
-        array_fill(0::bigint, ARRAY[cardinality(house.names)])
-    );
+    PERFORM write_house(id, told, now, given_accounts, given_amounts);
     RETURN QUERY SELECT 'created', id, NULL::text;
 END $$;
 
@@ -739,22 +855,19 @@ CREATE FUNCTION public.prove_balanced() RETURNS trigger
 DECLARE
     unproven bigint;
 BEGIN
-    SELECT legs.transaction_id
+    SELECT written.transaction_id
     INTO unproven
-    FROM (
-        SELECT written.transaction_id, sum(written.amount) AS rest
-        FROM written
-        GROUP BY written.transaction_id, written.asset
-    ) AS legs
-    WHERE legs.rest <> 0
-        OR NOT EXISTS (
-            SELECT FROM public.ledger_transaction AS told
-            WHERE told.id = legs.transaction_id
-                AND told.xid = pg_current_xact_id()
-        )
+    FROM written
+    LEFT JOIN public.ledger_transaction AS told
+        ON told.id = written.transaction_id
+        AND told.xid = pg_current_xact_id()
+    GROUP BY written.transaction_id, written.asset
+    HAVING sum(written.amount) <> 0
+        OR bool_or(told.id IS NULL OR written.amount = 0 AND written.held = 0)
     LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'transaction % does not sum to zero in every asset, or is not being written now', unproven
+        RAISE EXCEPTION 'transaction % does not sum to zero in every asset, has an empty leg, or is not being written now',
+            unproven
         USING ERRCODE = 'PR002';
     END IF;
     RETURN NULL;
@@ -928,8 +1041,7 @@ CREATE TABLE public.ledger_transaction (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     details jsonb,
     hash bytea NOT NULL,
-    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT ledger_transaction_reference_not_empty CHECK ((reference <> ''::text))
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL
 );
 
 CREATE FUNCTION public.replay(told public.ledger_transaction, request_hash bytea) RETURNS public.operation_result
@@ -961,6 +1073,52 @@ CREATE FUNCTION public.seal_time(moment timestamp with time zone) RETURNS text
     AS $$
     SELECT CASE WHEN isfinite(moment) THEN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END
 $$;
+
+CREATE FUNCTION public.set_aside(op public.operation, mine public.balance, id bigint, aside bigint, credits bigint, details jsonb, due_at timestamp with time zone) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    now         constant timestamptz := greatest(clock_timestamp(), mine.last_at + interval '1 microsecond');
+    happened_at constant timestamptz := coalesce(op.effective_at, op.now);
+    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    told        constant bytea := told_hash(
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, NULL, happened_at, now,
+        op.actor, metadata, details
+    );
+    link        constant bytea := chain_hash(
+        mine.head, told, 'agent:' || op.agent, mine.shard, mine.seq + 1, 0, mine.posted, aside, mine.held + aside
+    );
+BEGIN
+    WITH said AS (
+        INSERT INTO ledger_transaction (
+            id, reference, request_hash, kind, account_id, credits, effective_at, created_at, actor, metadata,
+            details, hash
+        )
+        VALUES (
+            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, happened_at, now,
+            op.actor, metadata, details, told
+        )
+    ),
+    moved AS (
+        UPDATE balance
+        SET held = mine.held + aside,
+            seq = mine.seq + 1,
+            last_at = now,
+            due_at = least(mine.due_at, set_aside.due_at),
+            head = link
+        WHERE balance.account_id = mine.account_id
+            AND balance.shard = mine.shard
+    )
+    INSERT INTO entry (
+        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
+        created_at
+    )
+    VALUES (
+        id, 0, mine.account_id, mine.shard, 'CREDIT', 0, aside, mine.seq + 1, mine.posted, mine.held + aside,
+        link, now
+    );
+    RETURN ('done', false, id, mine.seq + 1, mine.posted, mine.held + aside, credits, details)::operation_result;
+END $$;
 
 CREATE FUNCTION public.settle_agent(given_agent text, given_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1175,7 +1333,7 @@ CREATE FUNCTION public.spending_refusal(op public.operation, mine public.balance
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    left_over constant numeric := mine.posted - mine.held - op.credits::numeric;
+    left_over constant bigint := mine.posted - mine.held - op.credits;
 BEGIN
     IF op.expect_version <> mine.seq THEN
         RETURN 'version_mismatch';
@@ -1244,7 +1402,7 @@ BEGIN
         actor, metadata, details, hash
     )
     VALUES (
-        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        id, nullif(op.reference, ''), op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
         created_at, op.actor, metadata, details, told
     );
     RETURN told;
@@ -1293,88 +1451,61 @@ BEGIN
     RETURN give_back(op, mine, spend.id, '{}');
 END $$;
 
-CREATE FUNCTION public.use_lot(id bigint, place integer, mine public.lot, more_used bigint, more_held bigint, OUT more_cents bigint) RETURNS bigint
+CREATE FUNCTION public.use_lot(id bigint, place integer, lot_id bigint, more_used bigint, more_held bigint, now timestamp with time zone, OUT more_cents bigint, OUT waited_for boolean) RETURNS record
     LANGUAGE plpgsql
     AS $$
-DECLARE
-    used_after constant bigint := mine.used + more_used;
 BEGIN
-    -- By how many are used in all, so that no rounding adds up; the last credit takes what is left.
-    more_cents := CASE
-        WHEN more_used <= 0 THEN 0
-        WHEN used_after = mine.credits THEN mine.cents - mine.cents_used
-        ELSE greatest(0, mine.cents * used_after / mine.credits - mine.cents_used)
-    END;
-    UPDATE lot
-    SET used = used_after,
-        held = lot.held + more_held,
-        cents_used = lot.cents_used + more_cents,
-        open = used_after < lot.credits
-    WHERE lot.id = mine.id;
-    IF more_used > 0 THEN
+    WITH used AS (
+        UPDATE lot
+        SET used = lot.used + more_used,
+            held = lot.held + more_held,
+            cents_used = CASE
+                WHEN more_used > 0 THEN cents_of(lot.used + more_used, lot.credits, lot.cents, lot.cents_used)
+                ELSE lot.cents_used
+            END,
+            open = lot.used + more_used < lot.credits
+        FROM lot AS was
+        WHERE lot.id = use_lot.lot_id
+            AND was.id = lot.id
+        RETURNING lot.cents_used - was.cents_used AS cents, lot.reversing > 0 OR lot.expires_at <= now AS waited_for
+    ),
+    noted AS (
         INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
-        VALUES (use_lot.id, use_lot.place, mine.id, 0, more_used, 0, more_cents);
-    END IF;
-END $$;
-
-CREATE FUNCTION public.write_aside(transaction_id bigint, told bytea, created_at timestamp with time zone, due_at timestamp with time zone, name text, mine public.balance, aside bigint) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    link constant bytea := chain_hash(
-        mine.head, told, name, mine.shard, mine.seq + 1, 0, mine.posted, aside, mine.held + aside
-    );
-BEGIN
-    UPDATE balance
-    SET held = mine.held + aside,
-        seq = mine.seq + 1,
-        last_at = write_aside.created_at,
-        due_at = least(mine.due_at, write_aside.due_at),
-        head = link
-    WHERE balance.account_id = mine.account_id
-        AND balance.shard = mine.shard;
-    INSERT INTO entry (
-        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
-        created_at
+        SELECT use_lot.id, use_lot.place, use_lot.lot_id, 0, more_used, 0, used.cents
+        FROM used
+        WHERE more_used > 0
     )
-    VALUES (
-        write_aside.transaction_id, 0, mine.account_id, mine.shard, 'CREDIT', 0, aside, mine.seq + 1,
-        mine.posted, mine.held + aside, link, write_aside.created_at
-    );
+    SELECT used.cents, used.waited_for INTO STRICT more_cents, waited_for FROM used;
 END $$;
 
-CREATE FUNCTION public.write_entries(transaction_id bigint, told bytea, created_at timestamp with time zone, due_at timestamp with time zone, names text[], account_ids bigint[], assets text[], shards smallint[], amounts bigint[], helds bigint[]) RETURNS void
+CREATE FUNCTION public.write_house(transaction_id bigint, told bytea, created_at timestamp with time zone, given_accounts text[], given_amounts bigint[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
     WITH moved AS (
         UPDATE balance
         SET posted = balance.posted + leg.amount,
-            held = balance.held + leg.held,
             seq = balance.seq + 1,
-            last_at = write_entries.created_at,
-            due_at = CASE
-                WHEN leg.place = 1 THEN least(balance.due_at, write_entries.due_at)
-                ELSE balance.due_at
-            END,
+            last_at = write_house.created_at,
             head = chain_hash(
                 balance.head, told, leg.name, balance.shard, balance.seq + 1,
-                leg.amount, balance.posted + leg.amount, leg.held, balance.held + leg.held
+                leg.amount, balance.posted + leg.amount, 0, 0
             )
-        FROM unnest(names, account_ids, assets, shards, amounts, helds)
-            WITH ORDINALITY AS leg (name, account_id, asset, shard, amount, held, place)
-        WHERE balance.account_id = leg.account_id
-            AND balance.shard = leg.shard
-        RETURNING leg.place, balance.account_id, balance.shard, leg.asset, leg.amount, leg.held, balance.seq,
-            balance.posted, balance.held AS held_after, balance.head
+        FROM unnest(given_accounts, given_amounts) WITH ORDINALITY AS leg (name, amount, place)
+        JOIN account ON account.name = leg.name
+        WHERE balance.account_id = account.id
+            AND balance.shard = pg_backend_pid() % 16
+            AND leg.amount <> 0
+            AND leg.place BETWEEN 1 AND 1000
+        RETURNING leg.place, balance.account_id, balance.shard, account.asset, leg.amount, balance.seq,
+            balance.posted, balance.head
     )
     INSERT INTO entry (
-        transaction_id, leg, account_id, shard, asset, amount, held, seq, balance_after, held_after, hash,
-        created_at
+        transaction_id, leg, account_id, shard, asset, amount, seq, balance_after, hash, created_at
     )
     SELECT
-        write_entries.transaction_id, moved.place - 1, moved.account_id, moved.shard, moved.asset, moved.amount,
-        moved.held, moved.seq, moved.posted, moved.held_after, moved.head, write_entries.created_at
+        write_house.transaction_id, row_number() OVER (ORDER BY moved.place) - 1, moved.account_id, moved.shard, moved.asset, moved.amount,
+        moved.seq, moved.posted, moved.head, write_house.created_at
     FROM moved;
 END $$;
 
@@ -1511,8 +1642,7 @@ CREATE TABLE public.entry (
     balance_after bigint NOT NULL,
     held_after bigint DEFAULT 0 NOT NULL,
     hash bytea NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    CONSTRAINT entry_not_zero CHECK (((amount <> 0) OR (held <> 0)))
+    created_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.evidence (
@@ -1930,9 +2060,13 @@ CREATE TRIGGER entry_sums_to_zero AFTER INSERT ON public.entry REFERENCING NEW T
 
 ALTER TABLE public.entry ENABLE ALWAYS TRIGGER entry_sums_to_zero;
 
-CREATE TRIGGER hold_is_closed_once BEFORE UPDATE ON public.hold FOR EACH ROW WHEN (((old.closed_in IS NOT NULL) OR (((((((new.id IS DISTINCT FROM old.id) OR (new.account_id IS DISTINCT FROM old.account_id)) OR (new.credits IS DISTINCT FROM old.credits)) OR (new.lots IS DISTINCT FROM old.lots)) OR (new.pins IS DISTINCT FROM old.pins)) OR (new.job IS DISTINCT FROM old.job)) OR (new.placed_in IS DISTINCT FROM old.placed_in)))) EXECUTE FUNCTION public.refuse_book_change();
+CREATE TRIGGER hold_is_closed_once BEFORE UPDATE ON public.hold FOR EACH ROW WHEN (((old.closed_in IS NOT NULL) OR ((new.state = 'open'::public.hold_state) <> (new.closed_in IS NULL)) OR ((new.captured < 0) OR (new.captured > new.credits)))) EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.hold ENABLE ALWAYS TRIGGER hold_is_closed_once;
+
+CREATE TRIGGER hold_is_never_changed BEFORE UPDATE OF id, account_id, credits, lots, pins, job, placed_in ON public.hold FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.hold ENABLE ALWAYS TRIGGER hold_is_never_changed;
 
 CREATE TRIGGER hold_is_never_deleted BEFORE DELETE ON public.hold FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
@@ -2020,12 +2154,6 @@ ALTER TABLE ONLY public.buy_key
 
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
-
-ALTER TABLE ONLY public.hold
-    ADD CONSTRAINT hold_account_exists FOREIGN KEY (account_id) REFERENCES public.account(id);
-
-ALTER TABLE ONLY public.lot
-    ADD CONSTRAINT lot_account_exists FOREIGN KEY (account_id) REFERENCES public.account(id);
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);

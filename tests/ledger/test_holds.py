@@ -26,7 +26,10 @@ def test_a_hold_sets_credits_aside_and_spends_nothing(holding: Sessions) -> None
 def test_a_capture_of_all_spends_what_was_held(holding: Sessions) -> None:
     outcome = do(holding, capture("c", HELD))
 
-    assert (outcome.credits and outcome.credits.units, outcome.details) == (40, {"hold": HELD.hold_id, "released": 0})
+    assert (outcome.credits and outcome.credits.units, outcome.details) == (
+        40,
+        {"hold": HELD.hold_id, "released": 0},
+    )
     assert has(holding) == (60, 0)
     assert house(holding)["revenue"] == 80
 
@@ -34,7 +37,10 @@ def test_a_capture_of_all_spends_what_was_held(holding: Sessions) -> None:
 def test_a_capture_of_a_part_lets_the_rest_go(holding: Sessions) -> None:
     outcome = do(holding, capture("c", HELD, 15))
 
-    assert (outcome.credits and outcome.credits.units, outcome.details) == (15, {"hold": HELD.hold_id, "released": 25})
+    assert (outcome.credits and outcome.credits.units, outcome.details) == (
+        15,
+        {"hold": HELD.hold_id, "released": 25},
+    )
     assert has(holding) == (85, 0)
     assert codes(holding, capture("again", HELD, 1), release("r", HELD)) == ["hold_closed"] * 2
 

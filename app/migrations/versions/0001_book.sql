@@ -344,7 +344,7 @@ BEGIN
         transaction_id, leg, account_id, shard, asset, amount, seq, balance_after, hash, created_at
     )
     SELECT
-        write_house.transaction_id, moved.place, moved.account_id, moved.shard, moved.asset, moved.amount,
+        write_house.transaction_id, row_number() OVER (ORDER BY moved.place) - 1, moved.account_id, moved.shard, moved.asset, moved.amount,
         moved.seq, moved.posted, moved.head, write_house.created_at
     FROM moved;
 END $$;

@@ -381,7 +381,7 @@ BEGIN
             AND balance.shard = pg_backend_pid() % 16
             AND leg.amount <> 0
             AND leg.place BETWEEN 1 AND 1000
-        RETURNING leg.place::smallint, balance.account_id, balance.shard, account.asset, leg.amount, balance.seq,
+        RETURNING leg.place, balance.account_id, balance.shard, account.asset, leg.amount, balance.seq,
             balance.posted, balance.head
     )
     INSERT INTO entry (
@@ -389,12 +389,12 @@ BEGIN
         created_at
     )
     SELECT
-        id, 0::smallint, mine.account_id, mine.shard, 'CREDIT', amount, aside, mine.seq + 1, mine.posted + amount,
+        id, 0, mine.account_id, mine.shard, 'CREDIT', amount, aside, mine.seq + 1, mine.posted + amount,
         mine.held + aside, link, now
     UNION ALL
     SELECT
-        id, moved.place, moved.account_id, moved.shard, moved.asset, moved.amount, 0, moved.seq, moved.posted,
-        0, moved.head, now
+        id, row_number() OVER (ORDER BY moved.place), moved.account_id, moved.shard, moved.asset, moved.amount, 0,
+        moved.seq, moved.posted, 0, moved.head, now
     FROM moved;
     RETURN ('done', false, id, mine.seq + 1, mine.posted + amount, mine.held + aside, credits, details)::operation_result;
 END $$;

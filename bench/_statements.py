@@ -87,9 +87,11 @@ POSTING: Final = f"""{CHOOSE}SELECT outcome FROM post_transaction(
 """
 
 BATCH: Final = 50
+# Of fifty that only this client asks for: eight batches of any fifty of a thousand would wait for each other.
+_OWN_AGENT: Final = "(1 + 50 * mod((:client_id)::integer, 20) + floor(50 * random()))::integer::text"
 HOLDS_IN_BATCH: Final = (
     f"{CHOOSE}SELECT count(*) FROM apply_operations(ARRAY(SELECT "
-    + hold("(:key)::bigint || '-' || place", agent="(1 + floor(1000 * random()))::integer::text")
+    + hold("(:key)::bigint || '-' || place", agent=_OWN_AGENT)
     + f" FROM generate_series(1, {BATCH}) AS place OFFSET 0));\n"
 )
 

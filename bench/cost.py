@@ -53,7 +53,9 @@ def costs_of(run: Run, url: str, scripts: dict[str, str]) -> dict[str, float]:
 
 def _call(connection: psycopg.Connection, script: str, calls: int) -> float:
     statement = script.removeprefix(_statements.CHOOSE)
-    statement = statement.replace(":agent", "%(agent)s").replace("(:key)", "(%(key)s)")
+    statement = (
+        statement.replace(":agent", "%(agent)s").replace("(:key)", "(%(key)s)").replace("(:client_id)", "(0)")
+    )
     calls = calls // 10 if "generate_series" in script else calls
 
     def call(agent: int) -> None:

@@ -32,7 +32,8 @@ def book(database_url: str) -> Iterator[psycopg.Connection]:
 def outcomes(book: psycopg.Connection, script: str) -> list[object]:
     statement = script.removeprefix(_statements.CHOOSE).replace(":agent", "%(agent)s")
     given = {"agent": 7, "key": next(KEYS)}
-    return [row[0] for row in book.execute(statement.replace("(:key)", "(%(key)s)").encode(), given)]
+    statement = statement.replace("(:key)", "(%(key)s)").replace("(:client_id)", "(0)")
+    return [row[0] for row in book.execute(statement.encode(), given)]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -13,10 +13,10 @@ from ledger.money import CREDIT, USD, Amount
 
 @dataclass(frozen=True, slots=True)
 class LotLeft:
-    """What is left of the grant that was told under `key`; `cents` is what its unused credits cost."""
+    """What is left of the grant told in the transaction `granted_in`; `cents` is what that cost."""
 
     lot_id: int
-    key: str
+    granted_in: int
     promotional: bool
     priority: int
     effective_at: datetime
@@ -73,12 +73,11 @@ _SNAPSHOT: Final = text(
         ),
         ARRAY(
             SELECT json_build_array(
-                lot.id, told.reference, lot.promotional, lot.priority, lot.effective_at,
+                lot.id, lot.granted_in, lot.promotional, lot.priority, lot.effective_at,
                 CASE WHEN lot.expires_at < 'infinity' THEN lot.expires_at END,
                 lot.credits - lot.used, lot.held, lot.cents - lot.cents_used
             )
             FROM lot
-            JOIN ledger_transaction AS told ON told.id = lot.granted_in
             WHERE lot.account_id = balance.account_id AND lot.open
             ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
         )
@@ -130,10 +129,10 @@ def _hold(row: Any) -> HoldOpen:
 
 
 def _lot(row: Any) -> LotLeft:
-    lot_id, key, promotional, priority, effective_at, expires_at, units, held, cents = row
+    lot_id, granted_in, promotional, priority, effective_at, expires_at, units, held, cents = row
     return LotLeft(
         lot_id=lot_id,
-        key=key,
+        granted_in=granted_in,
         promotional=promotional,
         priority=priority,
         effective_at=datetime.fromisoformat(effective_at),

@@ -71,7 +71,7 @@ class Lot:
     """What is left of one grant."""
 
     lot_id: int
-    granted_by: str
+    granted_in: int
     promotional: bool
     priority: int
     effective_at: datetime

@@ -91,7 +91,7 @@ def _hold(hold: HoldOpen) -> Fields:
 def _lot(lot: LotLeft) -> Fields:
     return {
         "lot_id": lot.lot_id,
-        "granted_by": lot.key,
+        "granted_in": lot.granted_in,
         "promotional": lot.promotional,
         "priority": lot.priority,
         "effective_at": iso(lot.effective_at),

@@ -7,6 +7,7 @@ from sqlmodel import text
 from ledger import balances, book, chart, credits
 from ledger.credits import Outcome
 from ledger.database import Sessions
+from ledger.models import Transaction
 from ledger.operations import Operation
 from tests.ledger.make import AGENT, NOON
 
@@ -32,7 +33,8 @@ def left(sessions: Sessions, *, now: datetime = NOON, agent: str = AGENT) -> dic
     """How many credits are left of each grant, in burn order."""
     with sessions() as session:
         found = balances.snapshot(session, agent_id=agent, now=now)
-    return {lot.key: lot.credits.units for lot in found.lots}
+        keys = {lot.lot_id: session.get_one(Transaction, lot.granted_in).reference for lot in found.lots}
+    return {keys[lot.lot_id]: lot.credits.units for lot in found.lots}
 
 
 def house(sessions: Sessions) -> dict[str, int]:

@@ -155,7 +155,7 @@ def test_a_new_function_is_nobodys_until_it_is_granted(owner: psycopg.Connection
     assert allowed.fetchone() == (False,)
 
 
-@pytest.mark.parametrize("inner", ["tell", "book", "write_entries", "use_lot", "refuse", "open_accounts"])
+@pytest.mark.parametrize("inner", ["tell", "book", "write_house", "use_lot", "refuse", "open_accounts"])
 def test_the_service_cannot_call_an_inner_function(service: psycopg.Connection, inner: str) -> None:
     found = service.execute("SELECT pronargs FROM pg_proc WHERE proname = %s", (inner,)).fetchone()
     assert found is not None

@@ -225,6 +225,10 @@ def _check_clearing(account: object) -> None:
 def _check_moment(moment: datetime) -> None:
     if moment.tzinfo is None:
         raise Malformed("a time needs its zone")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError as error:
+        raise OutOfRange("a time is outside the years 1 to 9999") from error
 
 
 def _check_amount(name: str, amount: object, asset: Asset, *, at_least: int) -> None:

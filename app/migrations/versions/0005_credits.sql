@@ -66,7 +66,7 @@ FOR EACH ROW EXECUTE FUNCTION refuse_book_change();
 -- What is held of it is in the holds.
 CREATE TABLE lot_entry (
     transaction_id bigint   NOT NULL,
-    place          smallint NOT NULL,           -- in the order in which the lots were used
+    place          integer  NOT NULL,           -- in the order in which the lots were used
     lot_id         bigint   NOT NULL,
     credits        bigint   NOT NULL,
     used           bigint   NOT NULL,
@@ -429,7 +429,7 @@ BEGIN
         FROM lot AS was
         WHERE lot.id = use_lot.lot_id
             AND was.id = lot.id
-        RETURNING lot.cents_used - was.cents_used AS cents, lot.reversing > 0 OR lot.expires_at <= now AS waited_for
+        RETURNING lot.cents_used - was.cents_used AS cents, lot.reversing > 0 OR lot.expires_at < 'infinity' AS waited_for
     ),
     noted AS (
         INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
@@ -682,7 +682,7 @@ BEGIN
     ELSIF asked.state = 'open' THEN
         RETURN close_hold(op, mine, asked, wanted, 'captured'::hold_state);
     ELSIF asked.state = 'charged' THEN
-        RETURN capture_late(op, mine, asked, wanted);
+        RETURN close_late(op, mine, asked, wanted);
     END IF;
     RETURN refuse(
         op, mine, CASE WHEN asked.state = 'expired' THEN 'hold_expired' ELSE 'hold_closed' END,
@@ -690,8 +690,9 @@ BEGIN
     );
 END $$;
 
--- The hold of a running job was charged in full when its time was over: what the job did not need comes back.
-CREATE FUNCTION capture_late(op operation, mine balance, charged hold, wanted bigint) RETURNS operation_result
+-- The hold of a running job was charged in full when its time was over: what the job did not need comes back,
+-- all of it if the job failed.
+CREATE FUNCTION close_late(op operation, mine balance, charged hold, wanted bigint) RETURNS operation_result
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -703,7 +704,7 @@ DECLARE
 BEGIN
     IF EXISTS (
         SELECT FROM ledger_transaction AS late
-        WHERE late.reverses = charged.closed_in AND late.kind = 'capture' AND late.outcome = 'done'
+        WHERE late.reverses = charged.closed_in AND late.kind IN ('capture', 'release') AND late.outcome = 'done'
     ) THEN
         RETURN refuse(op, mine, 'hold_closed', jsonb_build_object('state', 'captured'));
     END IF;
@@ -725,6 +726,8 @@ BEGIN
         RETURN refuse(op, mine, 'unknown_hold', NULL);
     ELSIF asked.state = 'open' THEN
         RETURN close_hold(op, mine, asked, 0, 'released'::hold_state);
+    ELSIF asked.state = 'charged' THEN
+        RETURN close_late(op, mine, asked, 0);
     END IF;
     RETURN refuse(
         op, mine, CASE WHEN asked.state = 'expired' THEN 'hold_expired' ELSE 'hold_closed' END,
@@ -1276,7 +1279,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Does what is due by `now` for at most `most` agents that nobody is busy with. Says for how many.
+-- Does what is due by `now` for at most `most` agents that nobody is busy with. Says for how many it could.
 CREATE FUNCTION settle_all_due(given_now timestamptz, most integer) RETURNS integer
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -1287,6 +1290,7 @@ DECLARE
     agents text[];
     ids    bigint[];
     op     operation;
+    done   integer := 0;
 BEGIN
     SELECT array_agg(locked.agent), array_agg(locked.account_id)
     INTO agents, ids
@@ -1303,9 +1307,15 @@ BEGIN
     FOR place IN 1..coalesce(cardinality(ids), 0) LOOP
         op.now := given_now;
         op.agent := agents[place];
-        PERFORM settle_due(op, agent_row(ids[place]));
+        -- An agent whose rows have drifted must not stop the clock of all others.
+        BEGIN
+            PERFORM settle_due(op, agent_row(ids[place]));
+            done := done + 1;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'what is due for agent % cannot be done: % (%)', agents[place], SQLERRM, SQLSTATE;
+        END;
     END LOOP;
-    RETURN coalesce(cardinality(ids), 0);
+    RETURN done;
 END $$;
 
 -- settle_all_due() for one agent, before its balance is read. Says how much it did.

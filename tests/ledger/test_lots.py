@@ -1,6 +1,7 @@
 """Which credits burn first, when they begin and lapse, and what they were paid with."""
 
 import pytest
+from sqlmodel import text
 
 from ledger.database import Sessions
 from ledger.operations import Grant
@@ -113,6 +114,16 @@ def test_a_lot_that_came_free_before_its_end_still_lapses_in_time(credited: Sess
 
     assert codes(credited, debit("late", 1), now=after(51)) == ["not_enough"]
     assert has(credited, now=after(51)) == (0, 0)
+
+
+def test_what_lapsed_is_no_spend_to_be_unwound(credited: Sessions) -> None:
+    do(credited, grant("g", 10, expires_at=after(10)))
+    assert has(credited, now=after(10)) == (0, 0)
+    with credited() as session:
+        lapsed = text("SELECT reference FROM ledger_transaction WHERE kind = 'lot_expiry'")
+        key = session.connection().execute(lapsed).scalar_one()
+
+    assert codes(credited, unwind("u", key), now=after(11)) == ["unknown_spend"]
 
 
 def test_unwound_credits_of_a_lapsed_lot_lapse_at_once(credited: Sessions) -> None:

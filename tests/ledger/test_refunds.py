@@ -84,6 +84,17 @@ def test_held_credits_are_taken_when_they_come_free(credited: Sessions) -> None:
     assert house(credited) == {"issued": -10, "spent": 10, "revenue": 20, "receivable": -20}
 
 
+def test_a_refund_that_took_a_part_waits_for_no_more_than_the_rest(credited: Sessions) -> None:
+    buy(credited)
+    held = hold("h", 40)
+    do(credited, held, refund("r", "g", cents=150), release("free", held))
+
+    assert (has(credited), house(credited)) == (
+        (25, 0),
+        {"issued": -25, "clearing:rail": -50, "prepaid_liability": 50},
+    )
+
+
 def test_a_released_hold_gives_everything_to_the_refunds_that_wait_oldest_first(credited: Sessions) -> None:
     buy(credited)
     held = hold("h", 100)

@@ -95,6 +95,19 @@ def test_a_refund_that_took_a_part_waits_for_no_more_than_the_rest(credited: Ses
     )
 
 
+def test_no_cents_are_refunded_or_earned_twice_after_free_ones_were_unwound(credited: Sessions) -> None:
+    # Every second credit costs a cent: those that cost none are unwound, and all cents stay earned.
+    do(credited, grant("g", 8, cents=4), *(debit(f"d{number}", 1) for number in range(8)))
+    do(credited, *(unwind(f"u{number}", f"d{number}") for number in range(0, 8, 2)))
+    assert (has(credited), house(credited)["revenue"]) == ((4, 0), 4)
+
+    do(credited, debit("more", 1))
+    outcome = do(credited, refund("r", "g", cents=1))
+
+    assert outcome.details["receivable_cents"] == 1
+    assert (has(credited), house(credited)["revenue"]) == ((1, 0), 4)
+
+
 def test_a_released_hold_gives_everything_to_the_refunds_that_wait_oldest_first(credited: Sessions) -> None:
     buy(credited)
     held = hold("h", 100)

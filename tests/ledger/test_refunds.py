@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlmodel import text
+
 from ledger.database import Sessions
 from ledger.operations import Operation
 from tests.ledger.acting import codes, do, has, house, left, lot
@@ -119,6 +121,27 @@ def test_a_released_hold_gives_everything_to_the_refunds_that_wait_oldest_first(
     )
     assert codes(credited, reinstate("undo", "b")) == ["done"]
     assert has(credited) == (50, 0)
+
+
+def test_of_two_refunds_that_wait_the_oldest_is_served_first(credited: Sessions) -> None:
+    buy(credited)
+    held = hold("h", 100)
+    do(credited, held, refund("a", "g", cents=150), refund("b", "g", cents=50), capture("c", held, 60))
+
+    with credited() as session:
+        query = "SELECT wanted, taken FROM reversal ORDER BY transaction_id"
+        waiting = [tuple(row) for row in session.connection().execute(text(query))]
+    assert waiting == [(75, 40), (25, 0)]
+
+
+def test_a_refund_that_was_undone_waits_no_longer(credited: Sessions) -> None:
+    buy(credited)
+    held = hold("h", 100)
+    do(credited, held, refund("a", "g", cents=100), refund("b", "g", cents=50), reinstate("undo", "a"))
+
+    do(credited, release("free", held))
+
+    assert has(credited) == (75, 0)
 
 
 def test_unwound_credits_of_a_refunded_purchase_are_taken_back(credited: Sessions) -> None:

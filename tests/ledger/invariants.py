@@ -73,7 +73,7 @@ CONTRADICTIONS: Final = {
             OR (reversing > 0 AND lot.used + lot.held < lot.credits)
     """,
     "the clock is never late": """
-        SELECT balance.account_id, due_at FROM balance
+        SELECT balance.account_id, due_at::text FROM balance -- Python's times know no infinity
         WHERE due_at > (
                 SELECT min(expires_at) FROM hold
                 WHERE hold.account_id = balance.account_id AND state = 'open'

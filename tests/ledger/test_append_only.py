@@ -112,8 +112,9 @@ def test_a_change_of_the_past_is_refused(superuser: psycopg.Connection, change: 
         (NEW, 0, "number"),
         (OLD, 10, "number * 2 - 3"),
         ("987654321", 0, "number * 2 - 3"),
+        (NEW, 0, "0"),
     ],
-    ids=["does not sum to zero", "belongs to an old transaction", "belongs to no transaction"],
+    ids=["does not sum to zero", "belongs to an old transaction", "belongs to no transaction", "is empty"],
 )
 def test_entries_that_prove_nothing_are_refused(
     superuser: psycopg.Connection, transaction: str, first_leg: int, amount: str, mode: str
@@ -133,6 +134,9 @@ def test_entries_that_balance_under_a_new_transaction_are_accepted(superuser: ps
     superuser.execute(INSERT_ENTRIES.format(transaction=NEW, first_leg=0, amount="number * 2 - 3"))
 
 
-def test_a_balance_below_its_floor_is_refused_by_the_table_itself(superuser: psycopg.Connection) -> None:
+@pytest.mark.parametrize("below", ["posted = -1", "held = posted + 1", "held = -1"])
+def test_a_balance_below_its_floor_is_refused_by_the_table_itself(
+    superuser: psycopg.Connection, below: str
+) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="balance_not_below_floor"):
-        superuser.execute("UPDATE balance SET posted = -1 WHERE floor = 0")
+        superuser.execute(" ".join(("UPDATE balance SET", below, "WHERE floor = 0")))

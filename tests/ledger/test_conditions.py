@@ -161,8 +161,12 @@ def test_every_key_has_one_outcome_for_ever(hundred: Sessions, told: Operation) 
 
 @pytest.mark.parametrize(
     "other",
-    [debit("d", 6), debit("d", 5, agent="agt_2"), debit("d", 5, job="another"), grant("d", 5), hold("d", 5)],
-    ids=["amount", "agent", "job", "grant", "hold"],
+    [
+        *(debit("d", 6), debit("d", 5, agent="agt_2"), debit("d", 5, job="another")),
+        *(debit("d", 5, minimum_left=Amount(0, CREDIT)), debit("d", 5, expect_version=1)),
+        *(grant("d", 5), hold("d", 5)),
+    ],
+    ids=["amount", "agent", "job", "minimum", "version", "grant", "hold"],
 )
 def test_a_used_key_is_not_used_for_something_else(hundred: Sessions, other: Operation) -> None:
     first = do(hundred, debit("d", 5), grant("g2", 5, agent="agt_2"), debit("d", 5))

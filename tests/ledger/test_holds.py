@@ -1,5 +1,7 @@
 """A hold sets credits aside, once, until it is captured, released or out of time."""
 
+from datetime import datetime
+
 import pytest
 
 from ledger import credits
@@ -84,8 +86,9 @@ def test_a_hold_can_be_in_flight_from_the_beginning(credited: Sessions) -> None:
 
 @pytest.mark.parametrize(("minutes", "ends"), [(30, 30), (5, 10), (None, 10)])
 def test_a_start_gives_more_time_and_never_less(holding: Sessions, minutes: int | None, ends: int) -> None:
-    do(holding, start("s", HELD, minutes=minutes))
+    outcome = do(holding, start("s", HELD, minutes=minutes))
 
+    assert datetime.fromisoformat(outcome.details["expires_at"]) == after(ends)
     # Something else is due meanwhile, so that the clock is looked at.
     do(holding, grant("soon", 1, expires_at=after(6)))
     assert has(holding, now=after(ends - 0.001)) == (100, 40)

@@ -1,11 +1,15 @@
 """Which credits burn first, when they begin and lapse, and what they were paid with."""
 
 import pytest
+from sqlmodel import text
 
 from ledger.database import Sessions
-from ledger.operations import Grant
+from ledger.operations import Grant, Operation
 from tests.ledger.acting import codes, do, has, house, left, lot
-from tests.ledger.make import after, debit, grant, hold, release, start, unwind
+from tests.ledger.make import after, capture, debit, grant, hold, release, start, unwind
+
+HELD = hold("h", 3)
+SPENDS: list[list[Operation]] = [[debit("d", 3)], [HELD, capture("c", HELD)]]
 
 
 def test_a_bought_lot_moves_money_and_credits(credited: Sessions) -> None:
@@ -33,18 +37,22 @@ def test_a_promotional_lot_moves_no_money(credited: Sessions) -> None:
     ids=["priority", "earliest expiry", "any expiry before none", "promotional before bought"],
 )
 @pytest.mark.parametrize("swapped", [False, True])
-def test_the_order_in_which_lots_burn(credited: Sessions, first: Grant, second: Grant, swapped: bool) -> None:
+@pytest.mark.parametrize("spend", SPENDS, ids=["debit", "hold"])
+def test_the_order_in_which_lots_burn(
+    credited: Sessions, first: Grant, second: Grant, swapped: bool, spend: list[Operation]
+) -> None:
     do(credited, *([second, first] if swapped else [first, second]))
 
-    do(credited, debit("d", 3))
+    do(credited, *spend)
 
     assert left(credited) == {"first": 2, "second": 5}
 
 
-def test_of_equal_lots_the_oldest_burns_first(credited: Sessions) -> None:
+@pytest.mark.parametrize("spend", SPENDS, ids=["debit", "hold"])
+def test_of_equal_lots_the_oldest_burns_first(credited: Sessions, spend: list[Operation]) -> None:
     do(credited, grant("b", 5), grant("a", 5))
 
-    do(credited, debit("d", 3))
+    do(credited, *spend)
 
     assert left(credited) == {"b": 2, "a": 5}
 
@@ -115,6 +123,16 @@ def test_a_lot_that_came_free_before_its_end_still_lapses_in_time(credited: Sess
     assert has(credited, now=after(51)) == (0, 0)
 
 
+def test_what_lapsed_is_no_spend_to_be_unwound(credited: Sessions) -> None:
+    do(credited, grant("g", 10, expires_at=after(10)))
+    assert has(credited, now=after(10)) == (0, 0)
+    with credited() as session:
+        lapsed = text("SELECT reference FROM ledger_transaction WHERE kind = 'lot_expiry'")
+        key = session.connection().execute(lapsed).scalar_one()
+
+    assert codes(credited, unwind("u", key), now=after(11)) == ["unknown_spend"]
+
+
 def test_unwound_credits_of_a_lapsed_lot_lapse_at_once(credited: Sessions) -> None:
     do(credited, grant("g", 10, cents=10, expires_at=after(10)), debit("d", 4))
 
@@ -148,8 +166,9 @@ def test_spends_that_are_unwound_again_and_again_do_not_make_cents(credited: Ses
     for number in range(9):
         do(
             credited,
-            debit(f"d{number}", 3),
-            unwind(f"a{number}", f"d{number}", 1),
+            # 71 cents, which do not divide by 5.
+            debit(f"d{number}", 5),
+            unwind(f"a{number}", f"d{number}", 2),
             unwind(f"b{number}", f"d{number}"),
         )
 

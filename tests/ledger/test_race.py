@@ -19,10 +19,14 @@ from tests.ledger import invariants
 from tests.ledger.acting import do, has, house
 from tests.ledger.make import NOON, after, capture, debit, grant, hold, refund, reinstate, release
 from tests.ledger.test_book import posting
+from tests.waiting import eventually
 
 CLIENTS = 16
 AGENTS = [f"agt_{number}" for number in range(10)]
 EACH = 200
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
 
 
 def attempt(sessions: Sessions, wanted: Posting) -> str:
@@ -162,3 +166,40 @@ def test_one_key_told_for_many_agents_at_once_is_done_for_one(sessions: Sessions
     assert sum(has(sessions, agent=name)[0] for name in names) == count(
         sessions, "SELECT count(*) FROM ledger_transaction"
     )
+
+
+def test_the_first_grants_of_an_agent_wait_for_each_other_and_none_is_lost(sessions: Sessions) -> None:
+    def give(told: Operation) -> bool:
+        # Not again if somebody was faster: nobody here has the key of another.
+        with sessions() as session:
+            return credits.apply_one(session, told, now=NOON).done
+
+    for turn in range(10):
+        name = f"new_{turn}"
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            given = [grant(f"g:{turn}:{number}", 1, agent=name) for number in range(CLIENTS)]
+            assert all(clients.map(give, given))
+        assert has(sessions, agent=name) == (CLIENTS, 0)
+
+    invariants.check_book(sessions)
+
+
+def test_a_deadlock_with_somebody_else_is_tried_again(sessions: Sessions) -> None:
+    do(sessions, grant("g:a", 5, agent="a"), grant("g:b", 5, agent="b"))
+    lock = text(
+        "SELECT FROM balance JOIN account ON id = account_id WHERE name = :name FOR UPDATE OF balance"
+    )
+
+    with ThreadPoolExecutor(1) as clients:
+        with sessions() as other:
+            # The first to look for a deadlock loses: not this one.
+            other.connection().execute(text("SET LOCAL deadlock_timeout = '60s'"))
+            other.connection().execute(lock, {"name": "agent:b"})
+            told = [debit("a", 1, agent="a"), debit("b", 1, agent="b")]
+            spent = clients.submit(credits.perform, sessions, told, now=NOON)
+            eventually(lambda: count(sessions, WAITING))
+            other.connection().execute(lock, {"name": "agent:a"})
+
+        assert [outcome.code for outcome in spent.result()] == ["done", "done"]
+    assert (has(sessions, agent="a"), has(sessions, agent="b")) == ((4, 0), (4, 0))
+    assert deadlocks(sessions) == 1

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlmodel import text
+
 from ledger.database import Sessions
 from ledger.operations import Operation
 from tests.ledger.acting import codes, do, has, house, left, lot
@@ -84,6 +86,30 @@ def test_held_credits_are_taken_when_they_come_free(credited: Sessions) -> None:
     assert house(credited) == {"issued": -10, "spent": 10, "revenue": 20, "receivable": -20}
 
 
+def test_a_refund_that_took_a_part_waits_for_no_more_than_the_rest(credited: Sessions) -> None:
+    buy(credited)
+    held = hold("h", 40)
+    do(credited, held, refund("r", "g", cents=150), release("free", held))
+
+    assert (has(credited), house(credited)) == (
+        (25, 0),
+        {"issued": -25, "clearing:rail": -50, "prepaid_liability": 50},
+    )
+
+
+def test_no_cents_are_refunded_or_earned_twice_after_free_ones_were_unwound(credited: Sessions) -> None:
+    # Every second credit costs a cent: those that cost none are unwound, and all cents stay earned.
+    do(credited, grant("g", 8, cents=4), *(debit(f"d{number}", 1) for number in range(8)))
+    do(credited, *(unwind(f"u{number}", f"d{number}") for number in range(0, 8, 2)))
+    assert (has(credited), house(credited)["revenue"]) == ((4, 0), 4)
+
+    do(credited, debit("more", 1))
+    outcome = do(credited, refund("r", "g", cents=1))
+
+    assert outcome.details["receivable_cents"] == 1
+    assert (has(credited), house(credited)["revenue"]) == ((1, 0), 4)
+
+
 def test_a_released_hold_gives_everything_to_the_refunds_that_wait_oldest_first(credited: Sessions) -> None:
     buy(credited)
     held = hold("h", 100)
@@ -95,6 +121,27 @@ def test_a_released_hold_gives_everything_to_the_refunds_that_wait_oldest_first(
     )
     assert codes(credited, reinstate("undo", "b")) == ["done"]
     assert has(credited) == (50, 0)
+
+
+def test_of_two_refunds_that_wait_the_oldest_is_served_first(credited: Sessions) -> None:
+    buy(credited)
+    held = hold("h", 100)
+    do(credited, held, refund("a", "g", cents=150), refund("b", "g", cents=50), capture("c", held, 60))
+
+    with credited() as session:
+        query = "SELECT wanted, taken FROM reversal ORDER BY transaction_id"
+        waiting = [tuple(row) for row in session.connection().execute(text(query))]
+    assert waiting == [(75, 40), (25, 0)]
+
+
+def test_a_refund_that_was_undone_waits_no_longer(credited: Sessions) -> None:
+    buy(credited)
+    held = hold("h", 100)
+    do(credited, held, refund("a", "g", cents=100), refund("b", "g", cents=50), reinstate("undo", "a"))
+
+    do(credited, release("free", held))
+
+    assert has(credited) == (75, 0)
 
 
 def test_unwound_credits_of_a_refunded_purchase_are_taken_back(credited: Sessions) -> None:

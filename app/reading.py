@@ -88,7 +88,7 @@ def statement(
         told = [{**_plain(line), **_purchase(bought.get(line.transaction_id))} for line in page.lines]
         _print_json({**_plain(page), "lines": told})
         return
-    out.print(_statement_table(page, bought))
+    out.print(_statement_table(page, bought, first=not after))
     if page.next:
         out.print(f"more: --after {page.next}")
 
@@ -185,12 +185,13 @@ def _demand(fine: bool) -> None:
         sys.exit("pennyrail: the sums do not meet: run pennyrail ledger verify")
 
 
-def _statement_table(page: statements.Statement, bought: Mapping[int, Receipt]) -> Table:
+def _statement_table(page: statements.Statement, bought: Mapping[int, Receipt], *, first: bool) -> Table:
     table = _table(
         f"{page.account} from {_time(page.begins_at)} to {_time(page.ends_at)}",
         *("booked", "kind", "amount", "held", "balance", "actor", "key", "about"),
     )
-    table.add_row("opening", "", "", str(page.opening_held.units), str(page.opening), style="bold")
+    opening = "opening" if first else "brought forward"
+    table.add_row(opening, "", "", str(page.opening_held.units), str(page.opening), style="bold")
     for line in page.lines:
         table.add_row(
             _time(line.at),
@@ -202,7 +203,12 @@ def _statement_table(page: statements.Statement, bought: Mapping[int, Receipt]) 
             line.reference,
             ", ".join(filter(None, (line.about.words(), _words(bought.get(line.transaction_id))))),
         )
-    table.add_row("closing", "", "", str(page.closing_held.units), str(page.closing), style="bold")
+    if page.next:
+        table.add_row(
+            "carried forward", "", "", str(page.closing_held.units), str(page.closing), style="bold"
+        )
+    closing = (str(page.period_closing_held.units), str(page.period_closing))
+    table.add_row("closing", "", "", *closing, style="bold")
     return table
 
 

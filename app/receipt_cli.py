@@ -25,13 +25,18 @@ def verify(
 ) -> None:
     """Check a receipt with the public key alone, and say what it proves. Exits 1 if it proves nothing."""
     try:
-        proven = proof.verify(proof.find(_read(file)), keys=_public_keys(key))
+        text = _read(file)
+        proven = proof.verify(proof.find(text), keys=_public_keys(key))
+        proof.compare(text, proven)
     except ReceiptError as error:
         out.print(f"NOT PROVEN   {error} ({error.code})", soft_wrap=True, markup=False)
         raise typer.Exit(1) from None
     for line in proven.lines():
         out.print(line, soft_wrap=True, markup=False)
-    out.print("the receipt is genuine")
+    out.print(
+        "the receipt is genuine: it proves what stands above, and nothing else that its file says",
+        soft_wrap=True,
+    )
 
 
 @cli.command()

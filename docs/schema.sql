@@ -325,50 +325,11 @@ BEGIN
     ELSIF asked.state = 'open' THEN
         RETURN close_hold(op, mine, asked, wanted, 'captured'::hold_state);
     ELSIF asked.state = 'charged' THEN
-        RETURN capture_late(op, mine, asked, wanted);
+        RETURN close_late(op, mine, asked, wanted);
     END IF;
     RETURN refuse(
         op, mine, CASE WHEN asked.state = 'expired' THEN 'hold_expired' ELSE 'hold_closed' END,
         jsonb_build_object('state', asked.state)
-    );
-END $$;
-
-CREATE TABLE public.hold (
-    id text NOT NULL,
-    account_id bigint NOT NULL,
-    credits bigint NOT NULL,
-    lots bigint[] NOT NULL,
-    pins bigint[] NOT NULL,
-    job text NOT NULL,
-    in_flight boolean NOT NULL,
-    state public.hold_state DEFAULT 'open'::public.hold_state NOT NULL,
-    captured bigint DEFAULT 0 NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    placed_in bigint NOT NULL,
-    closed_in bigint
-)
-WITH (fillfactor='80');
-
-CREATE FUNCTION public.capture_late(op public.operation, mine public.balance, charged public.hold, wanted bigint) RETURNS public.operation_result
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    returned constant bigint := coalesce((
-        SELECT sum(back.credits)
-        FROM ledger_transaction AS back
-        WHERE back.reverses = charged.closed_in AND back.outcome = 'done'
-    ), 0);
-BEGIN
-    IF EXISTS (
-        SELECT FROM ledger_transaction AS late
-        WHERE late.reverses = charged.closed_in AND late.kind = 'capture' AND late.outcome = 'done'
-    ) THEN
-        RETURN refuse(op, mine, 'hold_closed', jsonb_build_object('state', 'captured'));
-    END IF;
-    op.credits := greatest(0, charged.credits - wanted - returned);
-    RETURN give_back(
-        op, mine, charged.closed_in,
-        jsonb_build_object('hold', charged.id, 'charged_at_expiry', true, 'captured', wanted)
     );
 END $$;
 
@@ -430,6 +391,22 @@ BEGIN
     END IF;
 END $$;
 
+CREATE TABLE public.hold (
+    id text NOT NULL,
+    account_id bigint NOT NULL,
+    credits bigint NOT NULL,
+    lots bigint[] NOT NULL,
+    pins bigint[] NOT NULL,
+    job text NOT NULL,
+    in_flight boolean NOT NULL,
+    state public.hold_state DEFAULT 'open'::public.hold_state NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    placed_in bigint NOT NULL,
+    closed_in bigint
+)
+WITH (fillfactor='80');
+
 CREATE FUNCTION public.close_hold(op public.operation, mine public.balance, ending public.hold, captured bigint, state public.hold_state) RETURNS public.operation_result
     LANGUAGE plpgsql
     AS $$
@@ -467,6 +444,29 @@ BEGIN
         PERFORM settle_freed(op, ending.lots);
     END IF;
     RETURN done;
+END $$;
+
+CREATE FUNCTION public.close_late(op public.operation, mine public.balance, charged public.hold, wanted bigint) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    returned constant bigint := coalesce((
+        SELECT sum(back.credits)
+        FROM ledger_transaction AS back
+        WHERE back.reverses = charged.closed_in AND back.outcome = 'done'
+    ), 0);
+BEGIN
+    IF EXISTS (
+        SELECT FROM ledger_transaction AS late
+        WHERE late.reverses = charged.closed_in AND late.kind IN ('capture', 'release') AND late.outcome = 'done'
+    ) THEN
+        RETURN refuse(op, mine, 'hold_closed', jsonb_build_object('state', 'captured'));
+    END IF;
+    op.credits := greatest(0, charged.credits - wanted - returned);
+    RETURN give_back(
+        op, mine, charged.closed_in,
+        jsonb_build_object('hold', charged.id, 'charged_at_expiry', true, 'captured', wanted)
+    );
 END $$;
 
 CREATE FUNCTION public.debit(op public.operation, mine public.balance) RETURNS public.operation_result
@@ -1019,6 +1019,8 @@ BEGIN
         RETURN refuse(op, mine, 'unknown_hold', NULL);
     ELSIF asked.state = 'open' THEN
         RETURN close_hold(op, mine, asked, 0, 'released'::hold_state);
+    ELSIF asked.state = 'charged' THEN
+        RETURN close_late(op, mine, asked, 0);
     END IF;
     RETURN refuse(
         op, mine, CASE WHEN asked.state = 'expired' THEN 'hold_expired' ELSE 'hold_closed' END,
@@ -1152,6 +1154,7 @@ DECLARE
     agents text[];
     ids    bigint[];
     op     operation;
+    done   integer := 0;
 BEGIN
     SELECT array_agg(locked.agent), array_agg(locked.account_id)
     INTO agents, ids
@@ -1168,9 +1171,15 @@ BEGIN
     FOR place IN 1..coalesce(cardinality(ids), 0) LOOP
         op.now := given_now;
         op.agent := agents[place];
-        PERFORM settle_due(op, agent_row(ids[place]));
+        -- An agent whose rows have drifted must not stop the clock of all others.
+        BEGIN
+            PERFORM settle_due(op, agent_row(ids[place]));
+            done := done + 1;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'what is due for agent % cannot be done: % (%)', agents[place], SQLERRM, SQLSTATE;
+        END;
     END LOOP;
-    RETURN coalesce(cardinality(ids), 0);
+    RETURN done;
 END $$;
 
 CREATE FUNCTION public.settle_due(op public.operation, mine public.balance) RETURNS integer
@@ -1467,7 +1476,7 @@ BEGIN
         FROM lot AS was
         WHERE lot.id = use_lot.lot_id
             AND was.id = lot.id
-        RETURNING lot.cents_used - was.cents_used AS cents, lot.reversing > 0 OR lot.expires_at <= now AS waited_for
+        RETURNING lot.cents_used - was.cents_used AS cents, lot.reversing > 0 OR lot.expires_at < 'infinity' AS waited_for
     ),
     noted AS (
         INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
@@ -1667,7 +1676,7 @@ ALTER TABLE public.ledger_transaction ALTER COLUMN id ADD GENERATED BY DEFAULT A
 
 CREATE TABLE public.lot_entry (
     transaction_id bigint NOT NULL,
-    place smallint NOT NULL,
+    place integer NOT NULL,
     lot_id bigint NOT NULL,
     credits bigint NOT NULL,
     used bigint NOT NULL,

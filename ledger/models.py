@@ -185,7 +185,7 @@ class LotEntry(SQLModel, table=True):
     __tablename__: ClassVar[str] = "lot_entry"
 
     transaction_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    place: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    place: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     lot_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits: int = Field(sa_column=Column(BigInteger, nullable=False))
     used: int = Field(sa_column=Column(BigInteger, nullable=False))

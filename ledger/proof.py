@@ -91,6 +91,23 @@ def verify(receipt: str, *, keys: Sequence[PublicKey]) -> Proven:
         raise NotAReceipt("signed, but not in the form of a receipt") from None
 
 
+def compare(text: str, proven: Proven) -> None:
+    """Refuse an answer whose readable part says other numbers than what it has proven beside them.
+
+    raises: ChangedReceipt
+    """
+    told = json.loads(text) if text.strip().startswith("{") else {}
+    inside = told["data"] if isinstance(told.get("data"), dict) else told
+    shown = inside.get("receipt")
+    if not isinstance(shown, dict):
+        return
+    for name, signed in (("credits_granted", "credits"), ("received_cents", "cents")):
+        if name in shown and shown[name] != proven.granted[signed]:
+            raise ChangedReceipt(
+                f"{name} says {shown[name]!r} beside it, and {proven.granted[signed]} was signed"
+            )
+
+
 def _proven(payload: _Json, key: PublicKey) -> Proven:
     inclusion, seal = payload["inclusion"], payload["seal"]
     leaf = merkle.leaf(payload["content"].encode())

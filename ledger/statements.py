@@ -83,7 +83,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One page of an account's entries: opening + lines = closing. `next` is where the next page begins."""
+    """One page of an account's entries: opening + lines = closing. `next` is where the next page begins.
+
+    `opening` and `closing` are those of the page; only the last page closes with what the period does.
+    """
 
     account: str
     begins_at: datetime
@@ -92,6 +95,8 @@ class Statement:
     opening_held: Amount
     closing: Amount
     closing_held: Amount
+    period_closing: Amount
+    period_closing_held: Amount
     lines: tuple[Line, ...]
     next: Position | None
 
@@ -233,6 +238,8 @@ def _statement(
         opening_held=opening_held,
         closing=balance,
         closing_held=held,
+        period_closing=Amount(first.closing_posted, asset),
+        period_closing_held=Amount(first.closing_held, asset),
         lines=tuple(lines),
         next=Position(lines[-1].at, lines[-1].shard) if more else None,
     )

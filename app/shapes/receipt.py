@@ -28,7 +28,12 @@ def receipt(here: House, view: PurchaseView) -> Fields | None:
         "created_at": iso(granted.created_at),
         "witnesses": evidence.witnesses(here, view),
         "chain_evidence": evidence.chain_evidence(here, view),
+        "signed_receipt_url": _signed_at(here, granted) if here.receipt_key is not None else None,
     }
+
+
+def _signed_at(here: House, granted: Receipt) -> str:
+    return f"{here.settings.base_url}/v1/receipts/{granted.receipt_id}"
 
 
 def credit_event(granted: Receipt | None) -> Fields | None:

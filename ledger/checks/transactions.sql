@@ -32,7 +32,7 @@ WITH leg AS (
         coalesce(leg.gapless, true) AND coalesce(change.gapless, true) AS gapless,
         CASE
             WHEN told.outcome <> 'done' OR told.kind = 'start' THEN leg.legs IS NULL AND change.gapless IS NULL
-            WHEN told.kind = 'capture' AND told.reverses IS NOT NULL AND told.credits = 0 THEN leg.legs IS NULL
+            WHEN told.kind IN ('capture', 'release') AND told.reverses IS NOT NULL AND told.credits = 0 THEN leg.legs IS NULL
             WHEN leg.legs = 1 THEN told.kind IN ('hold', 'release', 'lot_begin', 'hold_expiry') AND NOT leg.moves
             ELSE leg.legs >= 2
         END AS has_its_legs

@@ -57,6 +57,22 @@ def test_the_answer_of_the_service_and_the_published_keys_will_do(receipt: Path,
     assert run("receipt", "verify", answer, "--key", published).exit_code == 0
 
 
+@pytest.mark.parametrize("part", [{"credits_granted": 50000}, {"received_cents": 1}])
+def test_an_answer_that_says_other_numbers_beside_the_receipt_is_refused(
+    receipt: Path, key_file: Path, tmp_path: Path, part: dict[str, int]
+) -> None:
+    answer = tmp_path / "answer.json"
+    said = {"credits_granted": 500, "received_cents": 490}
+    answer.write_text(json.dumps({"data": {"jws": receipt.read_text(), "receipt": said}}))
+    assert run("receipt", "verify", answer, "--key", key_file).exit_code == 0
+
+    answer.write_text(json.dumps({"data": {"jws": receipt.read_text(), "receipt": {**said, **part}}}))
+
+    done = run("receipt", "verify", answer, "--key", key_file)
+    assert done.exit_code == 1
+    assert "changed_receipt" in done.output
+
+
 NOT_SEALED = {"ok": False, "data": None, "error": {"code": "RECEIPT_NOT_SEALED_YET"}}
 
 

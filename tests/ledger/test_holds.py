@@ -1,14 +1,17 @@
 """A hold sets credits aside, once, until it is captured, released or out of time."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from sqlalchemy import Engine
+from sqlmodel import text
 
 from ledger import credits
 from ledger.database import Sessions
 from ledger.operations import Operation
 from tests.ledger.acting import codes, do, has, house, left
-from tests.ledger.make import after, capture, debit, grant, hold, release, start, unwind
+from tests.ledger.make import NOON, after, capture, debit, grant, hold, release, start, unwind
 
 HELD = hold("h", 40)
 
@@ -75,7 +78,37 @@ def test_a_hold_in_flight_out_of_time_is_charged(holding: Sessions) -> None:
     assert has(holding, now=after(10)) == (60, 0)
 
     assert house(holding)["revenue"] == 80
-    assert codes(holding, release("r", HELD), start("again", HELD), now=after(10)) == ["hold_closed"] * 2
+    assert codes(holding, start("again", HELD), now=after(10)) == ["hold_closed"]
+
+
+def test_a_release_after_the_charge_gives_all_of_it_back_once(holding: Sessions) -> None:
+    do(holding, start("s", HELD))
+
+    outcome = do(holding, release("r", HELD), now=after(20))
+
+    assert (outcome.credits and outcome.credits.units) == 40
+    assert outcome.details == {"hold": HELD.hold_id, "charged_at_expiry": True, "captured": 0}
+    assert has(holding) == (100, 0)
+    assert house(holding).get("revenue", 0) == 0
+    late: list[Operation] = [release("again", HELD), capture("c", HELD, 1)]
+    assert codes(holding, *late, now=after(20)) == ["hold_closed"] * 2
+
+
+def test_an_agent_that_cannot_be_settled_does_not_stop_the_clock_of_others(
+    credited: Sessions, engine: Engine
+) -> None:
+    do(credited, grant("g", 100), hold("h", 40))
+    do(credited, *(replace(each, agent_id="agt_2") for each in (grant("g2", 100), hold("h2", 40))))
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE balance SET held = 0 WHERE account_id = (SELECT min(account_id) FROM lot)")
+        )
+
+    with credited() as session:
+        settled = credits.settle_due(session, now=after(10))
+
+    assert settled == 1
+    assert has(credited, agent="agt_2", now=NOON) == (100, 0)
 
 
 def test_a_hold_can_be_in_flight_from_the_beginning(credited: Sessions) -> None:

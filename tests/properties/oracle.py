@@ -286,6 +286,8 @@ class Agent:
         held = self._found(op)
         if held is None:
             return self._answer("unknown_hold", None)
+        if held.state == "charged":
+            return self._late(held, 0, now, asked=None)
         if held.state != "open":
             return self._ended(held, None)
         self._close(held, 0, "released")
@@ -308,10 +310,14 @@ class Agent:
             return answer
         if held.state != "charged":
             return self._ended(held, _asked(op))
+        if not held.late:
+            self.spends[op.key] = held.charge
+        return self._late(held, wanted, now, asked=_asked(op))
+
+    def _late(self, held: Held, wanted: int, now: datetime, *, asked: int | None) -> Answer:
         if held.late:
-            return self._answer("hold_closed", _asked(op), state="captured")
+            return self._answer("hold_closed", asked, state="captured")
         held.late = True
-        self.spends[op.key] = held.charge
         left = sum(use.used - use.back for use in held.charge)
         answer, lots = self._give_back(held.charge, max(0, left - wanted))
         answer.details = {"charged_at_expiry": True, "captured": wanted}

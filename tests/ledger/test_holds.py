@@ -99,16 +99,17 @@ def test_an_agent_that_cannot_be_settled_does_not_stop_the_clock_of_others(
 ) -> None:
     do(credited, grant("g", 100), hold("h", 40))
     do(credited, *(replace(each, agent_id="agt_2") for each in (grant("g2", 100), hold("h2", 40))))
+    drift = "UPDATE balance SET held = {} WHERE account_id = (SELECT min(account_id) FROM lot)"
     with engine.begin() as connection:
-        connection.execute(
-            text("UPDATE balance SET held = 0 WHERE account_id = (SELECT min(account_id) FROM lot)")
-        )
+        connection.execute(text(drift.format(0)))
 
     with credited() as session:
         settled = credits.settle_due(session, now=after(10))
 
     assert settled == 1
     assert has(credited, agent="agt_2", now=NOON) == (100, 0)
+    with engine.begin() as connection:
+        connection.execute(text(drift.format(40)))
 
 
 def test_a_hold_can_be_in_flight_from_the_beginning(credited: Sessions) -> None:

@@ -1,7 +1,8 @@
 """The one place that writes for the door: takes what is queued and commits it together, without a timer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,10 +26,19 @@ _DRAIN_SECONDS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One operation for the book: as an element of the array that it takes, and by what it is found again."""
+
+    written: str
+    reference: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Wish:
     """Operations that are committed together or not at all, and who waits for their outcomes."""
 
-    operations: Sequence[str]
+    lines: Sequence[Line]
     answer: asyncio.Future[list[Row]]
 
 
@@ -43,13 +53,15 @@ class Writer:
         self._settings = settings
         self._queue: asyncio.Queue[_Wish] = asyncio.Queue(settings.queue_most)
         self._tasks: list[asyncio.Task[None]] = []
+        self._unwritten: Counter[str] = Counter()
         self._open = False
 
     def start(self) -> None:
         """Begin to take operations. The database need not be there yet."""
         self._queue = asyncio.Queue(self._settings.queue_most)
+        self._unwritten.clear()
         self._tasks = [
-            asyncio.create_task(_Pen(self._conninfo).write_from(self._queue, self._settings.group_most))
+            asyncio.create_task(self._pen().write_from(self._queue, self._settings.group_most))
             for _ in range(self._settings.writers)
         ]
         self._open = True
@@ -63,26 +75,41 @@ class Writer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def write(self, operations: Sequence[str]) -> list[Row]:
+    def is_writing(self, reference: str) -> bool:
+        """Whether an operation of this reference is queued or being written, in this process."""
+        return reference in self._unwritten
+
+    async def write(self, lines: Sequence[Line]) -> list[Row]:
         """What came of these operations, in their order, all of one commit.
 
         raises: Unavailable, it may have been done; psycopg.Error, it was refused and nothing was done.
         """
         if not self._open:
             raise Unavailable("not started, or about to stop")
-        wish = _Wish(operations, asyncio.get_running_loop().create_future())
+        wish = _Wish(lines, asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(wish)
         except asyncio.QueueFull:
             raise Unavailable("too many are waiting") from None
+        self._unwritten.update(line.reference for line in lines)
         return await wish.answer
+
+    def _pen(self) -> "_Pen":
+        return _Pen(self._conninfo, self._forget)
+
+    def _forget(self, wish: _Wish) -> None:
+        for line in wish.lines:
+            self._unwritten[line.reference] -= 1
+            if not self._unwritten[line.reference]:
+                del self._unwritten[line.reference]
 
 
 class _Pen:
     """One connection and what it writes."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, written: Callable[[_Wish], None]) -> None:
         self._conninfo = conninfo
+        self._written = written
         self._connection: psycopg.AsyncConnection[Row] | None = None
 
     async def write_from(self, queue: asyncio.Queue[_Wish], most: int) -> None:
@@ -90,14 +117,16 @@ class _Pen:
         try:
             while True:
                 wishes = [await queue.get()]
-                count = len(wishes[0].operations)
+                count = len(wishes[0].lines)
                 while count < most and not queue.empty():
                     wishes.append(queue.get_nowait())
-                    count += len(wishes[-1].operations)
+                    count += len(wishes[-1].lines)
                 try:
                     await self._write(wishes)
                 finally:
-                    for _ in wishes:
+                    # Not when its caller leaves: what is queued is written all the same.
+                    for wish in wishes:
+                        self._written(wish)
                         queue.task_done()
         finally:
             if self._connection is not None:
@@ -131,7 +160,7 @@ class _Pen:
                 application_name="pennyrail-internal",
                 options=_OPTIONS,
             )
-        given = ",".join(operation for wish in wishes for operation in wish.operations)
+        given = ",".join(line.written for wish in wishes for line in wish.lines)
         cursor = self._connection.cursor(binary=True)
         await cursor.execute(_APPLY, (f"{{{given}}}",), prepare=True)
         return await cursor.fetchall()
@@ -140,7 +169,7 @@ class _Pen:
     def _answer(wishes: list[_Wish], rows: list[Row]) -> None:
         place = 0
         for wish in wishes:
-            until = place + len(wish.operations)
+            until = place + len(wish.lines)
             if not wish.answer.done():
                 wish.answer.set_result(rows[place:until])
             place = until

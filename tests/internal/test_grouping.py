@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlmodel import text
 
 from app.internal.errors import Unavailable
 from app.internal.settings import InternalSettings
-from app.internal.writer import Writer
+from app.internal.writer import Line, Writer
 from app.migrations.run import migrate
 from ledger import database
 from ledger.database import Sessions
@@ -35,6 +36,30 @@ def commits(home: Home) -> tuple[int, int]:
         )
         told, transactions = session.connection().execute(counted).one()
     return told, transactions
+
+
+def lock(connection: psycopg.Connection, agent_id: str) -> None:
+    """Lock the agent's row, until the connection's transaction ends."""
+    connection.execute(
+        "SELECT FROM balance JOIN account ON account.id = balance.account_id"
+        " WHERE account.name = %s FOR UPDATE",
+        (f"agent:{agent_id}",),
+    )
+
+
+def await_lock(database_url: str) -> None:
+    """Come back when the door waits for a lock."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for _ in range(500):
+            waits = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = 'pennyrail-internal' AND wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            ).fetchone()
+            if waits and waits[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("the door waits for nothing")
 
 
 def test_64_callers_spend_exactly_what_there_is(home: Home) -> None:
@@ -124,17 +149,47 @@ def test_an_agent_whose_row_is_locked_delays_nobody_for_long(sessions: Sessions,
     with opened(sessions, database_url, writers=1) as home:
         api, free, locked = home.service(), home.agent(bought=10), home.agent(bought=10)
         with psycopg.connect(database_url) as connection:
-            connection.execute(
-                "SELECT FROM balance JOIN account ON account.id = balance.account_id"
-                " WHERE account.name = %s FOR UPDATE",
-                (f"agent:{locked}",),
-            )
+            lock(connection, locked)
             stuck, fine = at_once(2, lambda n: api.debit((locked, free)[n], 1, idempotency_key=f"k{n}"))
             connection.rollback()
         again = api.debit(locked, 1, idempotency_key="k0")
 
     assert (code(stuck), stuck["error"]["retryable"]) == ("SERVICE_UNAVAILABLE", True)
     assert done(fine)["credits"] == done(again)["credits"] == 1
+
+
+def test_while_a_call_is_being_written_its_outcome_is_not_missing(
+    sessions: Sessions, database_url: str
+) -> None:
+    with opened(sessions, database_url, writers=1) as home, psycopg.connect(database_url) as connection:
+        api, reader, agent_id = home.service(), home.service("api"), home.agent(bought=10)
+        lock(connection, agent_id)
+        with ThreadPoolExecutor(1) as caller:
+            call = caller.submit(api.debit, agent_id, 1, idempotency_key="k")
+            await_lock(database_url)
+            during = reader.get("outcomes/k")
+            connection.rollback()
+            call.result()
+        after, never = reader.get("outcomes/k"), reader.get("outcomes/never")
+
+    assert (code(during), during["error"]["retryable"]) == ("SERVICE_UNAVAILABLE", True)
+    assert done(after)["done"] is True
+    assert code(never) == "OUTCOME_NOT_FOUND"
+
+
+def test_a_call_whose_caller_has_left_is_still_being_written(database_url: str) -> None:
+    async def run() -> tuple[bool, bool]:
+        writer = Writer(database_url, InternalSettings(writers=1))
+        writer.start()
+        left = asyncio.ensure_future(writer.write([Line("(refused)", "k", "a")]))
+        await asyncio.sleep(0)
+        left.cancel()
+        await asyncio.sleep(0)
+        during = writer.is_writing("k")
+        await writer.stop()
+        return during, writer.is_writing("k")
+
+    assert asyncio.run(run()) == (True, False)
 
 
 def test_who_comes_when_the_queue_is_full_is_asked_to_come_back(
@@ -159,11 +214,11 @@ def test_what_is_queued_is_written_before_the_house_closes(sessions: Sessions, d
     async def run() -> list[object]:
         writer = Writer(database_url, InternalSettings(writers=1, group_most=1))
         writer.start()
-        waiting = [asyncio.ensure_future(writer.write(["(refused)"])) for _ in range(5)]
+        waiting = [asyncio.ensure_future(writer.write([Line("(refused)", f"k{n}", "a")])) for n in range(5)]
         await asyncio.sleep(0)
         await writer.stop()
         with pytest.raises(Unavailable):
-            await writer.write(["(late)"])
+            await writer.write([Line("(late)", "late", "a")])
         return list(await asyncio.gather(*waiting, return_exceptions=True))
 
     outcomes = asyncio.run(run())

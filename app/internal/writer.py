@@ -20,8 +20,14 @@ _APPLY: Final = (
     "SELECT outcome, replayed, transaction_id, version, posted, held, credits, details"
     " FROM apply_operations(%s::operation[])"
 )
-# An operation waits for a row that a payment has locked, but not so long that all others do.
-_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=1000 -c statement_timeout=10000"
+# An operation waits for a row that a payment has locked, but not so long that all others do: the group so
+# long, and then all its callers, one by one, so long together.
+_LOCK_MS: Final = 500
+_STATEMENT_SECONDS: Final = 10
+_OPTIONS: Final = (
+    f"-c timezone=UTC -c lock_timeout={_LOCK_MS} -c statement_timeout={_STATEMENT_SECONDS * 1000}"
+)
+_TIMED_OUT: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 _DRAIN_SECONDS: Final = 15
 
 
@@ -40,6 +46,11 @@ class _Wish:
 
     lines: Sequence[Line]
     answer: asyncio.Future[list[Row]]
+
+    @property
+    def agents(self) -> set[str]:
+        """Whose rows it locks."""
+        return {line.agent_id for line in self.lines}
 
 
 class Writer:
@@ -111,6 +122,11 @@ class _Pen:
         self._conninfo = conninfo
         self._written = written
         self._connection: psycopg.AsyncConnection[Row] | None = None
+        self._lock_ms = _LOCK_MS
+
+    @property
+    def _connected(self) -> bool:
+        return self._connection is not None and not self._connection.closed
 
     async def write_from(self, queue: asyncio.Queue[_Wish], most: int) -> None:
         """Write whatever is queued, as much of it together as `most` allows, until cancelled."""
@@ -133,26 +149,48 @@ class _Pen:
                 await self._connection.close()
 
     async def _write(self, wishes: list[_Wish]) -> None:
-        # Once more as a whole: another was faster with one of the keys, or the database was restarted. What
-        # was committed before the connection broke is then found under its key.
-        for _ in range(2):
-            try:
-                self._answer(wishes, await self._send(wishes))
-                return
-            except psycopg.Error as error:
-                failure = error
-                if isinstance(error, psycopg.errors.LockNotAvailable):
-                    break
-        if len(wishes) == 1 or self._connection is None or self._connection.closed:
+        failure = await self._try(wishes, lock_ms=_LOCK_MS)
+        if failure is None:
+            return
+        if len(wishes) > 1 and self._connected:
+            await self._write_each(wishes)
+        else:
             for wish in wishes:
                 _fail(wish, failure)
-            return
-        for wish in wishes:
-            await self._write([wish])
 
-    async def _send(self, wishes: list[_Wish]) -> list[Row]:
+    async def _write_each(self, wishes: list[_Wish]) -> None:
+        now = asyncio.get_running_loop().time
+        patient_until, write_until = now() + _LOCK_MS / 1000, now() + _STATEMENT_SECONDS
+        stuck: set[str] = set()
+        for wish in wishes:
+            if not self._connected or now() > write_until or not stuck.isdisjoint(wish.agents):
+                _fail(wish, Unavailable("others of its group took too long"))
+                continue
+            # Never 0, which is for ever.
+            failure = await self._try([wish], lock_ms=max(1, round(1000 * (patient_until - now()))))
+            if failure is None:
+                continue
+            _fail(wish, failure)
+            # Of a batch nobody knows which of its agents it was.
+            if isinstance(failure, _TIMED_OUT) and len(wish.agents) == 1:
+                stuck |= wish.agents
+
+    async def _try(self, wishes: list[_Wish], *, lock_ms: int) -> Exception | None:
+        # Once more: another was faster with one of the keys, or the database was restarted. What was
+        # committed before the connection broke is then found under its key.
+        for _ in range(2):
+            try:
+                self._answer(wishes, await self._send(wishes, lock_ms))
+                return None
+            except psycopg.Error as error:
+                failure = error
+                if isinstance(error, _TIMED_OUT):
+                    break
+        return failure
+
+    async def _send(self, wishes: list[_Wish], lock_ms: int) -> list[Row]:
         if self._connection is None or self._connection.closed:
-            self._connection = None
+            self._connection, self._lock_ms = None, _LOCK_MS
             self._connection = await psycopg.AsyncConnection.connect(
                 self._conninfo,
                 autocommit=True,
@@ -162,6 +200,9 @@ class _Pen:
             )
         given = ",".join(line.written for wish in wishes for line in wish.lines)
         cursor = self._connection.cursor(binary=True)
+        if lock_ms != self._lock_ms:
+            await cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{lock_ms}ms",))
+            self._lock_ms = lock_ms
         await cursor.execute(_APPLY, (f"{{{given}}}",), prepare=True)
         return await cursor.fetchall()
 
@@ -175,7 +216,7 @@ class _Pen:
             place = until
 
 
-def _fail(wish: _Wish, error: psycopg.Error) -> None:
+def _fail(wish: _Wish, error: Exception) -> None:
     if not wish.answer.done():
         # An OperationalError is about the database and the moment, not about what was asked.
         away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

@@ -158,6 +158,31 @@ def test_an_agent_whose_row_is_locked_delays_nobody_for_long(sessions: Sessions,
     assert done(fine)["credits"] == done(again)["credits"] == 1
 
 
+@pytest.mark.parametrize("agents", [1, 12], ids=["one agent", "twelve agents"])
+def test_many_callers_of_locked_agents_delay_another_only_once(
+    sessions: Sessions, database_url: str, agents: int
+) -> None:
+    with opened(sessions, database_url, writers=1) as home, psycopg.connect(database_url) as connection:
+        api, other = home.service(), home.service("other")
+        free, locked = home.agent(bought=10), [home.agent(bought=10) for _ in range(agents)]
+        for agent_id in locked:
+            lock(connection, agent_id)
+        with ThreadPoolExecutor(12) as callers:
+            calls = [callers.submit(api.debit, locked[n % agents], 1) for n in range(12)]
+            await_lock(database_url)
+            time.sleep(0.2)
+            began = time.monotonic()
+            fine = other.debit(free, 1)
+            took = time.monotonic() - began
+            stuck = {code(call.result()) for call in calls}
+        connection.rollback()
+
+    assert done(fine)["credits"] == 1
+    assert stuck == {"SERVICE_UNAVAILABLE"}
+    # The group before this call's own takes half a second or so, and its own at most one.
+    assert took < 3.5
+
+
 def test_while_a_call_is_being_written_its_outcome_is_not_missing(
     sessions: Sessions, database_url: str
 ) -> None:

@@ -1,6 +1,7 @@
 """The one place that writes for the door: takes what is queued and commits it together, without a timer."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -29,6 +30,9 @@ _OPTIONS: Final = (
 )
 _TIMED_OUT: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 _DRAIN_SECONDS: Final = 15
+# Longer than a statement may take: whoever has said nothing by then is not there any more.
+ANSWER_SECONDS: Final = 12
+logger = logging.getLogger("pennyrail.internal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,15 @@ class _Wish:
 class Writer:
     """A queue, and connections that empty it. Lives in one event loop, from `start` to `stop`."""
 
-    def __init__(self, database_url: str, settings: InternalSettings) -> None:
+    def __init__(
+        self, database_url: str, settings: InternalSettings, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         spelled = make_url(database_url.replace("postgres://", "postgresql://", 1)).set(
             drivername="postgresql"
         )
         self._conninfo = spelled.render_as_string(hide_password=False)
         self._settings = settings
+        self._answer_seconds = answer_seconds
         self._queue: asyncio.Queue[_Wish] = asyncio.Queue(settings.queue_most)
         self._tasks: list[asyncio.Task[None]] = []
         self._unwritten: Counter[str] = Counter()
@@ -106,7 +113,7 @@ class Writer:
         return await wish.answer
 
     def _pen(self) -> "_Pen":
-        return _Pen(self._conninfo, self._forget)
+        return _Pen(self._conninfo, self._answer_seconds, self._forget)
 
     def _forget(self, wish: _Wish) -> None:
         for line in wish.lines:
@@ -118,8 +125,9 @@ class Writer:
 class _Pen:
     """One connection and what it writes."""
 
-    def __init__(self, conninfo: str, written: Callable[[_Wish], None]) -> None:
+    def __init__(self, conninfo: str, answer_seconds: float, written: Callable[[_Wish], None]) -> None:
         self._conninfo = conninfo
+        self._answer_seconds = answer_seconds
         self._written = written
         self._connection: psycopg.AsyncConnection[Row] | None = None
         self._lock_ms = _LOCK_MS
@@ -139,14 +147,19 @@ class _Pen:
                     count += len(wishes[-1].lines)
                 try:
                     await self._write(wishes)
+                except Exception:
+                    # Nobody knows how far it came, and those who come next have nothing to do with it.
+                    logger.exception("the door's operations were not written")
+                    await self._close()
                 finally:
+                    # Who has an answer keeps it; the others must not wait for one for ever.
                     # Not when its caller leaves: what is queued is written all the same.
                     for wish in wishes:
+                        _fail(wish, Unavailable("it was not written to the end"))
                         self._written(wish)
                         queue.task_done()
         finally:
-            if self._connection is not None:
-                await self._connection.close()
+            await self._close()
 
     async def _write(self, wishes: list[_Wish]) -> None:
         failure = await self._try(wishes, lock_ms=_LOCK_MS)
@@ -180,8 +193,13 @@ class _Pen:
         # committed before the connection broke is then found under its key.
         for _ in range(2):
             try:
-                self._answer(wishes, await self._send(wishes, lock_ms))
+                async with asyncio.timeout(self._answer_seconds):
+                    rows = await self._send(wishes, lock_ms)
+                self._answer(wishes, rows)
                 return None
+            except TimeoutError:
+                await self._close()
+                return Unavailable("the database did not answer")
             except psycopg.Error as error:
                 failure = error
                 if isinstance(error, _TIMED_OUT):
@@ -197,6 +215,11 @@ class _Pen:
                 connect_timeout=3,
                 application_name="pennyrail-internal",
                 options=_OPTIONS,
+                # A host that is gone is noticed under a connection that idles, too.
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=10_000,
             )
         given = ",".join(line.written for wish in wishes for line in wish.lines)
         cursor = self._connection.cursor(binary=True)
@@ -205,6 +228,11 @@ class _Pen:
             self._lock_ms = lock_ms
         await cursor.execute(_APPLY, (f"{{{given}}}",), prepare=True)
         return await cursor.fetchall()
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
     @staticmethod
     def _answer(wishes: list[_Wish], rows: list[Row]) -> None:

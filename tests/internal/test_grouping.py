@@ -1,10 +1,13 @@
 """Many callers, one commit: each gets its own answer, whatever happens to the others or to the database."""
 
 import asyncio
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -249,6 +252,53 @@ def test_what_is_queued_is_written_before_the_house_closes(sessions: Sessions, d
     outcomes = asyncio.run(run())
 
     assert all(isinstance(outcome, psycopg.Error) for outcome in outcomes)
+
+
+@contextmanager
+def frozen(database_url: str) -> Iterator[None]:
+    """Let the door's connection be answered by nobody, as if its server had lost its network."""
+    with psycopg.connect(database_url) as connection:
+        [(process,)] = connection.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = 'pennyrail-internal' AND datname = current_database()"
+        ).fetchall()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_a_database_that_never_answers_is_given_up_and_connected_to_anew(database_url: str) -> None:
+    async def run() -> None:
+        writer = Writer(database_url, InternalSettings(writers=1), answer_seconds=0.5)
+        writer.start()
+        with pytest.raises(psycopg.Error):
+            await writer.write([Line("(refused)", "before", "a")])
+        with frozen(database_url):
+            async with asyncio.timeout(20):
+                with pytest.raises(Unavailable):
+                    await writer.write([Line("(refused)", "during", "a")])
+                with pytest.raises(psycopg.Error):
+                    await writer.write([Line("(refused)", "after", "a")])
+        await writer.stop()
+
+    asyncio.run(run())
+
+
+def test_what_nobody_thought_of_fails_its_callers_and_not_those_who_come_next(database_url: str) -> None:
+    async def run() -> None:
+        writer = Writer(database_url, InternalSettings(writers=1))
+        writer.start()
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable):
+                # No text that can be sent: half of a character.
+                await writer.write([Line("\ud800", "odd", "a")])
+            with pytest.raises(psycopg.Error):
+                await writer.write([Line("(refused)", "next", "a")])
+        await writer.stop()
+
+    asyncio.run(run())
 
 
 @pytest.fixture

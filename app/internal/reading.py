@@ -117,13 +117,15 @@ def _outcome(here: House, caller: Caller, key: str) -> Fields | None:
             return None
         kind = session.get_one(Transaction, found.transaction_id).kind
     standing = found.standing
+    spent, released = answers.spent(found.credits.units if found.credits is not None else None, found.details)
     return {
         "idempotency_key": key,
         "operation": kind,
         "outcome": found.code,
         "done": found.done,
         "transaction_id": found.transaction_id,
-        "credits": found.credits.units if found.credits is not None else None,
+        "credits": spent,
+        "released": released,
         "hold_id": operations.hold_id(caller.key(key)) if kind == "hold" and found.done else None,
         "balance": standing and answers.balance(standing.version, standing.posted.units, standing.held.units),
     }

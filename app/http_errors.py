@@ -54,7 +54,12 @@ STATUS: Final = {
     "HOLD_EXCEEDED": Status(409, 1, False, "the hold is smaller than this"),
     "SPEND_NOT_FOUND": Status(404, 1, False, "this agent has no spend under this key"),
     "SPEND_EXCEEDED": Status(409, 1, False, "less than this is left of the spend to take back"),
-    "OUTCOME_NOT_FOUND": Status(404, 1, False, "nothing was told under this key"),
+    "OUTCOME_NOT_FOUND": Status(
+        404,
+        1,
+        False,
+        "nothing was told under this key yet; only repeating the call with the same key is conclusive",
+    ),
     "MODEL_NOT_FOUND": Status(404, 2, False, "the rate card does not know this model"),
     "CREDIT_PACK_NOT_FOUND": Status(404, 2, False, "no credit pack has this id"),
     "PAYMENT_METHOD_UNAVAILABLE": Status(400, 2, False, "no payment method of this name takes payments now"),

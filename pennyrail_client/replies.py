@@ -103,6 +103,7 @@ class Outcome:
     done: bool
     transaction_id: int
     credits: int | None
+    released: int | None
     hold_id: str | None
     balance: Balance | None
 

@@ -35,6 +35,10 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "unknown_spend": ("SPEND_NOT_FOUND", None),
     "exceeds_spend": ("SPEND_EXCEEDED", None),
 }
+_CHARGED: Final = (
+    "the job ran out of time and its hold was charged in full; capture it with what the job took,"
+    " which gives the rest back, or release it, which gives all of it back"
+)
 _json: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -48,7 +52,8 @@ def success(data: Fields, *, replayed: bool = False) -> Response:
 
 def done(wish: Wish, key: str, hold_id: str | None, row: Row) -> Fields:
     """What was done. `hold_id` is the hold that was made, if one was."""
-    _, _, transaction_id, version, posted, held, credits, details = row
+    _, _, transaction_id, version, posted, held, moved, details = row
+    credits, released = spent(moved, details)
     data: dict[str, object] = {
         "operation": wish.__struct_config__.tag,
         "idempotency_key": key,
@@ -63,9 +68,20 @@ def done(wish: Wish, key: str, hold_id: str | None, row: Row) -> Fields:
         data["hold_id"], data["timeout_seconds"] = hold_id, wish.timeout_seconds
     elif isinstance(wish, OfHold):
         data["hold_id"] = wish.hold_id
-        if details and "released" in details:
-            data["released"] = details["released"]
+        if released is not None:
+            data["released"] = released
     return data
+
+
+def spent(moved: int | None, details: Mapping[str, Any] | None) -> tuple[int | None, int | None]:
+    """Credits that were spent and that were let go, the same whether the job ended in time or late.
+
+    Of a hold that was charged when its time was over the book tells what it gave back.
+    """
+    told = details or {}
+    if told.get("charged_at_expiry"):
+        return told["captured"], moved
+    return moved, told.get("released")
 
 
 def balance(version: int, posted: int, held: int) -> Fields:
@@ -110,6 +126,8 @@ def refusal(request: Request, wish: Wish, row: Row, *, told_at: datetime, agent_
         # Nobody has given this agent credits yet, so it has no holds and no spends either.
         outcome = _without_account(wish)
     code, message = _CODES[outcome]
+    if (row[7] or {}).get("state") == "charged":
+        message = _CHARGED
     return Declined(code, message, _recovery(request, code, wish, row, told_at))
 
 
@@ -140,7 +158,8 @@ def _recovery(request: Request, code: str, wish: Wish, row: Row, told_at: dateti
             return {"version": version}
         case "HOLD_EXCEEDED" | "SPEND_EXCEEDED" | "HOLD_CLOSED" | "HOLD_EXPIRED":
             named = {"left": "left_credits", "hold_credits": "hold_credits", "state": "hold_state"}
-            return {named[name]: value for name, value in (details or {}).items() if name in named}
+            told = {named[name]: value for name, value in (details or {}).items() if name in named}
+            return told | ({"next": ["capture", "release"]} if told.get("hold_state") == "charged" else {})
         case _:
             return {}
 

@@ -93,7 +93,7 @@ class Door:
             if dry:
                 rows = await run_in_threadpool(telling.dry_run, house(request), [told])
             else:
-                rows = await self.writer.write([told.encoded()])
+                rows = await self.writer.write([told.line()])
             [row] = rows
             if not answers.is_done(row):
                 return answers.failure(request, await telling.refusal(request, told, row), replayed=row[1])
@@ -118,7 +118,7 @@ class Door:
         if dry:
             rows = await run_in_threadpool(telling.dry_run, house(request), wanted)
         else:
-            rows = await self.writer.write([each.encoded() for each in wanted]) if wanted else []
+            rows = await self.writer.write([each.line() for each in wanted]) if wanted else []
         left = iter(rows)
         results = [
             answers.item_failure(request, Declined("AGENT_NOT_FOUND"))

@@ -16,7 +16,7 @@ from app.internal import answers, requests, telling
 from app.internal.answers import Fields
 from app.internal.callers import Caller
 from app.internal.door import Door
-from app.internal.errors import Declined, invalid
+from app.internal.errors import Declined, Unavailable, invalid
 from app.times import iso
 from ledger import balances, credits, operations
 from ledger.balances import HoldOpen, LotLeft
@@ -53,7 +53,15 @@ class Reading:
         key = request.path_params["key"]
         if not _KEY.fullmatch(key):
             raise invalid("idempotency_key: 1 to 200 visible ASCII characters", "idempotency_key")
-        return answers.success(await run_in_threadpool(_outcome, house(request), caller, key))
+        writer, reference = self.door.writer, caller.key(key)
+        # Asked on both sides of the look into the book: it may be committed between any two of the three.
+        on_its_way = writer.is_writing(reference)
+        found = await run_in_threadpool(_outcome, house(request), caller, key)
+        if found is not None:
+            return answers.success(found)
+        if on_its_way or writer.is_writing(reference):
+            raise Unavailable("it is being written")
+        raise Declined("OUTCOME_NOT_FOUND")
 
     async def _introspect(self, request: Request) -> Response:
         await self.door.admit(request, "tokens:introspect")
@@ -102,20 +110,22 @@ def _lot(lot: LotLeft) -> Fields:
     }
 
 
-def _outcome(here: House, caller: Caller, key: str) -> Fields:
+def _outcome(here: House, caller: Caller, key: str) -> Fields | None:
     with here.sessions() as session:
         found = credits.outcome_of(session, key=caller.key(key))
         if found is None:
-            raise Declined("OUTCOME_NOT_FOUND")
+            return None
         kind = session.get_one(Transaction, found.transaction_id).kind
     standing = found.standing
+    spent, released = answers.spent(found.credits.units if found.credits is not None else None, found.details)
     return {
         "idempotency_key": key,
         "operation": kind,
         "outcome": found.code,
         "done": found.done,
         "transaction_id": found.transaction_id,
-        "credits": found.credits.units if found.credits is not None else None,
+        "credits": spent,
+        "released": released,
         "hold_id": operations.hold_id(caller.key(key)) if kind == "hold" and found.done else None,
         "balance": standing and answers.balance(standing.version, standing.posted.units, standing.held.units),
     }

@@ -14,7 +14,7 @@ from app.internal.answers import Fields
 from app.internal.callers import Caller
 from app.internal.errors import Declined
 from app.internal.requests import Wish
-from app.internal.writer import Row
+from app.internal.writer import Line, Row
 from app.models import Agent
 from ledger import credits, operations
 from ledger.models import Transaction
@@ -35,12 +35,13 @@ class Told:
         """The hold that it makes, if it makes one."""
         return self.operation.hold_id if isinstance(self.operation, operations.Hold) else None
 
-    def encoded(self) -> str:
-        """The operation as an element of the array that the book takes.
+    def line(self) -> Line:
+        """The operation as the writer takes it.
 
         raises: Malformed, OutOfRange
         """
-        return operations.encode([self.operation], now=self.now)[1:-1]
+        written = operations.encode([self.operation], now=self.now)[1:-1]
+        return Line(written, self.operation.key, self.operation.agent_id)
 
 
 def tell(request: Request, wish: Wish, caller: Caller, key: str) -> Told:

@@ -1,9 +1,13 @@
 """Many callers, one commit: each gets its own answer, whatever happens to the others or to the database."""
 
 import asyncio
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,7 +17,7 @@ from sqlmodel import text
 
 from app.internal.errors import Unavailable
 from app.internal.settings import InternalSettings
-from app.internal.writer import Writer
+from app.internal.writer import Line, Writer
 from app.migrations.run import migrate
 from ledger import database
 from ledger.database import Sessions
@@ -35,6 +39,30 @@ def commits(home: Home) -> tuple[int, int]:
         )
         told, transactions = session.connection().execute(counted).one()
     return told, transactions
+
+
+def lock(connection: psycopg.Connection, agent_id: str) -> None:
+    """Lock the agent's row, until the connection's transaction ends."""
+    connection.execute(
+        "SELECT FROM balance JOIN account ON account.id = balance.account_id"
+        " WHERE account.name = %s FOR UPDATE",
+        (f"agent:{agent_id}",),
+    )
+
+
+def await_lock(database_url: str) -> None:
+    """Come back when the door waits for a lock."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for _ in range(500):
+            waits = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = 'pennyrail-internal' AND wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            ).fetchone()
+            if waits and waits[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("the door waits for nothing")
 
 
 def test_64_callers_spend_exactly_what_there_is(home: Home) -> None:
@@ -124,17 +152,72 @@ def test_an_agent_whose_row_is_locked_delays_nobody_for_long(sessions: Sessions,
     with opened(sessions, database_url, writers=1) as home:
         api, free, locked = home.service(), home.agent(bought=10), home.agent(bought=10)
         with psycopg.connect(database_url) as connection:
-            connection.execute(
-                "SELECT FROM balance JOIN account ON account.id = balance.account_id"
-                " WHERE account.name = %s FOR UPDATE",
-                (f"agent:{locked}",),
-            )
+            lock(connection, locked)
             stuck, fine = at_once(2, lambda n: api.debit((locked, free)[n], 1, idempotency_key=f"k{n}"))
             connection.rollback()
         again = api.debit(locked, 1, idempotency_key="k0")
 
     assert (code(stuck), stuck["error"]["retryable"]) == ("SERVICE_UNAVAILABLE", True)
     assert done(fine)["credits"] == done(again)["credits"] == 1
+
+
+@pytest.mark.parametrize("agents", [1, 12], ids=["one agent", "twelve agents"])
+def test_many_callers_of_locked_agents_delay_another_only_once(
+    sessions: Sessions, database_url: str, agents: int
+) -> None:
+    with opened(sessions, database_url, writers=1) as home, psycopg.connect(database_url) as connection:
+        api, other = home.service(), home.service("other")
+        free, locked = home.agent(bought=10), [home.agent(bought=10) for _ in range(agents)]
+        for agent_id in locked:
+            lock(connection, agent_id)
+        with ThreadPoolExecutor(12) as callers:
+            calls = [callers.submit(api.debit, locked[n % agents], 1) for n in range(12)]
+            await_lock(database_url)
+            time.sleep(0.2)
+            began = time.monotonic()
+            fine = other.debit(free, 1)
+            took = time.monotonic() - began
+            stuck = {code(call.result()) for call in calls}
+        connection.rollback()
+
+    assert done(fine)["credits"] == 1
+    assert stuck == {"SERVICE_UNAVAILABLE"}
+    # The group before this call's own takes half a second or so, and its own at most one.
+    assert took < 3.5
+
+
+def test_while_a_call_is_being_written_its_outcome_is_not_missing(
+    sessions: Sessions, database_url: str
+) -> None:
+    with opened(sessions, database_url, writers=1) as home, psycopg.connect(database_url) as connection:
+        api, reader, agent_id = home.service(), home.service("api"), home.agent(bought=10)
+        lock(connection, agent_id)
+        with ThreadPoolExecutor(1) as caller:
+            call = caller.submit(api.debit, agent_id, 1, idempotency_key="k")
+            await_lock(database_url)
+            during = reader.get("outcomes/k")
+            connection.rollback()
+            call.result()
+        after, never = reader.get("outcomes/k"), reader.get("outcomes/never")
+
+    assert (code(during), during["error"]["retryable"]) == ("SERVICE_UNAVAILABLE", True)
+    assert done(after)["done"] is True
+    assert code(never) == "OUTCOME_NOT_FOUND"
+
+
+def test_a_call_whose_caller_has_left_is_still_being_written(database_url: str) -> None:
+    async def run() -> tuple[bool, bool]:
+        writer = Writer(database_url, InternalSettings(writers=1))
+        writer.start()
+        left = asyncio.ensure_future(writer.write([Line("(refused)", "k", "a")]))
+        await asyncio.sleep(0)
+        left.cancel()
+        await asyncio.sleep(0)
+        during = writer.is_writing("k")
+        await writer.stop()
+        return during, writer.is_writing("k")
+
+    assert asyncio.run(run()) == (True, False)
 
 
 def test_who_comes_when_the_queue_is_full_is_asked_to_come_back(
@@ -159,16 +242,63 @@ def test_what_is_queued_is_written_before_the_house_closes(sessions: Sessions, d
     async def run() -> list[object]:
         writer = Writer(database_url, InternalSettings(writers=1, group_most=1))
         writer.start()
-        waiting = [asyncio.ensure_future(writer.write(["(refused)"])) for _ in range(5)]
+        waiting = [asyncio.ensure_future(writer.write([Line("(refused)", f"k{n}", "a")])) for n in range(5)]
         await asyncio.sleep(0)
         await writer.stop()
         with pytest.raises(Unavailable):
-            await writer.write(["(late)"])
+            await writer.write([Line("(late)", "late", "a")])
         return list(await asyncio.gather(*waiting, return_exceptions=True))
 
     outcomes = asyncio.run(run())
 
     assert all(isinstance(outcome, psycopg.Error) for outcome in outcomes)
+
+
+@contextmanager
+def frozen(database_url: str) -> Iterator[None]:
+    """Let the door's connection be answered by nobody, as if its server had lost its network."""
+    with psycopg.connect(database_url) as connection:
+        [(process,)] = connection.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = 'pennyrail-internal' AND datname = current_database()"
+        ).fetchall()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_a_database_that_never_answers_is_given_up_and_connected_to_anew(database_url: str) -> None:
+    async def run() -> None:
+        writer = Writer(database_url, InternalSettings(writers=1), answer_seconds=0.5)
+        writer.start()
+        with pytest.raises(psycopg.Error):
+            await writer.write([Line("(refused)", "before", "a")])
+        with frozen(database_url):
+            async with asyncio.timeout(20):
+                with pytest.raises(Unavailable):
+                    await writer.write([Line("(refused)", "during", "a")])
+                with pytest.raises(psycopg.Error):
+                    await writer.write([Line("(refused)", "after", "a")])
+        await writer.stop()
+
+    asyncio.run(run())
+
+
+def test_what_nobody_thought_of_fails_its_callers_and_not_those_who_come_next(database_url: str) -> None:
+    async def run() -> None:
+        writer = Writer(database_url, InternalSettings(writers=1))
+        writer.start()
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable):
+                # No text that can be sent: half of a character.
+                await writer.write([Line("\ud800", "odd", "a")])
+            with pytest.raises(psycopg.Error):
+                await writer.write([Line("(refused)", "next", "a")])
+        await writer.stop()
+
+    asyncio.run(run())
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.internal import answers
 from tests.internal.conftest import Home, code, done
 
 
@@ -156,6 +157,38 @@ def test_a_hold_out_of_time_is_let_go_or_charged_by_its_phase(home: Home) -> Non
     assert code(late) == "HOLD_EXPIRED"
     assert done(taken)["operation"] == "capture"
     assert api.balance(agent_id) == (95, 0)
+
+
+def test_a_late_capture_is_told_as_one_in_time(home: Home) -> None:
+    api, agent_id = home.service(), home.agent(bought=100)
+    hold_ids = [done(api.hold(agent_id, 20, in_flight=True))["hold_id"] for _ in range(3)]
+    in_time = {"agent_id": agent_id, "credits": 5}
+    first = done(api.post(f"holds/{hold_ids[0]}/capture", in_time, key="in-time"))
+    home.clock.now += timedelta(minutes=2)
+
+    late = done(api.post(f"holds/{hold_ids[1]}/capture", in_time, key="late"))
+    wish = {"operation": "capture", "hold_id": hold_ids[2], "idempotency_key": "batch", **in_time}
+    [batched] = done(api.post("batch", {"operations": [wish]}))["results"]
+
+    outcomes = [done(api.get(f"outcomes/{key}")) for key in ("in-time", "late", "batch")]
+    for told in (first, late, batched["data"], *outcomes):
+        assert (told["credits"], told["released"]) == (5, 15)
+    assert api.balance(agent_id) == (85, 0)
+
+
+def test_a_release_that_gave_a_charge_back_spent_nothing() -> None:
+    assert answers.spent(20, {"charged_at_expiry": True, "captured": 0}) == (0, 20)
+
+
+def test_who_starts_a_hold_that_was_charged_is_told_what_to_do(home: Home) -> None:
+    api, agent_id = home.service(), home.agent(bought=100)
+    hold_id = done(api.hold(agent_id, 20, in_flight=True))["hold_id"]
+    home.clock.now += timedelta(minutes=2)
+
+    error = api.post(f"holds/{hold_id}/start", {"agent_id": agent_id}, key="s")["error"]
+
+    assert "charged in full; capture it with what the job took" in error["message"]
+    assert (error["recovery"]["hold_state"], error["recovery"]["next"]) == ("charged", ["capture", "release"])
 
 
 def test_more_than_the_hold_is_refused(home: Home) -> None:

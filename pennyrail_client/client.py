@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
@@ -13,7 +14,7 @@ from uuid import uuid4
 import httpx
 
 from pennyrail_client import errors, replies
-from pennyrail_client.errors import Unavailable
+from pennyrail_client.errors import PennyrailError, Unavailable
 from pennyrail_client.holds import Hold
 from pennyrail_client.replies import BatchResult, Done, Introspection, Outcome, Price, Snapshot
 
@@ -25,8 +26,8 @@ class Client:
     """A service's way to spend credits for agents.
 
     Every call that changes something has an idempotency key, made here if none is given. A call that times
-    out or is told 503 is repeated up to `retries` times with the same key, so that it is done once. All
-    calls raise a PennyrailError when the door refuses.
+    out or is told 502, 503 or 504 is repeated up to `retries` times with the same key, so that it is done
+    once. All calls raise a PennyrailError when the door refuses; its `idempotency_key` repeats the call.
     """
 
     def __init__(self, base_url: str, token: str, *, timeout_seconds: float = 10.0, retries: int = 3) -> None:
@@ -153,10 +154,15 @@ class Client:
     ) -> tuple[BatchResult, ...]:
         """Do up to 100 operations in one commit; each names its kind in `operation`, and has its own key."""
         keyed = [{"idempotency_key": uuid4().hex, **each} for each in operations]
+        keys = [str(each["idempotency_key"]) for each in keyed]
         path = "batch?dry_run=true" if dry_run else "batch"
-        response = self._send("POST", path, {"operations": keyed})
-        replayed = _replayed(response)
-        return tuple(replies.batch_result(each, replayed=replayed) for each in _data(response)["results"])
+        with _under(*keys):
+            response = self._send("POST", path, {"operations": keyed})
+            results, replayed = _data(response)["results"], _replayed(response)
+        return tuple(
+            replies.batch_result(each, key=key, replayed=replayed)
+            for key, each in zip(keys, results, strict=True)
+        )
 
     def balance(self, agent_id: str) -> Snapshot:
         """Balance, holds and lots at one version."""
@@ -193,15 +199,17 @@ class Client:
 
     def _operation(self, path: str, body: Mapping[str, object], key: str | None) -> Done:
         given = {name: value for name, value in body.items() if value is not None}
-        response = self._send("POST", path, {**given, "idempotency_key": key or uuid4().hex})
-        return replies.done(_data(response), replayed=_replayed(response))
+        key = key or uuid4().hex
+        with _under(key):
+            response = self._send("POST", path, {**given, "idempotency_key": key})
+            return replies.done(_data(response), replayed=_replayed(response))
 
     def _send(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
         tried = 0
         while True:
             try:
                 response = self._http.request(method, path, json=body)
-                if response.status_code != 503 or tried == self._retries:
+                if tried == self._retries or not _away(response):
                     return response
                 pause = _pause(response, tried)
             except httpx.TransportError as error:
@@ -210,6 +218,27 @@ class Client:
                 pause = 0.1 * 2**tried
             tried += 1
             time.sleep(min(pause, LONGEST_PAUSE_SECONDS))
+
+
+@contextmanager
+def _under(*keys: str) -> Iterator[None]:
+    try:
+        yield
+    except PennyrailError as error:
+        error.idempotency_keys = keys
+        raise
+
+
+def _away(response: httpx.Response) -> bool:
+    status = response.status_code
+    return status in errors.AWAY or (status >= 500 and not _is_ours(response))
+
+
+def _is_ours(response: httpx.Response) -> bool:
+    try:
+        return isinstance(response.json()["error"], dict)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _pause(response: httpx.Response, tried: int) -> float:
@@ -228,9 +257,10 @@ def _data(response: httpx.Response) -> Json:
         if reply["ok"]:
             data: Json = reply["data"]
             return data
-        error = reply["error"]
+        error = {**reply["error"]}
     except (ValueError, KeyError, TypeError):
+        status = response.status_code
         raise Unavailable(
-            "NO_ANSWER", "the reply is not one of Pennyrail's", status=response.status_code
+            "NO_ANSWER", "the reply is not one of Pennyrail's", status=status, retryable=status >= 500
         ) from None
     raise errors.from_reply(response.status_code, error)

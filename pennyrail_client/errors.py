@@ -16,7 +16,10 @@ from typing import Any
 
 
 class PennyrailError(Exception):
-    """Anything but success. `code` is stable; `retryable` means the same call with the same key."""
+    """Anything but success. `code` is stable; `retryable` means the same call with the same key.
+
+    `idempotency_keys` are the keys of the call, in the order of its operations: none if it only reads.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,12 @@ class PennyrailError(Exception):
         self.status = status
         self.retryable = retryable
         self.recovery = recovery or {}
+        self.idempotency_keys: tuple[str, ...] = ()
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key to repeat the call with, if it was of one operation."""
+        return self.idempotency_keys[0] if len(self.idempotency_keys) == 1 else None
 
 
 class InvalidRequest(PennyrailError):
@@ -67,6 +76,9 @@ class Unavailable(PennyrailError):
     """No answer, or not now."""
 
 
+# Said by the door, or by whatever stands between: nobody knows whether it was done.
+AWAY: frozenset[int] = frozenset({502, 503, 504})
+
 _BY_CODE: Mapping[str, type[PennyrailError]] = {
     "INVALID_ARGUMENTS": InvalidRequest,
     "REQUEST_TOO_LARGE": InvalidRequest,
@@ -92,11 +104,12 @@ _BY_CODE: Mapping[str, type[PennyrailError]] = {
 def from_reply(status: int, error: Mapping[str, Any]) -> PennyrailError:
     """The error that a reply tells."""
     code = str(error.get("code", "INTERNAL_ERROR"))
-    kind = _BY_CODE.get(code, PennyrailError)
+    away = status in AWAY
+    kind = Unavailable if away else _BY_CODE.get(code, PennyrailError)
     return kind(
         code,
         str(error.get("message", "")),
         status=status,
-        retryable=bool(error.get("retryable")),
+        retryable=away or bool(error.get("retryable")),
         recovery=error.get("recovery"),
     )

@@ -146,11 +146,13 @@ def done(data: Json, *, replayed: bool) -> Done:
     )
 
 
-def batch_result(item: Json, *, replayed: bool) -> BatchResult:
+def batch_result(item: Json, *, key: str, replayed: bool) -> BatchResult:
     """What one result of a batch says."""
     if item["ok"]:
         return BatchResult(done(item["data"], replayed=replayed), None)
-    return BatchResult(None, errors.from_reply(item["status"], item["error"]))
+    error = errors.from_reply(item["status"], item["error"])
+    error.idempotency_keys = (key,)
+    return BatchResult(None, error)
 
 
 def snapshot(data: Json) -> Snapshot:

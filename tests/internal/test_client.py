@@ -1,9 +1,11 @@
 """The client against the running door."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -128,6 +130,39 @@ def test_nobody_at_the_door_is_unavailable() -> None:
 
     with pytest.raises(Unavailable), Client(f"http://127.0.0.1:{port}", "t", retries=1) as client:
         client.balance("agt_1")
+
+
+@pytest.mark.parametrize(
+    "answer", [(502, b"<html>"), (504, b"<html>"), (500, b"oops"), (502, b'{"ok": false, "error": "x"}')]
+)
+def test_a_gateway_without_a_server_is_asked_again_under_one_key(answer: tuple[int, bytes]) -> None:
+    asked: list[dict[str, str]] = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(answer[0])
+            self.end_headers()
+            self.wfile.write(answer[1])
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Client(f"http://127.0.0.1:{server.server_port}", "t", retries=1) as client:
+            with pytest.raises(Unavailable) as away:
+                client.debit(agent_id="a", credits=1, job_id="j")
+            with pytest.raises(Unavailable) as batch:
+                client.batch([{"operation": "debit"}, {"operation": "debit", "idempotency_key": "mine"}])
+        server.shutdown()
+
+    single = [each["idempotency_key"] for each in asked[:2]]
+    assert away.value.retryable is True
+    assert single == [away.value.idempotency_key] * 2
+    assert batch.value.idempotency_keys[1:] == ("mine",)
+    assert batch.value.idempotency_key is None
+    assert len(asked) == 4
 
 
 class _loses_the_first_answer:  # noqa: N801

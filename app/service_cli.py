@@ -1,6 +1,5 @@
 """Commands on the tokens of the services that spend credits."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -34,8 +33,8 @@ def create(
             row, token = service_tokens.make(session, name=name, scopes=scope, expires_at=expires_at, now=now)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
-    print(f"{row.id} for {row.name}: {', '.join(row.scopes)}", file=sys.stderr)  # noqa: T201
-    print(token)  # noqa: T201
+    typer.echo(f"{row.id} for {row.name}: {', '.join(row.scopes)}", err=True)
+    typer.echo(token)
 
 
 @cli.command("list")

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from app.internal import answers
 from tests.internal.conftest import Home, code, done
 
 
@@ -176,8 +175,16 @@ def test_a_late_capture_is_told_as_one_in_time(home: Home) -> None:
     assert api.balance(agent_id) == (85, 0)
 
 
-def test_a_release_that_gave_a_charge_back_spent_nothing() -> None:
-    assert answers.spent(20, {"charged_at_expiry": True, "captured": 0}) == (0, 20)
+def test_a_release_after_the_charge_gives_all_of_it_back_and_spends_nothing(home: Home) -> None:
+    api, agent_id = home.service(), home.agent(bought=100)
+    hold_id = done(api.hold(agent_id, 20, in_flight=True))["hold_id"]
+    home.clock.now += timedelta(minutes=2)
+    assert api.balance(agent_id) == (80, 0)
+
+    told = done(api.post(f"holds/{hold_id}/release", {"agent_id": agent_id}, key="failed"))
+
+    assert (told["credits"], told["released"]) == (0, 20)
+    assert (done(api.get("outcomes/failed"))["credits"], api.balance(agent_id)) == (0, (100, 0))
 
 
 def test_who_starts_a_hold_that_was_charged_is_told_what_to_do(home: Home) -> None:

@@ -123,6 +123,19 @@ def test_a_lot_that_came_free_before_its_end_still_lapses_in_time(credited: Sess
     assert has(credited, now=after(51)) == (0, 0)
 
 
+def test_a_release_told_before_the_end_of_its_lot_and_written_after_it_leaves_nothing_to_spend(
+    credited: Sessions,
+) -> None:
+    held = hold("h", 10, minutes=600)
+    do(credited, grant("g", 10, expires_at=after(10)), held)
+    assert has(credited, now=after(10)) == (10, 10)
+
+    do(credited, release("r", held), now=after(9.999))
+
+    assert codes(credited, debit("late", 1), now=after(300)) == ["not_enough"]
+    assert has(credited, now=after(300)) == (0, 0)
+
+
 def test_what_lapsed_is_no_spend_to_be_unwound(credited: Sessions) -> None:
     do(credited, grant("g", 10, expires_at=after(10)))
     assert has(credited, now=after(10)) == (0, 0)

@@ -1,6 +1,7 @@
 """What nobody should ask is refused before it reaches the book, and what is asked arrives as it was said."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -44,6 +45,17 @@ def test_the_smallest_and_the_largest_amount_are_accepted(credited: Sessions, un
     do(credited, grant("g", units, cents=units))
 
     assert do(credited, debit("d", units)).done
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+@pytest.mark.parametrize("field", ["expires_at", "effective_at"])
+def test_a_time_that_no_calendar_has_in_utc_is_refused(sessions: Sessions, field: str, moment: str) -> None:
+    beyond: Any = {field: datetime.fromisoformat(moment)}
+
+    with pytest.raises(OutOfRange):
+        do(sessions, replace(grant("g", 10), **beyond))
+
+    assert has(sessions) == (0, 0)
 
 
 @pytest.mark.parametrize("units", [True, 1.5, 1.0, "1", None])

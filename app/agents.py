@@ -85,17 +85,22 @@ def rotate(session: Session, *, agent_id: str, now: datetime) -> str:
         .values(revoked_at=now)
     )
     token = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
-    session.add(AgentToken(token_hash=_hash(token), agent_id=agent_id, created_at=now))
+    session.add(AgentToken(token_hash=hashed(token), agent_id=agent_id, created_at=now))
     session.flush()
     return token
 
 
 def known(session: Session, *, token: str) -> Known | None:
     """Whose token this is, None if it was never given or is no longer valid."""
+    return known_by(session, token_hash=hashed(token))
+
+
+def known_by(session: Session, *, token_hash: bytes) -> Known | None:
+    """Whose token has this hash, None if it was never given or is no longer valid."""
     found = session.exec(
         select(Agent, AgentToken.created_at)
         .join(AgentToken, col(AgentToken.agent_id) == col(Agent.agent_id))
-        .where(AgentToken.token_hash == _hash(token), col(AgentToken.revoked_at).is_(None))
+        .where(AgentToken.token_hash == token_hash, col(AgentToken.revoked_at).is_(None))
     ).one_or_none()
     return Known(agent=found[0], token_created_at=found[1]) if found is not None else None
 
@@ -108,6 +113,7 @@ def redacted(contact: str | None) -> str | None:
     return f"{name[:1]}***@{host}"
 
 
-def _hash(token: str) -> bytes:
+def hashed(token: str) -> bytes:
+    """What is kept of a token."""
     # The token is 256 random bits, so a plain hash cannot be guessed backwards.
     return hashlib.sha256(token.encode()).digest()

@@ -10,18 +10,28 @@ from app.house import House, house
 Here = Annotated[House, Depends(house)]
 
 
+def presented(request: Request) -> bytes:
+    """The hash of the token that came with the request.
+
+    raises: AuthRequired
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise errors.AuthRequired("no valid token")
+    return agents.hashed(token.strip())
+
+
 def knock(request: Request, here: Here) -> agents.Known:
     """The agent whose token came with the request.
 
     raises: AuthRequired, the same for missing, unknown and rotated tokens.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        with here.sessions() as session:
-            known = agents.known(session, token=token.strip())
-        if known is not None:
-            return known
-    raise errors.AuthRequired("no valid token")
+    token_hash = presented(request)
+    with here.sessions() as session:
+        known = agents.known_by(session, token_hash=token_hash)
+    if known is None:
+        raise errors.AuthRequired("no valid token")
+    return known
 
 
 Knocking = Annotated[agents.Known, Depends(knock)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from app import commands
 from app.house import house
@@ -40,15 +40,25 @@ def success(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The reply to a request that was done. `agent` is whose token was shown, if one was asked for."""
-    content = _envelope(request) | {
+    content = told(request, data=data, agent=agent, warnings=warnings)
+    return JSONResponse(content, headers=_headers(0, headers))
+
+
+def unchanged(headers: Mapping[str, str]) -> Response:
+    """The reply to who has the latest already: no body."""
+    return Response(status_code=304, headers=_headers(0, headers))
+
+
+def told(
+    request: Request, *, data: Fields, agent: Agent | None, warnings: Sequence[str] = ()
+) -> dict[str, object]:
+    """What a request that was done is answered."""
+    return _envelope(request) | {
         "ok": True,
         "actor": actor(agent) if agent is not None else None,
         "data": data,
         "warnings": list(warnings),
     }
-    # A reply may hold a token or an address to pay to: nobody on the way may keep it.
-    kept = {"cache-control": "no-store", EXIT_CODE_HEADER: "0", **(headers or {})}
-    return JSONResponse(content, headers=kept)
 
 
 def failure(
@@ -62,14 +72,18 @@ def failure(
     """The reply to a request that was refused, with what to do next in `error`."""
     request.state.error_code = error["code"]
     content = _envelope(request) | {"error": error}
-    kept = {"cache-control": "no-store", EXIT_CODE_HEADER: str(exit_code), **(headers or {})}
-    return JSONResponse(content, status_code=http_status, headers=kept)
+    return JSONResponse(content, status_code=http_status, headers=_headers(exit_code, headers))
 
 
 def path_template(request: Request) -> str | None:
     """The path as the route spells it: it holds no ids, so it may be logged. None if no route matched."""
     template = getattr(request.scope.get("route"), "path", None)
     return template if isinstance(template, str) else None
+
+
+def _headers(exit_code: int, more: Mapping[str, str] | None) -> Mapping[str, str]:
+    # A reply may hold a token or an address to pay to: nobody on the way may keep it.
+    return {"cache-control": "no-store", EXIT_CODE_HEADER: str(exit_code), **(more or {})}
 
 
 def _envelope(request: Request) -> dict[str, object]:

@@ -8,6 +8,7 @@ DoorError
 ├── WebhookRefused            not signed by the processor for us, or not now
 ├── ActivityNotFound          no event of this agent has this reference
 ├── ReceiptNotFound           no receipt of this agent has this id
+├── Busy                      more are waiting than this process takes
 ├── ReceiptNotSealedYet       the receipt can be signed in a few seconds
 └── ReceiptsUnavailable       this installation has no key to sign with
 
@@ -68,6 +69,12 @@ class ReceiptNotFound(DoorError):
     """No receipt of this agent has this id."""
 
     code = "RECEIPT_NOT_FOUND"
+
+
+class Busy(DoorError):
+    """More are waiting than this process takes."""
+
+    code = "SERVICE_UNAVAILABLE"
 
 
 class ReceiptNotSealedYet(DoorError):

@@ -22,6 +22,7 @@ from app.api import (
 from app.house import Clock, House
 from app.internal import wiring
 from app.internal.settings import InternalSettings
+from app.polling.answers import Answers
 from app.settings import OF_A_PROCESS, DoorSettings, require
 from ledger import database
 from ledger.database import Sessions
@@ -49,9 +50,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.house = House(
-        sessions=sessions, rails=rails, settings=settings, clock=clock, receipt_key=receipt_key
-    )
+    here = House(sessions=sessions, rails=rails, settings=settings, clock=clock, receipt_key=receipt_key)
+    app.state.house, app.state.answers = here, Answers(here)
     app.add_middleware(AccessLog)
     http_errors.install(app)
     for doors in (healthz, signups, identity, catalog, quotes, status, activity, receipts, handoff):

@@ -33,6 +33,11 @@ class DoorSettings(BaseSettings):
     )
     body_max_bytes: int = Field(default=16_384, ge=1024, description="the largest request body that is read")
     activity_max_rows: int = Field(default=100, ge=1, le=1000)
+    status_waiting_most: int = Field(
+        default=2000,
+        ge=0,
+        description="how many may wait for a change in one process; others are told at once",
+    )
     low_credits: int = Field(default=20, ge=0, description="a balance under this is worth a top-up")
     preview_credits: int = Field(
         default=20, ge=0, le=1_000_000, description="free credits of a new agent; 0 gives none"

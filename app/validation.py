@@ -24,6 +24,7 @@ _SAYS_ONLY_THE_RULE: Final = frozenset(
 )
 CONTACT_ERROR: Final = "contact"
 _MOST_SENTENCES: Final = 5
+_WITHOUT_FLAG: Final = frozenset({"return_token", "wait"})
 # What a misspelled field looks like. Passwords and keys have digits, or no end.
 _PLAIN_NAME: Final = re.compile(r"(?=.{1,40}$)[A-Za-z]{1,20}(?:[_-][A-Za-z]{1,20})*")
 
@@ -61,4 +62,4 @@ def _unknown(place: object) -> str:
 
 def _field(place: object) -> str | None:
     last = place[-1] if isinstance(place, tuple) and place else None
-    return last if isinstance(last, str) and (last in FLAGS or last == "return_token") else None
+    return last if isinstance(last, str) and (last in FLAGS or last in _WITHOUT_FLAG) else None

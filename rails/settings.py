@@ -15,6 +15,9 @@ class StorySettings(BaseSettings):
     # Stripe takes a Checkout expiry from 30 minutes to 24 hours after its own clock, hence the margin.
     attempt_lifetime_seconds: int = Field(default=3600, ge=1860, le=86000)
     watch_days: int = Field(default=30, ge=1, le=3650, description="how long a deposit address is watched")
+    late_payment_seconds: int = Field(
+        default=900, ge=0, le=86400, description="how long after its end a transfer may still be on its way"
+    )
 
 
 @lru_cache

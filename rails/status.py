@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlmodel import Session, col, select
 
 from rails import errors
 from rails.models import Activity, EvidenceRow, PaymentAttempt, PaymentException, Quote, Receipt
+from rails.settings import story
 
 ReferenceKind = Literal["quote_id", "payment_attempt_id", "checkout_session_id", "receipt_id"]
 PurchaseState = Literal[
@@ -31,6 +32,41 @@ class PurchaseView:
     exceptions: tuple[PaymentException, ...]
     quote_state: QuoteState
     """Expired: it can no longer be bought. An attempt that is open or paid keeps the price it was given."""
+    now: datetime
+
+    @property
+    def paying_is_over(self) -> bool:
+        """Whether the time to pay is up, whatever has arrived."""
+        return self.attempt is not None and self.attempt.expires_at <= self.now
+
+    @property
+    def may_land_until(self) -> datetime | None:
+        """Until when a transfer that was sent in time may still be on its way; None if none can be.
+
+        A page is closed by its processor. A chain closes nothing, so its attempts are given this long.
+        """
+        attempt = self.attempt
+        if attempt is None or attempt.deposit_address is None or self.state == "succeeded":
+            return None
+        return attempt.expires_at + timedelta(seconds=story().late_payment_seconds)
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing is left to wait for."""
+        match self.state:
+            case "succeeded":
+                return True
+            case "expired" | "failed" | "canceled":
+                return self.may_land_until is None or self.may_land_until <= self.now
+            case _:
+                return False
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """When the clock alone changes what is told of it; None if never."""
+        ends = self.attempt.expires_at if self.attempt is not None else None
+        moments = (self.quote.expires_at, ends, self.may_land_until)
+        return min((each for each in moments if each is not None and each > self.now), default=None)
 
 
 def find(
@@ -56,7 +92,7 @@ def view(session: Session, *, quote: Quote, now: datetime) -> PurchaseView:
     ).one_or_none()
     if attempt is None:
         unbought = _quote_state("expired", quote, now=now)
-        return PurchaseView(unbought, quote, None, None, (), (), unbought)
+        return PurchaseView(unbought, quote, None, None, (), (), unbought, now)
     attempt_id = attempt.payment_attempt_id
     receipt = session.exec(select(Receipt).where(Receipt.payment_attempt_id == attempt_id)).one_or_none()
     evidence = session.exec(
@@ -78,6 +114,7 @@ def view(session: Session, *, quote: Quote, now: datetime) -> PurchaseView:
         tuple(evidence),
         tuple(exceptions),
         _quote_state(state, quote, now=now),
+        now,
     )
 
 

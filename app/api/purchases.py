@@ -10,11 +10,13 @@ from app.api.fields import ClosedRequest, Key, Reference
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
-from app.shapes import next_step, recommendations
+from app.shapes import next_step
 from app.shapes.attempt import how_to_pay
+from app.shapes.policy import payment_policy
+from app.shapes.purchase import settlement
 from app.shapes.receipt import receipt
-from rails import instructions, purchase
-from rails.rail import CryptoDeposit, Rail, Rails
+from rails import purchase
+from rails.rail import Rail, Rails
 from rails.status import PurchaseView
 
 
@@ -61,6 +63,7 @@ def _opened(here: House, view: PurchaseView) -> Fields:
     assert attempt is not None, "buying leaves an attempt"
     return {
         "state": view.state,
+        "terminal": view.terminal,
         "quote_id": quote.quote_id,
         "payment_attempt_id": attempt.payment_attempt_id,
         "provider": here.processor(quote.rail_id),
@@ -74,15 +77,6 @@ def _opened(here: House, view: PurchaseView) -> Fields:
         "credits_granted": 0,
         "receipt": receipt(here, view),
         "next": next_step.next_step(here, view),
-        "next_actions": _next_actions(here, view),
+        "next_actions": settlement(here, view, path="data.stripe_x402.payable_instructions"),
+        "payment_policy": payment_policy(here, view),
     }
-
-
-def _next_actions(here: House, view: PurchaseView) -> Fields:
-    attempt = view.attempt
-    if attempt is None or view.state != "action_required":
-        return {}
-    if not isinstance(instructions.read(attempt), CryptoDeposit):
-        return {}
-    path = "data.stripe_x402.payable_instructions"
-    return {"recommended_settlement": recommendations.recommended_settlement(here, attempt, path=path)}

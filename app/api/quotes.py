@@ -11,6 +11,7 @@ from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
 from app.shapes import next_step, recommendations
+from app.shapes.policy import payment_policy
 from app.shapes.quote import quote as shown
 from rails import catalog, purchase, status
 from rails.status import PurchaseView
@@ -47,6 +48,10 @@ def credit_quotes(request: Request, here: Here, known: Knocking, asked: QuoteReq
 
 
 def _quoted(here: House, view: PurchaseView) -> Fields:
+    return {**_next(here, view), "payment_policy": payment_policy(here, view)}
+
+
+def _next(here: House, view: PurchaseView) -> Fields:
     if view.quote_state == "expired":
         # The same key would return this same quote for ever.
         fresh = f"quote-{secrets.token_hex(8)}"

@@ -1,99 +1,125 @@
-"""GET /v1/credit-purchases/status: a purchase by any of its references, or the balance by none."""
+"""GET /v1/credit-purchases/status: a purchase by any of its references, or the balance by none.
 
-from typing import Annotated
+Made for polling: an entity tag answers 304, `wait` holds the reply until something changes, and who accepts
+an event stream is told of every change.
+"""
 
-from fastapi import APIRouter, Query, Request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app import agents, boundary, envelope, errors
+from app import boundary, doors, envelope, errors
 from app.api.fields import ClosedRequest, Reference
-from app.doors import Here, Knocking
-from app.envelope import Fields
+from app.doors import Here
 from app.house import House
-from app.shapes import evidence, next_step, quota, recommendations
-from app.shapes.attempt import how_to_pay
-from app.shapes.quote import quote
-from app.shapes.receipt import credit_event, receipt
-from app.times import iso
-from rails import instructions, status
-from rails.rail import CryptoDeposit
-from rails.status import PurchaseView, ReferenceKind
+from app.polling import stream
+from app.polling.answers import Answer, Answers, Asked, etag
+from app.shapes import quota
+from rails.status import ReferenceKind
 
 router = APIRouter(route_class=boundary.GuardedRoute)
 
+PATH: Final = "/v1/credit-purchases/status"
+WAIT_MOST_SECONDS: Final = 20
 _KINDS: tuple[ReferenceKind, ...] = ("quote_id", "payment_attempt_id", "checkout_session_id", "receipt_id")
 
 
 class StatusQuery(ClosedRequest):
-    """At most one reference."""
+    """At most one reference, and how long the reply may wait for a change."""
 
     quote_id: Reference | None = None
     payment_attempt_id: Reference | None = None
     checkout_session_id: Reference | None = None
     receipt_id: Reference | None = None
+    # A query is text.
+    wait: Annotated[int, Field(ge=1, le=WAIT_MOST_SECONDS, strict=False)] | None = None
 
 
-@router.get("/v1/credit-purchases/status")
-def purchase_status(
-    request: Request, here: Here, known: Knocking, asked: Annotated[StatusQuery, Query()]
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    reference: tuple[ReferenceKind, str] | None
+    wait_seconds: int | None
+
+
+@router.get(PATH)
+async def purchase_status(request: Request, here: Here) -> Response:
     """Where a purchase stands and who has to do what next."""
-    given = [(kind, found) for kind in _KINDS if (found := getattr(asked, kind)) is not None]
+    try:
+        question = _question(request)
+    except (RequestValidationError, errors.InvalidArguments):
+        # Whoever shows no token hears that first.
+        await run_in_threadpool(doors.knock, request, here)
+        raise
+    if question.reference is None:
+        return await run_in_threadpool(_balance, request, here)
+    asked = Asked(doors.presented(request), *question.reference)
+    answers = _answers(request)
+    first = await answers.now(asked)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        if answers.full:
+            raise errors.Busy("too many are waiting")
+        return stream.events(request, answers, asked, first)
+    known = request.headers.get("if-none-match")
+    waits = question.wait_seconds if not (first.terminal or answers.full) else None
+    if waits and (known is None or _matches(known, first.etag)):
+        first = await answers.changed(asked, since=first.etag, seconds=waits)
+    return _told(request, first, known)
+
+
+def _told(request: Request, answer: Answer, known: str | None) -> Response:
+    headers = {"etag": answer.etag, "vary": "authorization, accept"}
+    if answer.retry_after_seconds is not None:
+        headers["retry-after"] = str(answer.retry_after_seconds)
+    if known is not None and _matches(known, answer.etag):
+        return envelope.unchanged(headers)
+    return envelope.success(request, data=answer.data, agent=answer.agent, headers=headers)
+
+
+def _balance(request: Request, here: House) -> Response:
+    known = doors.knock(request, here)
+    shown = quota.quota(here, known)
+    headers = {"etag": etag(shown), "vary": "authorization, accept"}
+    given = request.headers.get("if-none-match")
+    if given is not None and _matches(given, headers["etag"]):
+        return envelope.unchanged(headers)
+    return envelope.success(request, data=shown, agent=known.agent, headers=headers)
+
+
+def _matches(given: str, tag: str) -> bool:
+    """Whether an If-None-Match names the tag.
+
+    source: RFC 9110, 13.1.2: compared weakly, `*` is any.
+    """
+    return given.strip() == "*" or tag in (each.strip() for each in given.split(","))
+
+
+def _question(request: Request) -> _Question:
+    """What is asked for.
+
+    raises: RequestValidationError, InvalidArguments
+    """
     # Counted in the query itself: of one name given twice only the last would be seen.
-    if len(request.query_params.multi_items()) > 1:
-        raise errors.InvalidArguments("give at most one reference", tuple(kind for kind, _ in given))
-    if not given:
-        return envelope.success(request, data=quota.quota(here, known), agent=known.agent)
-    [(kind, reference)] = given
-    agent_id = known.agent.agent_id
-    with here.sessions() as session:
-        view = status.find(session, agent_id=agent_id, kind=kind, reference=reference, now=here.clock())
-    data = _purchase(here, known, view)
-    return envelope.success(request, data=data, agent=known.agent, headers=_retry_after(data))
+    names = [name for name, _ in request.query_params.multi_items()]
+    references = [name for name in names if name != "wait"]
+    if len(references) > 1 or len(names) > len(set(names)):
+        kinds = tuple(kind for kind in _KINDS if kind in references)
+        raise errors.InvalidArguments("give at most one reference", kinds)
+    try:
+        query = StatusQuery.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False)) from None
+    found: Mapping[str, object] = query.model_dump(exclude_none=True)
+    reference = next(((kind, str(found[kind])) for kind in _KINDS if kind in found), None)
+    return _Question(reference, query.wait)
 
 
-def _purchase(here: House, known: agents.Known, view: PurchaseView) -> dict[str, object]:
-    return {
-        "state": view.state,
-        "quote": {**quote(view), "x402": None},
-        "payment_attempt": _attempt(here, view),
-        "receipt": receipt(here, view),
-        "credit_event": credit_event(view.receipt),
-        "provider_event": evidence.provider_event(here, view),
-        "limits": quota.limits(quota.balance(here, agent_id=known.agent.agent_id)),
-        "next": next_step.next_step(here, view),
-        "next_actions": _next_actions(here, view),
-    }
-
-
-def _attempt(here: House, view: PurchaseView) -> Fields | None:
-    attempt = view.attempt
-    if attempt is None:
-        return None
-    return {
-        "payment_attempt_id": attempt.payment_attempt_id,
-        "attempt_status": "requires_action" if attempt.state == "opening" else attempt.state,
-        "expires_at": iso(attempt.expires_at),
-        **how_to_pay(here, attempt, view.quote),
-        "witnesses": evidence.witnesses(here, view),
-        "exception": evidence.exception(view),
-    }
-
-
-def _next_actions(here: House, view: PurchaseView) -> Fields:
-    attempt = view.attempt
-    if view.state == "created":
-        buy = recommendations.recommended_buy(here, view.quote)
-        return {"recommended_buy": buy} if buy else {}
-    if attempt is None or view.state != "action_required":
-        return {}
-    if not isinstance(instructions.read(attempt), CryptoDeposit):
-        return {}
-    path = "data.payment_attempt.stripe_x402.payable_instructions"
-    return {"recommended_settlement": recommendations.recommended_settlement(here, attempt, path=path)}
-
-
-def _retry_after(data: dict[str, object]) -> dict[str, str]:
-    step = data["next"]
-    seconds = step.get("retry_after_seconds") if isinstance(step, dict) else None
-    return {"retry-after": str(seconds)} if seconds is not None else {}
+def _answers(request: Request) -> Answers:
+    found = request.app.state.answers
+    assert isinstance(found, Answers)
+    return found

@@ -1,7 +1,11 @@
-"""Who has to do what next with a purchase: the contract's `next`."""
+"""Who has to do what next with a purchase: the contract's `next`, in words a program can follow.
+
+`actor` and `action` are closed lists. `may_pay` is never an invitation: "no", or "once_unless_sent" while an
+attempt is open and only its payer knows whether the money is on its way.
+"""
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import Final, Literal, assert_never
 
 from app.envelope import Fields
 from app.house import House
@@ -13,7 +17,23 @@ from rails.rail import CryptoDeposit, HostedPage
 from rails.status import PurchaseView
 
 POLL_SECONDS: Final = 10
-REVIEW_POLL_SECONDS: Final = 300
+SETTLING_SECONDS: Final = 5
+REVIEW_SECONDS: Final = 300
+LATE_SECONDS: Final = 60
+
+Actor = Literal["agent", "human", "operator", "none"]
+Action = Literal[
+    "buy",
+    "repeat_buy",
+    "pay_unless_sent",
+    "open_checkout_url",
+    "wait_for_settlement",
+    "wait_for_review",
+    "wait_for_late_payment",
+    "request_new_quote",
+    "use_credits",
+]
+MayPay = Literal["no", "once_unless_sent"]
 
 _DIFFERENCE: Final[Mapping[str, str]] = {
     "underpaid": "less arrived than was asked for",
@@ -29,36 +49,147 @@ def next_step(here: House, view: PurchaseView) -> Fields:
     """The next step of a purchase, with commands that run as they stand."""
     attempt = view.attempt
     if attempt is None:
-        return _start_again(here, view)
+        return _buy(here, view) if view.state == "created" else ask_again(here, view)
     match view.state:
-        case "action_required":
+        case "created" | "action_required":
             return _pay(here, view, attempt)
         case "processing":
-            return {
-                "retry_after_seconds": POLL_SECONDS,
-                "agent_action": "wait_for_settlement",
-                "message": "a payment has arrived and is being verified; do not pay again",
-                "suggested_commands": [_status(here, attempt)],
-            }
+            arrived = "a payment has arrived and is being verified; do not pay again"
+            return _wait(here, attempt, "wait_for_settlement", arrived, seconds=SETTLING_SECONDS)
         case "needs_review":
-            return {
-                "retry_after_seconds": REVIEW_POLL_SECONDS,
-                "actor": "operator",
-                "agent_action": "wait_for_review",
-                "message": f"{_difference(view)}; it is recorded, and a person on our side decides about it."
-                " Do not pay again, and do not send a missing rest",
-                "suggested_commands": [_status(here, attempt)],
-            }
-        case "created" | "expired" | "failed" | "canceled":
-            return _start_again(here, view)
+            return _review(here, view, attempt)
+        case "expired" | "failed" | "canceled":
+            return ask_again(here, view) if view.terminal else _late(here, attempt)
         case "succeeded":
-            return {
-                "agent_action": "use_credits",
-                "message": _paid(view),
-                "suggested_commands": [here.commands.quota()],
-            }
+            return _step("agent", "use_credits", _paid(view), [here.commands.quota()])
         case _:
             assert_never(view.state)
+
+
+def ask_again(here: House, view: PurchaseView, *, key: str | None = None) -> Fields:
+    """Ask for a new price for the same terms. Without a key the client makes one."""
+    quote = view.quote
+    again = here.commands.quote(rail_id=quote.rail_id, pack_id=quote.pack_id, credits=quote.credits, key=key)
+    never_bought = "this quote has expired and was never bought: ask for a new one, under a new key"
+    closed = (
+        "this purchase is closed and no payment was seen; if it was paid nevertheless, do not pay again:"
+        " a payment that arrives late is still recorded, and its status will tell"
+    )
+    return _step("agent", "request_new_quote", never_bought if view.attempt is None else closed, [again])
+
+
+def _step(
+    actor: Actor,
+    action: Action,
+    message: str,
+    commands: list[str],
+    *,
+    seconds: int | None = None,
+    may_pay: MayPay = "no",
+) -> dict[str, object]:
+    """A step. `seconds` is how long to wait before the next look, None when there is nothing to wait for."""
+    retry = {} if seconds is None else {"retry_after_seconds": seconds}
+    return {
+        **retry,
+        "actor": actor,
+        "action": action,
+        "may_pay": may_pay,
+        # The name of clients that read no other.
+        "agent_action": action,
+        "message": message,
+        "suggested_commands": commands,
+    }
+
+
+def _wait(
+    here: House,
+    attempt: PaymentAttempt,
+    action: Action,
+    message: str,
+    *,
+    seconds: int,
+    actor: Actor = "none",
+) -> Fields:
+    return _step(actor, action, message, [_status(here, attempt)], seconds=seconds)
+
+
+def _buy(here: House, view: PurchaseView) -> Fields:
+    words = "nothing is charged yet: open the payment of this quote before it expires"
+    command = recommendations.buy_command(here, view.quote)
+    return _step("agent", "buy", words, [command], seconds=POLL_SECONDS)
+
+
+def _pay(here: House, view: PurchaseView, attempt: PaymentAttempt) -> Fields:
+    told = instructions.read(attempt)
+    match told:
+        case None:
+            # The processor did not answer yet. Buying again under any key finishes this same attempt.
+            words = "the payment provider has not answered yet: repeat the purchase, it stays the same one"
+            again = recommendations.buy_command(here, view.quote)
+            return _step("agent", "repeat_buy", words, [again], seconds=POLL_SECONDS)
+        case HostedPage() if view.paying_is_over:
+            words = "the page is closing; if a person has paid, do not pay again: the status will tell"
+            return _wait(here, attempt, "wait_for_settlement", words, seconds=POLL_SECONDS)
+        case HostedPage(url=url):
+            return _open_page(here, attempt, url)
+        case CryptoDeposit() if view.paying_is_over:
+            return _late(here, attempt)
+        case CryptoDeposit():
+            return _send(here, attempt)
+        case _:
+            assert_never(told)
+
+
+def _send(here: House, attempt: PaymentAttempt) -> Fields:
+    words = (
+        "send the exact amount once, in one transfer; if you have already sent it, do not"
+        " send it again: read the status until it is seen"
+    )
+    step = _step(
+        "agent",
+        "pay_unless_sent",
+        words,
+        [_status(here, attempt)],
+        seconds=POLL_SECONDS,
+        may_pay="once_unless_sent",
+    )
+    return {**step, "agent_action": "pay_stripe_crypto_deposit"}
+
+
+def _open_page(here: House, attempt: PaymentAttempt, url: str) -> Fields:
+    words = "if a person has paid already, nobody must pay again: read the status"
+    step = _step(
+        "human",
+        "open_checkout_url",
+        words,
+        [_status(here, attempt)],
+        seconds=POLL_SECONDS,
+        may_pay="once_unless_sent",
+    )
+    del step["agent_action"]
+    return {
+        **step,
+        "human_action": "open_checkout_url",
+        **attempt_shape.links(here, attempt),
+        "fallback_checkout_url": url,
+        "after_payment": "credits come once the payment is verified; read the status until then",
+    }
+
+
+def _late(here: House, attempt: PaymentAttempt) -> Fields:
+    words = (
+        "the time to pay is over: send nothing any more. If a transfer was sent in time, do not pay again:"
+        " it is still awaited, and the status will tell"
+    )
+    return _wait(here, attempt, "wait_for_late_payment", words, seconds=LATE_SECONDS)
+
+
+def _review(here: House, view: PurchaseView, attempt: PaymentAttempt) -> Fields:
+    words = (
+        f"{_difference(view)}; it is recorded, and a person on our side decides about it."
+        " Do not pay again, and do not send a missing rest"
+    )
+    return _wait(here, attempt, "wait_for_review", words, seconds=REVIEW_SECONDS, actor="operator")
 
 
 def _paid(view: PurchaseView) -> str:
@@ -79,63 +210,6 @@ def _difference(view: PurchaseView) -> str:
     words = _DIFFERENCE.get(waiting.kind, "what arrived is not what was quoted")
     asset = received.asset.code
     return f"{words} (asked {money.short(expected)}, seen {money.short(received)} {asset})"
-
-
-def ask_again(here: House, view: PurchaseView, *, key: str | None = None) -> Fields:
-    """Ask for a new price for the same terms. Without a key the client makes one."""
-    quote = view.quote
-    again = here.commands.quote(rail_id=quote.rail_id, pack_id=quote.pack_id, credits=quote.credits, key=key)
-    never_bought = "this quote has expired and was never bought: ask for a new one, under a new key"
-    closed = (
-        "this purchase is closed; if it was paid nevertheless, do not pay again:"
-        " a payment that arrives late is still recorded, and its status will tell"
-    )
-    return {
-        "agent_action": "request_new_quote",
-        "message": never_bought if view.attempt is None else closed,
-        "suggested_commands": [again],
-    }
-
-
-def _start_again(here: House, view: PurchaseView) -> Fields:
-    if view.state != "created":
-        return ask_again(here, view)
-    return {
-        "agent_action": "buy",
-        "suggested_commands": [recommendations.buy_command(here, view.quote)],
-    }
-
-
-def _pay(here: House, view: PurchaseView, attempt: PaymentAttempt) -> Fields:
-    told = instructions.read(attempt)
-    match told:
-        case None:
-            # The processor did not answer yet. Buying again under any key finishes this same attempt.
-            return {
-                "retry_after_seconds": POLL_SECONDS,
-                "agent_action": "repeat_buy",
-                "suggested_commands": [recommendations.buy_command(here, view.quote)],
-            }
-        case HostedPage(url=url):
-            return {
-                "retry_after_seconds": POLL_SECONDS,
-                "human_action": "open_checkout_url",
-                **attempt_shape.links(here, attempt),
-                "fallback_checkout_url": url,
-                "after_payment": "credits come once the payment is verified; read the status until then",
-                "message": "if a person has paid already, nobody must pay again: read the status",
-                "suggested_commands": [_status(here, attempt)],
-            }
-        case CryptoDeposit():
-            return {
-                "retry_after_seconds": POLL_SECONDS,
-                "agent_action": "pay_stripe_crypto_deposit",
-                "message": "send the exact amount once, in one transfer; if you have already sent it, do not"
-                " send it again: read the status until it is seen",
-                "suggested_commands": [_status(here, attempt)],
-            }
-        case _:
-            assert_never(told)
 
 
 def _status(here: House, attempt: PaymentAttempt) -> str:

@@ -25,8 +25,10 @@ def test_rows_80_to_89_a_deposit_is_told_with_everything_a_wallet_needs(doors: D
     address = data["stripe_x402"]["payable_instructions"].pop("deposit_address")
     assert attempt_id.startswith("payatt_")
     assert address == doors.deposit.opened[attempt_id].instructions.address  # type: ignore[union-attr]
+    assert data.pop("payment_policy")["pay_until"] == "2026-11-20T13:00:00.000Z"
     assert data == {
         "state": "action_required",
+        "terminal": False,
         "quote_id": quote["quote_id"],
         "payment_attempt_id": attempt_id,
         "provider": "stripe",
@@ -65,6 +67,9 @@ def test_rows_80_to_89_a_deposit_is_told_with_everything_a_wallet_needs(doors: D
         "receipt": None,
         "next": {
             "retry_after_seconds": 10,
+            "actor": "agent",
+            "action": "pay_unless_sent",
+            "may_pay": "once_unless_sent",
             "agent_action": "pay_stripe_crypto_deposit",
             "message": "send the exact amount once, in one transfer; if you have already sent it, do not"
             " send it again: read the status until it is seen",

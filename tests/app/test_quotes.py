@@ -33,6 +33,7 @@ def test_rows_60_to_64_a_quote_of_an_exact_amount_says_all_its_terms(doors: Door
 
     data = ok(reply)
     assert data.pop("next_actions").keys() == {"recommended_buy"}
+    assert data.pop("payment_policy")["pay_until"] is None
     assert data.pop("quote_id").startswith("quote_")
     assert data == {
         "state": "created",

@@ -291,26 +291,6 @@ def test_once_money_was_seen_both_replies_say_not_to_pay_again_and_still_show_wh
     assert status["payment_attempt"]["stripe_x402"] == bought_again["stripe_x402"] == purchase["stripe_x402"]
 
 
-@pytest.mark.parametrize(
-    ("reason", "state"), [("declined", "failed"), ("canceled", "canceled"), ("expired", "expired")]
-)
-def test_a_closed_purchase_suggests_a_new_quote_of_the_same_terms(
-    doors: Doors, reason: str, state: str
-) -> None:
-    agent = doors.agent()
-    purchase = bought(doors, agent)
-    doors.deposit.fail(doors.reference(purchase["payment_attempt_id"]), reason)  # type: ignore[arg-type]
-    doors.settle(purchase["payment_attempt_id"])
-
-    data = agent.status(payment_attempt_id=purchase["payment_attempt_id"])
-
-    assert data["state"] == state
-    assert data["next"]["suggested_commands"] == [
-        "pennyrail credits quote --credits 500 --payment-method fake_deposit --json"
-    ]
-    assert "do not pay again" in data["next"]["message"]
-
-
 def test_what_was_bought_stays_readable_when_its_rail_is_closed(doors: Doors) -> None:
     agent = doors.agent()
     purchase, quote = paid(doors, agent), agent.quote()

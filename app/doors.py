@@ -7,7 +7,13 @@ from fastapi import Depends, Request
 from app import agents, errors
 from app.house import House, house
 
-Here = Annotated[House, Depends(house)]
+
+async def _here(request: Request) -> House:
+    # Not `house` itself: FastAPI would run it in another thread.
+    return house(request)
+
+
+Here = Annotated[House, Depends(_here)]
 
 
 def presented(request: Request) -> bytes:

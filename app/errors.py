@@ -8,7 +8,7 @@ DoorError
 ├── WebhookRefused            not signed by the processor for us, or not now
 ├── ActivityNotFound          no event of this agent has this reference
 ├── ReceiptNotFound           no receipt of this agent has this id
-├── Busy                      more are waiting than this process takes
+├── NotReady                  nobody can be answered now, or no more may wait
 ├── ReceiptNotSealedYet       the receipt can be signed in a few seconds
 └── ReceiptsUnavailable       this installation has no key to sign with
 
@@ -71,8 +71,8 @@ class ReceiptNotFound(DoorError):
     code = "RECEIPT_NOT_FOUND"
 
 
-class Busy(DoorError):
-    """More are waiting than this process takes."""
+class NotReady(DoorError):
+    """Nobody can be answered now, or no more may wait: come back shortly."""
 
     code = "SERVICE_UNAVAILABLE"
 

@@ -218,7 +218,7 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.packs()}
         case rails_errors.BadRequest() | rails_errors.QuoteNotFound() | rails_errors.RailRefused():
             return {"suggested_command": commands.methods()}
-        case errors.ReceiptNotSealedYet() | errors.Busy():
+        case errors.ReceiptNotSealedYet() | errors.NotReady():
             return {"retry_after_seconds": RETRY_AFTER_SECONDS}
         case rails_errors.PurchaseNotFound() | errors.ActivityNotFound() | errors.ReceiptNotFound():
             return {"suggested_command": commands.activity()}

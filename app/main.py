@@ -1,5 +1,7 @@
 """The application: every door, mounted once."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -42,6 +44,14 @@ def create_app(
     receipt_key: SigningKey | None = None,
 ) -> FastAPI:
     """The application over these rails. `clock` is the only source of the time."""
+    here = House(sessions=sessions, rails=rails, settings=settings, clock=clock, receipt_key=receipt_key)
+    answers = Answers(here)
+
+    @asynccontextmanager
+    async def alive(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await answers.close()
+
     # A redirect to the path with a slash would be the one reply without an envelope.
     app = FastAPI(
         title="Pennyrail",
@@ -49,9 +59,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=alive,
     )
-    here = House(sessions=sessions, rails=rails, settings=settings, clock=clock, receipt_key=receipt_key)
-    app.state.house, app.state.answers = here, Answers(here)
+    app.state.house, app.state.answers = here, answers
     app.add_middleware(AccessLog)
     http_errors.install(app)
     for doors in (healthz, signups, identity, catalog, quotes, status, activity, receipts, handoff):

@@ -69,7 +69,7 @@ async def _one_after_the_other(load: Load, until: float) -> int:
     while time.monotonic() < until:
         writer.write(load.request())
         head = await reader.readuntil(HEAD_END)
-        body = await reader.readexactly(_length(head))
+        body = await reader.readexactly(content_length(head))
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(f"{head.splitlines()[0].decode()}: {body[:500].decode()}")
         answered += 1
@@ -77,7 +77,8 @@ async def _one_after_the_other(load: Load, until: float) -> int:
     return answered
 
 
-def _length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """How long the body is that follows this head."""
     for line in head.lower().split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name == b"content-length":

@@ -29,6 +29,14 @@ def connect(url: str, *, pool_size: int = 10, application: str = "pennyrail") ->
     )
 
 
+def address(opener: Sessions) -> str:
+    """The URL behind an opener, with its password: for a connection that is not of its pool."""
+    with opener() as session:
+        bound = session.get_bind()
+    assert isinstance(bound, Engine)
+    return bound.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def sessions(engine: Engine) -> Sessions:
     """The opener of transactions on `engine`."""
     return sessionmaker(engine, class_=Session, expire_on_commit=False).begin

@@ -63,7 +63,7 @@ async def purchase_status(request: Request, here: Here) -> Response:
     first = await answers.now(asked)
     if "text/event-stream" in request.headers.get("accept", ""):
         if answers.full:
-            raise errors.Busy("too many are waiting")
+            raise errors.NotReady("too many are waiting")
         return stream.events(request, answers, asked, first)
     known = request.headers.get("if-none-match")
     waits = question.wait_seconds if not (first.terminal or answers.full) else None

@@ -80,7 +80,7 @@ class Answers:
     async def now(self, asked: Asked) -> Answer:
         """How the purchase stands.
 
-        raises: AuthRequired, QuoteNotFound, PurchaseNotFound
+        raises: AuthRequired, QuoteNotFound, PurchaseNotFound, NotReady
         """
         quote_id = self._quotes.get((asked.kind, asked.reference))
         if quote_id is None:
@@ -104,7 +104,7 @@ class Answers:
     async def changed(self, asked: Asked, *, since: str, seconds: float) -> Answer:
         """How it stands as soon as its entity tag is not `since` any more, or after so many seconds.
 
-        raises: AuthRequired, QuoteNotFound, PurchaseNotFound
+        raises: AuthRequired, QuoteNotFound, PurchaseNotFound, NotReady
         """
         # A stopwatch, not a date: the clock that is passed in stands still in tests.
         clock = asyncio.get_running_loop().time
@@ -119,6 +119,10 @@ class Answers:
                 await asyncio.sleep(min(LOOK_SECONDS, left))
             finally:
                 self._waiting -= 1
+
+    async def close(self) -> None:
+        """Let the database go."""
+        await self._marks.close()
 
     @property
     def full(self) -> bool:

@@ -152,7 +152,7 @@ def settings(**changed: Any) -> DoorSettings:
 def served(app: FastAPI) -> Iterator[str]:
     """The address of a server that runs `app` for as long as the block."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

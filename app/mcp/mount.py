@@ -66,9 +66,10 @@ class _Inside:
     def client(self, request: Request | None, token: str | None) -> httpx.AsyncClient:
         """A client that is whoever sent the message."""
         assert request is not None, "a message over HTTP has a request"
-        headers = {name: value for name, value in request.headers.items() if name in _PASSED_ON}
+        # A list: a header may come in several lines.
+        headers = [(name, value) for name, value in request.headers.items() if name in _PASSED_ON]
         if token is not None:
-            headers["authorization"] = f"Bearer {token}"
+            headers.append(("authorization", f"Bearer {token}"))
         trace_id = self.trace_id(request)
 
         async def traced(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,6 +1,8 @@
 """A purchase from beginning to end by tools alone."""
 
 import asyncio
+import threading
+import time
 from datetime import timedelta
 
 from mcp import Client
@@ -104,6 +106,21 @@ def test_packs_lead_to_a_quote(tools: Tools) -> None:
     quoted = tools.done("get_quote", agent.token, pack_id=packs["data"]["packs"][1]["pack_id"])
 
     assert quoted["data"]["credits"] == packs["data"]["packs"][1]["credits"]
+
+
+def test_waiting_for_a_change_ends_when_it_comes(tools: Tools) -> None:
+    agent = tools.doors.agent()
+    attempt_id = agent.buy(agent.quote())["payment_attempt_id"]
+    tools.doors.deposit.pay(tools.doors.reference(attempt_id))
+    soon = threading.Timer(1, tools.doors.settle, [attempt_id])
+
+    soon.start()
+    started = time.monotonic()
+    seen = tools.done("get_status", agent.token, payment_attempt_id=attempt_id, wait=20)
+    soon.join()
+
+    assert seen["data"]["state"] == "succeeded"
+    assert 1 <= time.monotonic() - started < 10
 
 
 def test_twenty_calls_at_once_are_all_answered(tools: Tools) -> None:

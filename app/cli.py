@@ -1,5 +1,6 @@
 """The command `pennyrail`: the service's processes, the operator's checks, and the sandbox."""
 
+import logging
 import shlex
 import shutil
 import signal
@@ -66,6 +67,22 @@ def api(
         log_config=None,
         server_header=False,
     )
+
+
+@cli.command()
+def mcp(
+    api_base_url: Annotated[
+        str | None, typer.Option(help="the service to speak to, instead of PENNYRAIL_API_BASE_URL")
+    ] = None,
+) -> None:
+    """Serve the agents' tools over MCP on standard input and output, as the agent of PENNYRAIL_TOKEN."""
+    from app.mcp import stdio
+    from app.mcp.settings import McpSettings
+    from rails import redaction
+
+    redaction.configure(logging.WARNING)
+    told = McpSettings()
+    stdio.run(base_url=api_base_url or told.api_base_url, token=told.token.get_secret_value())
 
 
 @cli.command()

@@ -24,6 +24,7 @@ from app.api import (
 from app.house import Clock, House
 from app.internal import wiring
 from app.internal.settings import InternalSettings
+from app.mcp import mount
 from app.polling.answers import Answers
 from app.settings import OF_A_PROCESS, DoorSettings, require
 from ledger import database
@@ -67,6 +68,7 @@ def create_app(
     for doors in (healthz, signups, identity, catalog, quotes, status, activity, receipts, handoff):
         app.include_router(doors.router)
     app.include_router(purchases.router(rails))
+    mount.install(app)
     return app
 
 

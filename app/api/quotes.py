@@ -52,6 +52,9 @@ def _quoted(here: House, view: PurchaseView) -> Fields:
 
 
 def _next(here: House, view: PurchaseView) -> Fields:
+    if view.attempt is not None:
+        # Whoever asks again after paying must not be led to pay again: the purchase says what is next.
+        return {**shown(view), "next": next_step.next_step(here, view), "next_actions": {}}
     if view.quote_state == "expired":
         # The same key would return this same quote for ever.
         fresh = f"quote-{secrets.token_hex(8)}"

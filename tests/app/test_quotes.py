@@ -105,7 +105,9 @@ def test_a_quote_that_is_being_paid_keeps_its_price_after_its_time(doors: Doors)
     when_closed = agent.quote(idempotency_key="k")
 
     assert (while_open["state"], when_closed["state"]) == ("created", "expired")
-    assert while_open["next_actions"] == first["next_actions"]
+    # Whoever has paid and asks again must not be led to buy.
+    assert while_open["next_actions"] == {}
+    assert "do not send it again" in while_open["next"]["message"]
     assert "do not pay again" in when_closed["next"]["message"]
 
 

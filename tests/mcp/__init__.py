@@ -1,0 +1,1 @@
+"""The agents' tools over MCP, with the protocol's own client."""

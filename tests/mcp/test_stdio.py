@@ -1,0 +1,108 @@
+"""`pennyrail mcp`: the same tools from a process of its own that knows an address and no database."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.types import CallToolResult
+
+from app.mcp.tools import TOOLS
+from ledger.database import Sessions
+from tests.mcp.conftest import MODES, done, opened, refused
+
+OURS = ("DATABASE_URL", "REDIS_URL", "STRIPE_", "PENNYRAIL_")
+
+
+def bare(**settings: str) -> dict[str, str]:
+    """An environment that knows nothing of a service but `settings`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | settings
+
+
+@asynccontextmanager
+async def process(*options: str, mode: str = "auto", **settings: str) -> AsyncIterator[Client]:
+    """A client at a process of its own."""
+    command = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "app.cli", "mcp", *options],
+        env=bare(**settings),
+        cwd=os.getcwd(),
+    )
+    async with Client(command, mode=mode) as client:
+        yield client
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_whoever_signs_up_is_that_agent_until_the_process_ends(sessions: Sessions, mode: str) -> None:
+    async def use(url: str) -> list[CallToolResult]:
+        async with process("--api-base-url", url, mode=mode) as client:
+            stranger = await client.call_tool("get_balance", {})
+            signed_up = await client.call_tool("sign_up", {"agent_name": "painter", "runtime": "tests"})
+            quoted = await client.call_tool("get_quote", {"credits": 5, "payment_method": "fake_deposit"})
+            quote_id = done(quoted)["data"]["quote_id"]
+            return [stranger, signed_up, quoted, await client.call_tool("buy", {"quote_id": quote_id})]
+
+    with opened(sessions) as tools:
+        stranger, signed_up, quoted, bought = asyncio.run(use(tools.doors.url))
+
+        seen = tools.done(
+            "get_status", done(signed_up)["data"]["token"], **done(bought)["next_tool_call"]["arguments"]
+        )
+
+    assert refused(stranger)["code"] == "AUTH_REQUIRED"
+    assert done(quoted)["actor"] == done(signed_up)["data"]["actor"]
+    assert seen["data"]["state"] == "action_required"
+
+
+def test_the_environment_says_which_agent_and_which_service(sessions: Sessions) -> None:
+    async def use(url: str, token: str) -> tuple[set[str], set[str], CallToolResult]:
+        async with process(PENNYRAIL_API_BASE_URL=url, PENNYRAIL_TOKEN=token) as client:
+            listed = (await client.list_tools()).tools
+            fields = {field for tool in listed for field in tool.input_schema["properties"]}
+            return {tool.name for tool in listed}, fields, await client.call_tool("get_balance", {})
+
+    with opened(sessions) as tools:
+        agent = tools.doors.agent()
+        names, fields, balance = asyncio.run(use(tools.doors.url, str(agent.token)))
+
+        whoami = agent.get("/v1/whoami")
+
+    assert names == TOOLS.keys()
+    assert "token" not in fields
+    assert done(balance)["actor"] == whoami["actor"]
+
+
+def test_a_secret_does_not_leave_the_machine_and_a_missing_service_is_told() -> None:
+    async def use() -> tuple[CallToolResult, CallToolResult]:
+        async with process("--api-base-url", "http://127.0.0.1:1") as client:
+            secret = await client.call_tool("get_status", {"quote_id": "0x" + "ab" * 32})
+            return secret, await client.call_tool("list_packs", {})
+
+    secret, nobody = asyncio.run(use())
+
+    assert refused(secret)["code"] == "PAYMENT_CREDENTIAL_REJECTED"
+    assert refused(nobody)["code"] == "HOSTED_API_REQUEST_FAILED"
+    assert refused(nobody)["recovery"]["suggested_tool_call"] == {
+        "tool": "list_packs",
+        "arguments": {},
+        "after_seconds": 5,
+    }
+
+
+def test_the_process_ends_when_its_input_ends() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "app.cli", "mcp"],
+        input="",
+        capture_output=True,
+        text=True,
+        env=bare(),
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -20,6 +20,7 @@ def knock(request: Request, here: Here) -> agents.Known:
         with here.sessions() as session:
             known = agents.known(session, token=token.strip())
         if known is not None:
+            request.state.agent_id = known.agent.agent_id
             return known
     raise errors.AuthRequired("no valid token")
 

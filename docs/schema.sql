@@ -1631,6 +1631,34 @@ CREATE TABLE public.chain_cursor (
     CONSTRAINT chain_cursor_head_not_behind CHECK ((head_number >= block_number))
 );
 
+CREATE TABLE public.entry (
+    transaction_id bigint NOT NULL,
+    leg smallint NOT NULL,
+    account_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    asset text NOT NULL,
+    amount bigint NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    seq bigint NOT NULL,
+    balance_after bigint NOT NULL,
+    held_after bigint DEFAULT 0 NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE VIEW public.credit_use AS
+ SELECT entry.account_id,
+    entry.seq,
+    told.id AS transaction_id,
+    told.effective_at,
+    (- entry.amount) AS credits,
+    COALESCE(hold.job, (told.details ->> 'job'::text), (undone.details ->> 'job'::text)) AS job
+   FROM (((public.entry
+     JOIN public.ledger_transaction told ON (((told.id = entry.transaction_id) AND (told.kind = ANY (ARRAY['debit'::text, 'capture'::text, 'hold_expiry'::text, 'unwind'::text, 'release'::text])))))
+     LEFT JOIN public.ledger_transaction undone ON ((undone.id = told.reverses)))
+     LEFT JOIN public.hold ON ((hold.id = COALESCE((told.details ->> 'hold'::text), (undone.details ->> 'hold'::text)))))
+  WHERE ((entry.leg = 0) AND (entry.shard = 0) AND (entry.amount <> 0));
+
 CREATE TABLE public.deposit (
     chain_id bigint NOT NULL,
     block_hash text NOT NULL,
@@ -1655,21 +1683,6 @@ CREATE TABLE public.deposit (
     CONSTRAINT deposit_hashes_whole CHECK (((block_hash ~ '^0x[0-9a-f]{64}$'::text) AND (tx_hash ~ '^0x[0-9a-f]{64}$'::text))),
     CONSTRAINT deposit_orphaned_has_time CHECK (((state = 'orphaned'::text) = (orphaned_at IS NOT NULL))),
     CONSTRAINT deposit_state_known CHECK ((state = ANY (ARRAY['seen'::text, 'confirmed'::text, 'final'::text, 'orphaned'::text])))
-);
-
-CREATE TABLE public.entry (
-    transaction_id bigint NOT NULL,
-    leg smallint NOT NULL,
-    account_id bigint NOT NULL,
-    shard smallint NOT NULL,
-    asset text NOT NULL,
-    amount bigint NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    seq bigint NOT NULL,
-    balance_after bigint NOT NULL,
-    held_after bigint DEFAULT 0 NOT NULL,
-    hash bytea NOT NULL,
-    created_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.evidence (

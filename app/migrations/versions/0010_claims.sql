@@ -24,3 +24,24 @@ ALTER TABLE activity ADD CONSTRAINT activity_type_known CHECK (type IN (
     'credits.payment_backed_reversal_pending',
     'credits.payment_backed_reversal_rejected'
 ));
+
+-- What credits were used for, one row for each transaction that took them from an agent or gave some of them back.
+-- Ask for one account by its id, in order of seq, and only as many rows as are wanted are read.
+CREATE VIEW credit_use AS
+SELECT
+    entry.account_id,
+    entry.seq,
+    told.id AS transaction_id,
+    told.effective_at,
+    -entry.amount AS credits,
+    -- A hold's end knows its job by the hold; what is given back, by what it gives back of.
+    coalesce(hold.job, told.details ->> 'job', undone.details ->> 'job') AS job
+FROM entry
+JOIN ledger_transaction AS told
+    ON told.id = entry.transaction_id
+    AND told.kind IN ('debit', 'capture', 'hold_expiry', 'unwind', 'release')
+LEFT JOIN ledger_transaction AS undone ON undone.id = told.reverses
+LEFT JOIN hold ON hold.id = coalesce(told.details ->> 'hold', undone.details ->> 'hold')
+WHERE entry.leg = 0
+    AND entry.shard = 0
+    AND entry.amount <> 0;

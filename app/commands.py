@@ -8,8 +8,10 @@ from typing import Final
 LABELS: Final[Mapping[str, str]] = {
     "/healthz": "doctor",
     "/v1/agent-signups": "signup",
+    "/v1/agent-claims": "claim request",
     "/v1/whoami": "whoami",
     "/v1/quota": "usage quota",
+    "/v1/models": "models list",
     "/v1/payment-methods": "credits methods",
     "/v1/credit-packs": "credits packs list",
     "/v1/credit-quotes": "credits quote",
@@ -21,6 +23,7 @@ LABELS: Final[Mapping[str, str]] = {
 FLAGS: Final[Mapping[str, str]] = {
     "agent_contact": "--agent-contact",
     "human_email": "--human-email",
+    "contact": "--contact",
     "agent_name": "--agent-name",
     "runtime": "--runtime",
     "discovery_source": "--discovery-source",
@@ -57,6 +60,10 @@ class Commands:
         return self._line(
             "signup --agent --agent-contact AGENT_CONTACT --agent-name AGENT_NAME --runtime RUNTIME"
         )
+
+    def claim(self) -> str:
+        """Name the inbox of whoever may take responsibility."""
+        return self._line("claim request --contact CONTACT")
 
     def quota(self) -> str:
         """Read the balance."""

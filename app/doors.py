@@ -37,6 +37,7 @@ def knock(request: Request, here: Here) -> agents.Known:
         known = agents.known_by(session, token_hash=token_hash)
     if known is None:
         raise errors.AuthRequired("no valid token")
+    request.state.agent_id = known.agent.agent_id
     return known
 
 

@@ -16,10 +16,19 @@ from starlette.responses import Response
 from app import envelope, errors, validation
 from app.commands import FLAGS, label, purchase_key
 from app.house import House, house
+from app.shapes import quota, recommendations
+from app.shapes.quote import not_taken
+from ledger.money import CREDIT, Amount
 from rails import catalog
 from rails import errors as rails_errors
 
 RETRY_AFTER_SECONDS: Final = 5
+_TOP_UP_AFTER: Final = (
+    rails_errors.MethodUnavailable,
+    rails_errors.PriceNotTaken,
+    rails_errors.QuoteExpired,
+    rails_errors.RailRefused,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,9 @@ STATUS: Final = {
     ),
     "MODEL_NOT_FOUND": Status(404, 2, False, "the rate card does not know this model"),
     "CREDIT_PACK_NOT_FOUND": Status(404, 2, False, "no credit pack has this id"),
+    "PAYMENT_AMOUNT_NOT_TAKEN": Status(
+        400, 2, False, "the quote's payment method takes no payment of this amount; nothing was charged"
+    ),
     "PAYMENT_METHOD_UNAVAILABLE": Status(400, 2, False, "no payment method of this name takes payments now"),
     "CREDIT_QUOTE_CONFLICT": Status(
         409, 1, False, "this idempotency key already belongs to a quote with other terms"
@@ -166,12 +178,15 @@ def told(
 def _answer_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, (errors.DoorError, rails_errors.RailsError))
     asked: Asked = getattr(request.state, "asked", None)
-    recovery = _recovery(request, error, asked)
+    recovery = {**_recovery(request, error, asked), **_top_up(request, error)}
     match error:
         case errors.InvalidArguments(message=message) | errors.WebhookRefused(message=message):
             return answer(request, error.code, message=message, recovery=recovery)
         case rails_errors.BadAmount():
             return answer(request, error.code, message=str(error), recovery=recovery)
+        case rails_errors.PriceNotTaken(rail_id=rail_id):
+            refused = f"{not_taken(house(request).rails[rail_id])}; nothing was charged"
+            return answer(request, error.code, message=refused, recovery=recovery)
         case rails_errors.RailRefused():
             refused = "the payment provider refused this payment; ask for a new quote"
             return answer(request, error.code, message=refused, retryable=False, recovery=recovery)
@@ -212,6 +227,8 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.signup()}
         case errors.InvalidArguments(fields=fields):
             return _flags(fields) | {"suggested_command": _usage(request, asked)}
+        case rails_errors.PriceNotTaken(credits=credits, rail_id=rail_id):
+            return _other_amount(here, credits, rail_id)
         case rails_errors.BadAmount() if not isinstance(asked, PurchaseAsked):
             return {"suggested_command": _usage(request, asked)}
         case rails_errors.PackNotFound():
@@ -226,6 +243,14 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.quote(rail_id=rail_id, pack_id=pack_id, credits=credits)}
         case _:
             return _same_again(here, error, asked)
+
+
+def _top_up(request: Request, error: Exception) -> envelope.Fields:
+    """How else to come to credits, after a payment that nobody should simply try again."""
+    agent_id: str | None = getattr(request.state, "agent_id", None)
+    if agent_id is None or not isinstance(error, _TOP_UP_AFTER):
+        return {}
+    return {"top_up": quota.top_up(house(request), agent_id=agent_id)}
 
 
 def _same_again(here: House, error: Exception, asked: Asked) -> envelope.Fields:
@@ -246,6 +271,18 @@ def _same_again(here: House, error: Exception, asked: Asked) -> envelope.Fields:
             return {**same, "retry_after_seconds": RETRY_AFTER_SECONDS}
         case _:
             return {}
+
+
+def _other_amount(here: House, credits: int, rail_id: str) -> envelope.Fields:
+    """The same credits on a rail that takes them, and the nearest amount that this rail takes."""
+    rail = here.rails[rail_id]
+    commands = recommendations.instead(here, credits=Amount(credits, CREDIT), rail=rail)
+    return {
+        "suggested_command": commands[0],
+        "suggested_commands": commands,
+        "min_amount_cents": rail.limits.minimum.units,
+        "max_amount_cents": rail.limits.maximum.units,
+    }
 
 
 def _buy(here: House, quote_id: str, rail_id: str, key: str) -> envelope.Fields:
@@ -272,6 +309,8 @@ def _usage(request: Request, asked: Asked) -> str:
     match label(template):
         case "signup":
             return here.commands.signup()
+        case "claim request":
+            return here.commands.claim()
         case "credits quote":
             rail_id = here.settings.default_rail
             if asked is not None and asked.rail_id in here.rails:

@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from app import http_errors
+from app import http_errors, rate_card
 from app.access_log import AccessLog
 from app.api import (
     activity,
     catalog,
+    claims,
     handoff,
     healthz,
     identity,
+    models,
     purchases,
     quotes,
     receipts,
@@ -26,6 +28,7 @@ from app.internal import wiring
 from app.internal.settings import InternalSettings
 from app.mcp import mount
 from app.polling.answers import Answers
+from app.rate_card import RateCard
 from app.settings import OF_A_PROCESS, DoorSettings, require
 from ledger import database
 from ledger.database import Sessions
@@ -43,9 +46,17 @@ def create_app(
     clock: Clock,
     *,
     receipt_key: SigningKey | None = None,
+    card: RateCard = rate_card.SAMPLE,
 ) -> FastAPI:
-    """The application over these rails. `clock` is the only source of the time."""
-    here = House(sessions=sessions, rails=rails, settings=settings, clock=clock, receipt_key=receipt_key)
+    """The application over these rails. `clock` is the only source of the time, `card` of models."""
+    here = House(
+        sessions=sessions,
+        rails=rails,
+        settings=settings,
+        clock=clock,
+        receipt_key=receipt_key,
+        rate_card=card,
+    )
     answers = Answers(here)
 
     @asynccontextmanager
@@ -65,8 +76,9 @@ def create_app(
     app.state.house, app.state.answers = here, answers
     app.add_middleware(AccessLog)
     http_errors.install(app)
-    for doors in (healthz, signups, identity, catalog, quotes, status, activity, receipts, handoff):
+    for doors in (healthz, signups, claims, identity, models, catalog, quotes, status, activity, receipts):
         app.include_router(doors.router)
+    app.include_router(handoff.router)
     app.include_router(purchases.router(rails))
     mount.install(app)
     return app
@@ -78,7 +90,7 @@ def application() -> FastAPI:
     # Only a process that serves has a queue: importing it reads the queue's settings.
     from workers import wakeups
 
-    ledger = LedgerSettings()
+    ledger, internal = LedgerSettings(), InternalSettings()
     sessions = database.sessions(
         database.connect(
             ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
@@ -90,9 +102,10 @@ def application() -> FastAPI:
         DoorSettings(),
         _now,
         receipt_key=ReceiptSettings().signing_key,
+        card=rate_card.load(internal.rate_card_file),
     )
     app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
-    wiring.install(app, ledger.database_url, InternalSettings())
+    wiring.install(app, ledger.database_url, internal)
     return app
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, DateTime, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -32,6 +32,18 @@ class AgentToken(SQLModel, table=True):
     agent_id: str = Field(sa_type=Text, foreign_key="agent.agent_id")
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     revoked_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class AgentClaim(SQLModel, table=True):
+    """An inbox that an agent asked to be claimed by. Only the newest counts, and it proves nothing."""
+
+    __tablename__ = "agent_claim"
+    number: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    agent_id: str = Field(sa_type=Text, foreign_key="agent.agent_id")
+    contact: str = Field(sa_type=Text)
+    requested_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
 class ServiceToken(SQLModel, table=True):

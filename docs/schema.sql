@@ -1557,7 +1557,8 @@ CREATE TABLE public.activity (
     status text NOT NULL,
     summary text NOT NULL,
     links jsonb NOT NULL,
-    occurred_at timestamp with time zone NOT NULL
+    occurred_at timestamp with time zone NOT NULL,
+    CONSTRAINT activity_type_known CHECK ((type = ANY (ARRAY['usage.credit_consumed'::text, 'payment.checkout_session.created'::text, 'credits.payment_backed_granted'::text, 'credits.payment_backed_refunded'::text, 'credits.payment_backed_disputed'::text, 'credits.payment_backed_reinstated'::text, 'credits.payment_backed_reversal_pending'::text, 'credits.payment_backed_reversal_rejected'::text])))
 );
 
 CREATE TABLE public.agent (
@@ -1570,6 +1571,23 @@ CREATE TABLE public.agent (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT agent_contact_lower_case CHECK ((contact = lower(contact))),
     CONSTRAINT agent_discovery_source_is_slug CHECK ((discovery_source ~ '^[a-z0-9._-]{1,64}$'::text))
+);
+
+CREATE TABLE public.agent_claim (
+    number bigint NOT NULL,
+    agent_id text NOT NULL,
+    contact text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    CONSTRAINT agent_claim_contact_lower_case CHECK ((contact = lower(contact)))
+);
+
+ALTER TABLE public.agent_claim ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.agent_claim_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.agent_token (
@@ -1613,6 +1631,34 @@ CREATE TABLE public.chain_cursor (
     CONSTRAINT chain_cursor_head_not_behind CHECK ((head_number >= block_number))
 );
 
+CREATE TABLE public.entry (
+    transaction_id bigint NOT NULL,
+    leg smallint NOT NULL,
+    account_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    asset text NOT NULL,
+    amount bigint NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    seq bigint NOT NULL,
+    balance_after bigint NOT NULL,
+    held_after bigint DEFAULT 0 NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE VIEW public.credit_use AS
+ SELECT entry.account_id,
+    entry.seq,
+    told.id AS transaction_id,
+    told.effective_at,
+    (- entry.amount) AS credits,
+    COALESCE(hold.job, (told.details ->> 'job'::text), (undone.details ->> 'job'::text)) AS job
+   FROM (((public.entry
+     JOIN public.ledger_transaction told ON (((told.id = entry.transaction_id) AND (told.kind = ANY (ARRAY['debit'::text, 'capture'::text, 'hold_expiry'::text, 'unwind'::text, 'release'::text])))))
+     LEFT JOIN public.ledger_transaction undone ON ((undone.id = told.reverses)))
+     LEFT JOIN public.hold ON ((hold.id = COALESCE((told.details ->> 'hold'::text), (undone.details ->> 'hold'::text)))))
+  WHERE ((entry.leg = 0) AND (entry.shard = 0) AND (entry.amount <> 0));
+
 CREATE TABLE public.deposit (
     chain_id bigint NOT NULL,
     block_hash text NOT NULL,
@@ -1637,21 +1683,6 @@ CREATE TABLE public.deposit (
     CONSTRAINT deposit_hashes_whole CHECK (((block_hash ~ '^0x[0-9a-f]{64}$'::text) AND (tx_hash ~ '^0x[0-9a-f]{64}$'::text))),
     CONSTRAINT deposit_orphaned_has_time CHECK (((state = 'orphaned'::text) = (orphaned_at IS NOT NULL))),
     CONSTRAINT deposit_state_known CHECK ((state = ANY (ARRAY['seen'::text, 'confirmed'::text, 'final'::text, 'orphaned'::text])))
-);
-
-CREATE TABLE public.entry (
-    transaction_id bigint NOT NULL,
-    leg smallint NOT NULL,
-    account_id bigint NOT NULL,
-    shard smallint NOT NULL,
-    asset text NOT NULL,
-    amount bigint NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    seq bigint NOT NULL,
-    balance_after bigint NOT NULL,
-    held_after bigint DEFAULT 0 NOT NULL,
-    hash bytea NOT NULL,
-    created_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.evidence (
@@ -1880,6 +1911,9 @@ ALTER TABLE ONLY public.activity
 ALTER TABLE ONLY public.activity
     ADD CONSTRAINT activity_told_once UNIQUE (type, subject_id);
 
+ALTER TABLE ONLY public.agent_claim
+    ADD CONSTRAINT agent_claim_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY public.agent
     ADD CONSTRAINT agent_has_its_own_organization UNIQUE (organization_id);
 
@@ -1999,6 +2033,8 @@ ALTER TABLE ONLY public.service_token
 
 CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurred_at DESC);
 
+CREATE INDEX agent_claim_of_agent ON public.agent_claim USING btree (agent_id, number DESC);
+
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
@@ -2042,6 +2078,10 @@ ALTER TABLE public.account ENABLE ALWAYS TRIGGER account_is_never_truncated;
 CREATE TRIGGER activity_never_changes BEFORE DELETE OR UPDATE ON public.activity FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.activity ENABLE ALWAYS TRIGGER activity_never_changes;
+
+CREATE TRIGGER agent_claim_never_changes BEFORE DELETE OR UPDATE ON public.agent_claim FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.agent_claim ENABLE ALWAYS TRIGGER agent_claim_never_changes;
 
 CREATE TRIGGER balance_is_never_deleted BEFORE DELETE ON public.balance FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
@@ -2151,6 +2191,9 @@ ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_never_truncated;
 
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_class_exists FOREIGN KEY (class_name) REFERENCES public.account_class(name);
+
+ALTER TABLE ONLY public.agent_claim
+    ADD CONSTRAINT agent_claim_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES public.agent(agent_id);
 
 ALTER TABLE ONLY public.agent_token
     ADD CONSTRAINT agent_token_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES public.agent(agent_id);

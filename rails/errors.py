@@ -3,6 +3,7 @@
 RailsError
 ├── BadRequest                what was asked for cannot be sold
 │   ├── BadAmount             credits outside 1..5000, or neither or both of credits and pack
+│   ├── PriceNotTaken         the quote's rail takes no payment so small, or so large
 │   ├── PackNotFound
 │   └── MethodUnavailable     unknown rail, or one that takes no payment now
 ├── Conflict
@@ -35,6 +36,15 @@ class BadAmount(BadRequest):
     """The amount is outside what a quote may have."""
 
     code = "INVALID_ARGUMENTS"
+
+
+@dataclass
+class PriceNotTaken(BadRequest):
+    """The price of this quote is outside what its rail takes. Nothing was charged."""
+
+    credits: int
+    rail_id: str
+    code = "PAYMENT_AMOUNT_NOT_TAKEN"
 
 
 class PackNotFound(BadRequest):

@@ -13,6 +13,13 @@ def price(credits: Amount) -> Amount:
     return Amount(credits.units, USD)
 
 
+def worth(dollars: Amount) -> Amount:
+    """The credits that cost `dollars`: `price` read backwards."""
+    if dollars.asset != USD:
+        raise MixedAssets(f"credits are bought with dollars, not {dollars.asset.code}")
+    return Amount(dollars.units, CREDIT)
+
+
 def in_usdc(dollars: Amount) -> Amount:
     """The exact USDC for `dollars`: 10 000 atomic units a cent, nothing to round.
 

@@ -109,7 +109,7 @@ def buy(
     The row comes first and the processor is called under the attempt's id, so a call that was cut short
     is finished by the next one with the same key.
 
-    raises: QuoteNotFound, QuoteExpired, MethodMismatch, MethodUnavailable, PurchaseConflict, BadAmount,
+    raises: QuoteNotFound, QuoteExpired, MethodMismatch, MethodUnavailable, PurchaseConflict, PriceNotTaken,
         RailUnreachable, RailRefused.
     """
     with sessions() as session:
@@ -139,11 +139,8 @@ def _claim(
         return existing
     if wanted.expires_at <= now:
         raise errors.QuoteExpired(wanted.credits, wanted.pack_id, wanted.rail_id)
-    limits = _sellable(rails, wanted.rail_id).limits
-    if not limits.minimum <= Amount(wanted.price_cents, USD) <= limits.maximum:
-        raise errors.BadAmount(
-            f"{wanted.rail_id} takes payments from {limits.minimum} to {limits.maximum}; quote another amount"
-        )
+    if not _sellable(rails, wanted.rail_id).limits.take(Amount(wanted.price_cents, USD)):
+        raise errors.PriceNotTaken(wanted.credits, wanted.rail_id)
     expires_at = now + timedelta(seconds=story().attempt_lifetime_seconds)
     session.execute(
         insert(PaymentAttempt)

@@ -48,6 +48,10 @@ class Limits:
     minimum: Amount
     maximum: Amount
 
+    def take(self, price: Amount) -> bool:
+        """Whether this price can be paid."""
+        return self.minimum <= price <= self.maximum
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

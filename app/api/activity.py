@@ -1,13 +1,9 @@
 """GET /v1/activity and /v1/activity/<reference>: an agent's own history, newest first."""
 
-from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
-from sqlalchemy import cast, func, or_
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
-from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from app import boundary, envelope, errors
@@ -15,8 +11,8 @@ from app.api.fields import ClosedRequest, Reference
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.times import iso
-from rails import status
-from rails.models import Activity
+from rails import activity
+from rails.activity import Event
 
 SOURCE: Final = "hosted_activity_ledger"
 # Present in every row, whatever the event is about.
@@ -40,8 +36,8 @@ def activity_list(
     """The newest events, as many as asked for up to the house's limit."""
     limit = min(asked.limit, here.settings.activity_max_rows)
     with here.sessions() as session:
-        found = status.activity(session, agent_id=known.agent.agent_id, limit=limit, subject=asked.subject)
-    data = {"events": [_event(row) for row in found], "limit": limit, "source": SOURCE}
+        found = activity.newest(session, agent_id=known.agent.agent_id, limit=limit, subject=asked.subject)
+    data = {"events": [_event(each) for each in found], "limit": limit, "source": SOURCE}
     return envelope.success(request, data=data, agent=known.agent)
 
 
@@ -50,45 +46,25 @@ def activity_show(
     request: Request, here: Here, known: Knocking, reference: Annotated[Reference, Path()]
 ) -> Response:
     """The events that an id belongs to: an event's own, or any that it links to."""
+    limit = here.settings.activity_max_rows
     with here.sessions() as session:
-        found = _about(
-            session,
-            agent_id=known.agent.agent_id,
-            reference=reference,
-            limit=here.settings.activity_max_rows,
-        )
+        found = activity.about(session, agent_id=known.agent.agent_id, reference=reference, limit=limit)
     if not found:
         raise errors.ActivityNotFound("no event of yours has this reference")
-    events = [_event(row) for row in found]
+    events = [_event(each) for each in found]
     data = {"reference": reference, "event": events[0], "events": events, "source": SOURCE}
     return envelope.success(request, data=data, agent=known.agent)
 
 
-def _about(session: Session, *, agent_id: str, reference: str, limit: int) -> Sequence[Activity]:
-    # What the agent sent is a variable of the path, never part of it.
-    linked = func.jsonb_path_exists(
-        col(Activity.links), cast("$.* ? (@ == $wanted)", JSONPATH), cast({"wanted": reference}, JSONB)
-    )
-    return session.exec(
-        select(Activity)
-        .where(
-            Activity.agent_id == agent_id,
-            or_(col(Activity.event_id) == reference, col(Activity.subject_id) == reference, linked),
-        )
-        .order_by(col(Activity.occurred_at).desc(), col(Activity.event_id))
-        .limit(limit)
-    ).all()
-
-
-def _event(row: Activity) -> Fields:
+def _event(told: Event) -> Fields:
     return {
-        "event_id": row.event_id,
-        "type": row.type,
-        "occurred_at": iso(row.occurred_at),
-        "summary": row.summary,
-        "operation": row.operation,
-        "subject": {"type": row.subject_type, "id": row.subject_id},
-        "links": {**_LINKS, **row.links},
-        "status": row.status,
-        "cost": None,
+        "event_id": told.event_id,
+        "type": told.type,
+        "occurred_at": iso(told.occurred_at),
+        "summary": told.summary,
+        "operation": told.operation,
+        "subject": {"type": told.subject_type, "id": told.subject_id},
+        "links": {**_LINKS, **told.links},
+        "status": told.status,
+        "cost": {"credits": told.credits} if told.credits is not None else None,
     }

@@ -1,5 +1,6 @@
 """The kinds of text that requests may hold, and the rule that nothing else is accepted."""
 
+import re
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -10,6 +11,15 @@ _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_PRINTABLE)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_PRINTABLE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=_PRINTABLE)]
+
+# Plain ASCII, so that Python and PostgreSQL agree on what lower case is.
+_EMAIL_SHAPED: Final = re.compile(r"[!-?A-~]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+
+
+def inbox(given: object) -> str | None:
+    """The inbox that was named, in lower case; None if it has not the shape of one."""
+    contact = given.strip().lower() if isinstance(given, str) else ""
+    return contact if len(contact) <= 254 and _EMAIL_SHAPED.fullmatch(contact) else None
 
 
 class ClosedRequest(BaseModel):

@@ -5,13 +5,14 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app import agents, boundary, envelope
+from app import agents, boundary, claims, envelope
 from app.doors import Here, Knocking
 from app.shapes.quota import quota
 from app.times import iso
 
 GRANTS: Final = (
     "identity.read",
+    "claim.request",
     "quota.read",
     "credits.quote",
     "credits.buy",
@@ -23,9 +24,11 @@ router = APIRouter(route_class=boundary.GuardedRoute)
 
 
 @router.get("/v1/whoami")
-def whoami(request: Request, known: Knocking) -> Response:
+def whoami(request: Request, here: Here, known: Knocking) -> Response:
     """The durable identity behind the token, and what it may do."""
     agent = known.agent
+    with here.sessions() as session:
+        claim_request_state = claims.state_of(session, agent_id=agent.agent_id)
     data = {
         "authenticated": True,
         # Clients pass this word on to the agent, and the only token they send is one they have loaded.
@@ -36,7 +39,7 @@ def whoami(request: Request, known: Knocking) -> Response:
         "agent_name": agent.agent_name,
         "runtime": agent.runtime,
         "claim_state": agent.claim_state,
-        "claim_request_state": "none",
+        "claim_request_state": claim_request_state,
         "token_class": "restricted",
         "token_status": "active",
         "token_created_at": iso(known.token_created_at),

@@ -13,6 +13,7 @@ from app.house import House
 from app.shapes import next_step, recommendations
 from app.shapes.policy import payment_policy
 from app.shapes.quote import quote as shown
+from app.shapes.quote import warnings
 from rails import catalog, purchase, status
 from rails.status import PurchaseView
 
@@ -44,7 +45,9 @@ def credit_quotes(request: Request, here: Here, known: Knocking, asked: QuoteReq
     )
     with here.sessions() as session:
         view = status.view(session, quote=fixed, now=here.clock())
-    return envelope.success(request, data=_quoted(here, view), agent=known.agent)
+    return envelope.success(
+        request, data=_quoted(here, view), agent=known.agent, warnings=warnings(here, fixed)
+    )
 
 
 def _quoted(here: House, view: PurchaseView) -> Fields:

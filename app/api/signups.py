@@ -1,6 +1,5 @@
 """POST /v1/agent-signups: become an agent, or come back as the same one with a fresh token."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -10,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from app import agents, boundary, envelope
-from app.api.fields import ClosedRequest, Name
+from app.api.fields import ClosedRequest, Name, inbox
 from app.doors import Here
 from app.house import House
 from app.models import Agent
@@ -29,8 +28,6 @@ _BAD_CONTACT: Final = {
     "human_email": "human_email is a legacy alias for agent_contact"
     " and must be an email-shaped durable contact inbox",
 }
-# Plain ASCII, so that Python and PostgreSQL agree on what lower case is.
-_EMAIL_SHAPED: Final = re.compile(r"[!-?A-~]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 router = APIRouter(route_class=boundary.GuardedRoute)
 
@@ -50,8 +47,8 @@ class SignupRequest(ClosedRequest):
     def _email_shaped(cls, given: object, info: ValidationInfo) -> object:
         if given is None:
             return None
-        contact = given.strip().lower() if isinstance(given, str) else ""
-        if len(contact) > 254 or not _EMAIL_SHAPED.fullmatch(contact):
+        contact = inbox(given)
+        if contact is None:
             raise PydanticCustomError(CONTACT_ERROR, _BAD_CONTACT[str(info.field_name)])
         return contact
 

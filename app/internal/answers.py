@@ -1,6 +1,6 @@
 """What came of an operation, as the door tells it: the same words for the same key, for ever."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -147,12 +147,13 @@ def _recovery(request: Request, code: str, wish: Wish, row: Row, told_at: dateti
     match code:
         case "INSUFFICIENT_CREDITS" | "DAILY_JOB_CAP_REACHED":
             here, available = house(request), posted - held
-            capped = {"resets_at": iso(next_day(told_at))} if code == "DAILY_JOB_CAP_REACHED" else {}
+            capped = code == "DAILY_JOB_CAP_REACHED"
+            also: Sequence[recommendations.Reason] = (CAPPED,) if capped else ()
             return {
                 "required_credits": wish.credits if isinstance(wish, Spending) else 0,
                 "available_credits": available,
-                "top_up": recommendations.top_up(here, Amount(available, CREDIT)),
-                **capped,
+                "top_up": recommendations.top_up(here, Amount(available, CREDIT), also=also),
+                **({"resets_at": iso(next_day(told_at))} if capped else {}),
             }
         case "BALANCE_VERSION_MISMATCH":
             return {"version": version}

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.house import House
-from app.internal import pricing
 from app.internal.callers import Callers
 from app.internal.door import Door
 from app.internal.pricing import PricingDoor
@@ -16,16 +15,13 @@ from app.internal.writer import Writer
 
 
 def install(app: FastAPI, database_url: str, settings: InternalSettings) -> None:
-    """Serve /internal/v1 for as long as the application runs.
-
-    raises: ValueError if the rate card cannot be read.
-    """
+    """Serve /internal/v1 for as long as the application runs."""
     here = app.state.house
     assert isinstance(here, House)
     writer = Writer(database_url, settings)
     callers = Callers(here.sessions, here.clock, seconds=settings.token_cache_seconds)
     door = Door(callers, writer, settings)
-    priced = PricingDoor(door, settings, pricing.load(settings.rate_card_file))
+    priced = PricingDoor(door, settings, here.rate_card)
     app.router.routes.extend((*door.routes(), *Reading(door).routes(), *priced.routes()))
     around = app.router.lifespan_context
 

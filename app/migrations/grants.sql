@@ -31,7 +31,7 @@ GRANT INSERT ON
     quote, buy_key, receipt, activity,
     payment_attempt, evidence, payment_exception, notice,
     chain_cursor, deposit,
-    agent, agent_token,
+    agent, agent_token, agent_claim,
     seal, seal_leaf
 TO pennyrail_service;
 

@@ -1,14 +1,32 @@
 """What an agent should do next with its money, as commands that run as they stand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 from app.commands import purchase_key
 from app.envelope import Fields
 from app.house import House
-from ledger.money import Amount
-from rails import catalog
+from ledger.money import USD, Amount
+from rails import catalog, pricing
 from rails.models import PaymentAttempt, Quote
 from rails.rail import Rail
+
+Reason = Literal[
+    "credits_depleted",
+    "daily_job_cap_reached",
+    "low_remaining_credits",
+    "self_fund_setup_missing",
+    "available",
+]
+
+# In order of urgency: the word that clients know, and its score.
+_URGENCY: Final[Mapping[Reason, tuple[str, int]]] = {
+    "credits_depleted": ("blocked", 100),
+    "daily_job_cap_reached": ("blocked", 100),
+    "low_remaining_credits": ("near_wall", 80),
+    "self_fund_setup_missing": ("setup_recommended", 60),
+    "available": ("available", 0),
+}
 
 
 def by_preference(here: House) -> Sequence[Rail]:
@@ -46,9 +64,11 @@ def recommended_quote(here: House) -> Fields | None:
 
 
 def recommended_buy(here: House, quote: Quote) -> Fields | None:
-    """The purchase of a quote, None when its rail takes no payments now."""
+    """The purchase of a quote, None when its rail takes no payments now, or none of this price."""
     rail = here.rails.get(quote.rail_id)
     if rail is None or rail.unavailable_reason is not None:
+        return None
+    if not rail.limits.take(Amount(quote.price_cents, USD)):
         return None
     return {
         "purpose": "complete_credit_top_up",
@@ -93,6 +113,20 @@ def recommended_settlement(here: House, attempt: PaymentAttempt, *, path: str) -
     }
 
 
+def instead(here: House, *, credits: Amount, rail: Rail) -> Sequence[str]:
+    """The quotes to ask for when `rail` does not take the price of `credits`.
+
+    First the nearest amount that this rail takes, then the same amount on every rail that takes it.
+    """
+    wanted, limits = pricing.price(credits), rail.limits
+    nearest = limits.minimum if wanted < limits.minimum else limits.maximum
+    others = [each for each in by_preference(here) if each is not rail and each.limits.take(wanted)]
+    return [
+        here.commands.quote(rail_id=rail.rail_id, credits=pricing.worth(nearest).units),
+        *(here.commands.quote(rail_id=each.rail_id, credits=credits.units) for each in others),
+    ]
+
+
 def buy_command(here: House, quote: Quote) -> str:
     """The command that opens the payment of a quote, or returns it: the same key at every try."""
     return here.commands.buy(
@@ -102,12 +136,14 @@ def buy_command(here: House, quote: Quote) -> str:
     )
 
 
-def top_up(here: House, available: Amount) -> Fields:
-    """Whether and how to buy credits, for a balance."""
+def top_up(here: House, available: Amount, *, also: Sequence[Reason] = ()) -> Fields:
+    """Whether and how to buy credits, for a balance. `also` are reasons that the balance does not tell."""
     rails = by_preference(here)
     if not rails:
         return {"available": False, "recommended": False}
-    reason, urgency, score = _urgency(available.units, low=here.settings.low_credits)
+    reasons = _reasons_to_buy(available.units, low=here.settings.low_credits, also=also)
+    reason = reasons[0] if reasons else "available"
+    urgency, score = _URGENCY[reason]
     first, fallback = rails[0], rails[-1]
     quote = _quote_command(here, first)
     steps = (quote, here.commands.buy(provider=first.listing.provider), here.commands.status_of_attempt())
@@ -117,7 +153,7 @@ def top_up(here: House, available: Amount) -> Fields:
         "recommendation_reason": reason,
         "urgency": urgency,
         "urgency_score": score,
-        "urgency_reasons": [] if reason == "available" else [reason],
+        "urgency_reasons": reasons,
         "path": "browserless_agent_self_fund" if alone(first) else "human_payment_handoff",
         "preferred_payment_method": first.rail_id,
         "first_command": quote,
@@ -137,12 +173,14 @@ def top_up(here: House, available: Amount) -> Fields:
     }
 
 
-def _urgency(credits: int, *, low: int) -> tuple[str, str, int]:
+def _reasons_to_buy(credits: int, *, low: int, also: Sequence[Reason]) -> Sequence[Reason]:
+    """Every reason there is, the most urgent first."""
+    found = set(also)
     if credits <= 0:
-        return "credits_depleted", "blocked", 100
-    if credits < low:
-        return "low_remaining_credits", "near_wall", 80
-    return "available", "available", 0
+        found.add("credits_depleted")
+    elif credits < low:
+        found.add("low_remaining_credits")
+    return [reason for reason in _URGENCY if reason in found]
 
 
 def _quote_command(here: House, rail: Rail) -> str:

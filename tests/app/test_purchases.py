@@ -281,7 +281,13 @@ def test_a_price_outside_the_rails_limits_is_refused_with_the_limits(doors: Door
 
     reply = agent.post(DEPOSITS, quote_id=quote["quote_id"], idempotency_key="k")
 
-    assert refused(reply) == ("INVALID_ARGUMENTS", "pennyrail credits methods --json")
+    assert refused(reply) == (
+        "PAYMENT_AMOUNT_NOT_TAKEN",
+        "pennyrail credits quote --credits 5000 --payment-method fake_deposit --json",
+    )
+    assert reply["error"]["recovery"]["suggested_commands"][1:] == [
+        "pennyrail credits quote --credits 5 --payment-method fake_page --json"
+    ]
     assert "50.00" in reply["error"]["message"]
 
 

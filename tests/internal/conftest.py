@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app import service_tokens
+from app import rate_card, service_tokens
 from app.internal import wiring
 from app.internal.settings import InternalSettings
 from app.main import create_app
@@ -165,8 +165,10 @@ def opened(
     """A house whose door to services is open. `changed` are its settings."""
     moment, page, deposit = clock or Clock(), hosted_page(), crypto_deposit()
     doors = {name: changed.pop(name) for name in list(changed) if name.startswith("preview_")}
-    app = create_app(sessions, {page.rail_id: page, deposit.rail_id: deposit}, settings(**doors), moment)
-    wiring.install(app, database_url, InternalSettings(**changed))
+    internal = InternalSettings(**changed)
+    rails, card = {page.rail_id: page, deposit.rail_id: deposit}, rate_card.load(internal.rate_card_file)
+    app = create_app(sessions, rails, settings(**doors), moment, card=card)
+    wiring.install(app, database_url, internal)
     limits = httpx.Limits(max_connections=128, max_keepalive_connections=128)
     with served(app) as url, httpx.Client(base_url=url, timeout=30, limits=limits) as http:
         yield Home(http, moment, sessions, url)

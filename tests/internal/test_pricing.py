@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.internal import pricing
+from app import rate_card
 from ledger.database import Sessions
 from tests.internal.conftest import Home, code, done, opened
 
@@ -51,7 +51,7 @@ def test_a_model_of_the_rate_card_is_priced_exactly(sessions: Sessions, database
     ],
 )
 def test_a_cost_gets_its_margin_and_is_rounded_up(cost: str, quantity: int, credits: int) -> None:
-    priced = pricing.of_cost(Decimal(cost), quantity, margin_bps=3000)
+    priced = rate_card.of_cost(Decimal(cost), quantity, margin_bps=3000)
 
     assert (priced.credits, priced.confidence) == (credits, "estimated")
     assert priced.revenue_usd >= priced.cost_usd
@@ -100,4 +100,4 @@ def test_a_rate_card_that_is_none_stops_the_house_from_starting(tmp_path: Path, 
     path.write_text(text)
 
     with pytest.raises(ValueError, match="RATE_CARD"):
-        pricing.load(str(path))
+        rate_card.load(str(path))

@@ -170,7 +170,7 @@ def test_a_price_outside_of_what_the_rail_takes_cannot_be_bought(
     quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON)
     rail.limits = type(rail.limits)(Amount(50, USD), rail.limits.maximum)
 
-    with pytest.raises(errors.BadAmount):
+    with pytest.raises(errors.PriceNotTaken):
         purchase.buy(
             sessions,
             rails,

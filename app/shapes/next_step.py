@@ -11,6 +11,8 @@ from app.envelope import Fields
 from app.house import House
 from app.shapes import attempt as attempt_shape
 from app.shapes import evidence, money, recommendations
+from app.shapes.quote import not_taken
+from ledger.money import CREDIT, USD, Amount
 from rails import instructions
 from rails.models import PaymentAttempt
 from rails.rail import CryptoDeposit, HostedPage
@@ -114,6 +116,12 @@ def _wait(
 
 
 def _buy(here: House, view: PurchaseView) -> Fields:
+    rail = here.rails.get(view.quote.rail_id)
+    if rail is not None and not rail.limits.take(Amount(view.quote.price_cents, USD)):
+        credits = Amount(view.quote.credits, CREDIT)
+        commands = list(recommendations.instead(here, credits=credits, rail=rail))
+        words = f"{not_taken(rail)}, so this quote cannot be bought: ask for one of these instead"
+        return _step("agent", "request_new_quote", words, commands, seconds=POLL_SECONDS)
     words = "nothing is charged yet: open the payment of this quote before it expires"
     command = recommendations.buy_command(here, view.quote)
     return _step("agent", "buy", words, [command], seconds=POLL_SECONDS)

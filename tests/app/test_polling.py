@@ -15,8 +15,9 @@ from sqlalchemy import Engine, event, text
 
 from app.shapes.next_step import Action, Actor, MayPay
 from ledger.database import Sessions
-from ledger.money import USDC, Amount
+from ledger.money import USD, USDC, Amount
 from rails.conformance.fakes import FakeRail
+from rails.rail import Limits
 from rails.status import PurchaseState
 from tests.app.conftest import Client, Doors, Json, ok, opened, settings
 
@@ -115,6 +116,20 @@ def test_a_quote_that_was_not_bought_is_open_until_it_expires(doors: Doors) -> N
 
     assert (fresh["terminal"], fresh["next"]["action"], fresh["next"]["may_pay"]) == (False, "buy", "no")
     assert (stale["terminal"], stale["next"]["action"]) == (True, "request_new_quote")
+
+
+def test_a_quote_that_its_rail_does_not_take_is_not_led_to_a_purchase(doors: Doors) -> None:
+    agent = doors.agent()
+    doors.page.limits = Limits(Amount(50, USD), Amount(5000, USD))
+    quote = agent.quote(credits=10, payment_method="fake_page")
+
+    shown = agent.status(quote_id=quote["quote_id"])
+
+    assert (shown["state"], shown["next"]["action"]) == ("created", "request_new_quote")
+    assert (
+        "pennyrail credits quote --credits 10 --payment-method fake_deposit --json"
+        in (shown["next"]["suggested_commands"])
+    )
 
 
 def test_a_purchase_that_the_processor_has_not_opened_asks_to_buy_again_and_not_to_pay(doors: Doors) -> None:
@@ -285,7 +300,10 @@ def test_a_connection_that_was_cut_is_opened_again(doors: Doors, engine: Engine)
 
     with engine.begin() as connection:
         cut = connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name"),
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = :name AND datname = current_database()"
+            ),
             {"name": "pennyrail-polling"},
         ).all()
     reply = poll(doors, agent, purchase)

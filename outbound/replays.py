@@ -61,7 +61,7 @@ def replay_since(session: Session, *, since: datetime, endpoint_id: str, now: da
     return len(told.all())
 
 
-def test(session: Session, endpoint_id: str, *, now: datetime) -> str:
+def send_test(session: Session, endpoint_id: str, *, now: datetime) -> str:
     """Have an endpoint told something that means nothing; the id of that event.
 
     raises: NoSuchEndpoint
@@ -84,6 +84,13 @@ def deliveries(
         wanted = wanted.where(col(Delivery.state) == state)
     newest = wanted.order_by(col(Event.occurred_at).desc(), col(Event.event_id)).limit(limit)
     return [Logged(delivery, event, _latest(session, delivery)) for delivery, event in session.exec(newest)]
+
+
+def attempts(session: Session, *, event_id: str) -> Sequence[Attempt]:
+    """Every try to tell one event, to whomever, in their order."""
+    return session.exec(
+        select(Attempt).where(Attempt.event_id == event_id).order_by(col(Attempt.attempt_id))
+    ).all()
 
 
 def _latest(session: Session, delivery: Delivery) -> Attempt | None:

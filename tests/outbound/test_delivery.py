@@ -245,7 +245,7 @@ def test_a_test_reaches_one_endpoint_and_no_other(house: House, receiver: Receiv
     house.endpoint(receiver.url)
 
     with house.sessions() as session:
-        replays.test(session, endpoint_id, now=house.now)
+        replays.send_test(session, endpoint_id, now=house.now)
     house.deliver()
 
     [told] = payloads(receiver, secret)

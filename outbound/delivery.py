@@ -115,8 +115,16 @@ def _deliver(courier: Courier) -> Counter[str]:
                 return reached
             done, _ = wait(under_way, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
             for each in done:
-                del under_way[each]
-                reached[each.result()] += 1
+                reached[_state(each, under_way.pop(each))] += 1
+
+
+def _state(done: Future[str], endpoint_id: str) -> str:
+    """What a delivery reached. A fault of ours stops nobody else: the lease runs out, and it comes again."""
+    error = done.exception()
+    if error is None:
+        return done.result()
+    logger.error("a delivery to %s broke: %s", endpoint_id, type(error).__name__, exc_info=error)
+    return "broken"
 
 
 def _take(courier: Courier, busy: Counter[str]) -> list[Parcel]:

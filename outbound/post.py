@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import httpcore
@@ -33,6 +34,12 @@ def dial(address: str, port: int, timeout_seconds: float) -> socket.socket:
     return socket.create_connection((address, port), timeout=timeout_seconds)
 
 
+@lru_cache(maxsize=1)
+def trusted() -> ssl.SSLContext:
+    """TLS that believes this machine's authorities. Read once: that takes longer than a look for work."""
+    return ssl.create_default_context()
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What it takes to send. Everything has a default but the rules; the rest is for tests."""
@@ -41,7 +48,7 @@ class Post:
     timeout_seconds: float = 10
     resolve: Resolve = addresses.resolve
     dial: Dial = dial
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    tls: ssl.SSLContext = field(default_factory=trusted)
 
     def send(self, url: str, *, headers: Mapping[str, str], body: str) -> Answer:
         """Send a body once, over a connection of its own. The name is looked up and judged every time.

@@ -21,7 +21,7 @@ from outbound.schedule import Parcel
 from outbound.vault import Vault
 from sandbox import embedded
 from tests.ledger import make
-from tests.outbound.conftest import House, Receiver, payloads, receiving
+from tests.outbound.conftest import LOOPBACK, House, Receiver, payloads, receiving
 from tests.waiting import eventually
 
 
@@ -276,6 +276,21 @@ def test_one_that_hangs_holds_nobody_up(house: House, receiver: Receiver) -> Non
     assert stuck == house.at_once_each
 
 
+def test_a_fault_of_ours_stops_nobody_else(house: House, receiver: Receiver) -> None:
+    def resolve(host: str, _port: int) -> list[str]:
+        if host == "broken.example":
+            raise RuntimeError
+        return [host]
+
+    house.post = Post(LOOPBACK, resolve=resolve)
+    house.endpoint("http://broken.example/")
+    house.endpoint(receiver.url)
+    granted(house, "a", "b")
+
+    assert house.deliver() == {"broken": 2, "delivered": 2}
+    assert house.deliver(after_seconds=91) == {"broken": 2}
+
+
 def test_who_fails_is_tried_one_at_a_time(house: House, receiver: Receiver) -> None:
     failing_id, _ = house.endpoint(receiver.url)
     receiver.status = 500
@@ -303,6 +318,31 @@ def test_two_deliverers_at_once_send_nothing_twice(house: House, receiver: Recei
     house.deliver()
 
     assert len(receiver.messages) == len({message.event_id for message in receiver.messages}) == 40
+
+
+def test_a_deliverer_that_is_at_it_is_left_alone_until_its_turn_is_over(
+    house: House, receiver: Receiver
+) -> None:
+    release = threading.Event()
+    house.at_once, house.post = 1, Post(LOOPBACK, timeout_seconds=20)
+    with receiving() as hanging:
+        hanging.before = lambda _: release.wait(10)
+        house.endpoint(hanging.url)
+        granted(house, "stuck")
+        passing = threading.Thread(target=house.deliver)
+        passing.start()
+        eventually(lambda: hanging.messages)
+        waiting_id, _ = house.endpoint(receiver.url)
+        with house.sessions() as session:
+            replays.send_test(session, waiting_id, now=house.now)
+
+        meanwhile = house.deliver()
+        # As after a death: nobody gives the turn back, and its time is over.
+        later = house.deliver(after_seconds=76)
+        release.set()
+        passing.join(60)
+
+    assert (meanwhile, later) == ({}, {"delivered": 1})
 
 
 DELIVERER = """

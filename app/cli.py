@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from app import reading, receipt_cli, service_cli, where
+from app import reading, receipt_cli, service_cli, webhook_cli, where
 from app.where import DEV_FOLDER, DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
@@ -39,6 +39,8 @@ reading.register(ledger_cli)
 cli.add_typer(ledger_cli, name="ledger")
 cli.add_typer(service_cli.cli, name="service-token")
 cli.add_typer(receipt_cli.cli, name="receipt")
+cli.add_typer(webhook_cli.endpoint_cli, name="webhook-endpoint")
+cli.add_typer(webhook_cli.log_cli, name="webhook")
 cli.add_typer(chain_cli, name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
 

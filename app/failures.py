@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from app import errors
+from outbound.errors import OutboundError
 from rails import redaction
 from rails.chain.errors import ChainError
 
@@ -22,6 +23,8 @@ def told(error: Exception) -> str | None:
             return f"the database does not answer: {_first_line(error)}; is DATABASE_URL right, and is it up?"
         case ProgrammingError(orig=UndefinedTable()):
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
+        case OutboundError():
+            return str(error)
         case ChainError():
             return f"the chain could not be read: {error}"
         case _:

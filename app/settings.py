@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from app import errors
 from ledger.settings import LedgerSettings
+from outbound.settings import OutboundSettings
 from rails import registry
 from rails.chain.settings import ChainSettings
 from rails.settings import StorySettings
@@ -69,7 +70,7 @@ class MigrationSettings(BaseSettings):
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
 OF_THE_CLOCK: Final = (QueueSettings, StorySettings, DoorSettings)
-OF_A_PROCESS: Final = (LedgerSettings, StripeSettings, ChainSettings, *OF_THE_CLOCK)
+OF_A_PROCESS: Final = (LedgerSettings, StripeSettings, ChainSettings, OutboundSettings, *OF_THE_CLOCK)
 
 
 def require(*needed: type[BaseSettings], otherwise: str = "") -> None:
@@ -111,8 +112,18 @@ def _problems(kind: type[BaseSettings]) -> list[str]:
             return ["DATABASE_URL: must be an address like postgresql://user:password@host/database"]
         case DoorSettings(default_rail=rail_id) if rail_id not in registry.names():
             return [f"PENNYRAIL_DEFAULT_RAIL: must be one of {', '.join(registry.names())}"]
+        case OutboundSettings(allow_loopback=True) if _is_live():
+            return ["PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK: is for a sandbox, and the Stripe key is a live one"]
         case _:
             return []
+
+
+def _is_live() -> bool:
+    try:
+        return StripeSettings().live
+    except ValidationError:
+        # Which is refused by itself.
+        return False
 
 
 def _is_postgresql(url: str) -> bool:

@@ -11,6 +11,7 @@ from app.settings import MigrationSettings
 from ledger.settings import LedgerSettings
 
 if TYPE_CHECKING:
+    from outbound.settings import OutboundSettings
     from rails.chain.settings import ChainSettings
 
 DEV_FOLDER: Final = Path(".pennyrail/dev")
@@ -35,6 +36,19 @@ def owner_url(folder: Path | None) -> str:
     """The database as its owner, for what the service itself may not do."""
     owned_by = MigrationSettings().migrate_database_url if folder is None else ""
     return owned_by or ledger(folder).database_url
+
+
+def outbound(folder: Path | None) -> "OutboundSettings":
+    """The settings of outgoing webhooks: of the house over `folder`, or of the environment."""
+    from outbound.settings import OutboundSettings
+
+    if folder is None:
+        settings.require(OutboundSettings, otherwise=_OR_A_FOLDER)
+        return OutboundSettings()
+    from sandbox import house
+
+    house.Addresses.read(folder)
+    return OutboundSettings(keys=(SecretStr(house.webhook_key(folder)),), allow_loopback=True)
 
 
 def reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:

@@ -1896,6 +1896,95 @@ CREATE TABLE public.service_token (
     CONSTRAINT service_token_name_is_slug CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
 );
 
+CREATE TABLE public.webhook_attempt (
+    attempt_id bigint NOT NULL,
+    endpoint_id text NOT NULL,
+    event_id text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms integer NOT NULL,
+    status integer,
+    error text,
+    answer text,
+    CONSTRAINT webhook_attempt_delivered_was_answered CHECK (((error IS NULL) = ((COALESCE(status, 0) >= 200) AND (COALESCE(status, 0) <= 299))))
+);
+
+ALTER TABLE public.webhook_attempt ALTER COLUMN attempt_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_attempt_attempt_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.webhook_cursor (
+    only_one boolean DEFAULT true NOT NULL,
+    seal bigint NOT NULL,
+    CONSTRAINT webhook_cursor_only_one_check CHECK (only_one)
+);
+
+CREATE TABLE public.webhook_delivery (
+    endpoint_id text NOT NULL,
+    event_id text NOT NULL,
+    state text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    try_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_delivery_delivered_says_when CHECK (((state <> 'delivered'::text) OR (delivered_at IS NOT NULL))),
+    CONSTRAINT webhook_delivery_pending_has_time CHECK (((state = 'pending'::text) = (try_at IS NOT NULL))),
+    CONSTRAINT webhook_delivery_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.webhook_endpoint (
+    endpoint_id text NOT NULL,
+    url text NOT NULL,
+    event_types text[] NOT NULL,
+    state text NOT NULL,
+    failing_since timestamp with time zone,
+    quiet_until timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_endpoint_disabled_says_when_and_why CHECK ((((state = 'disabled'::text) = (disabled_at IS NOT NULL)) AND ((state = 'disabled'::text) = (disabled_reason IS NOT NULL)))),
+    CONSTRAINT webhook_endpoint_state_known CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text]))),
+    CONSTRAINT webhook_endpoint_wants_something CHECK ((cardinality(event_types) > 0))
+);
+
+CREATE TABLE public.webhook_event (
+    event_id text NOT NULL,
+    type text NOT NULL,
+    subject text NOT NULL,
+    agent_id text,
+    body text NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.webhook_secret (
+    secret_id bigint NOT NULL,
+    endpoint_id text NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone
+);
+
+ALTER TABLE public.webhook_secret ALTER COLUMN secret_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_secret_secret_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.webhook_turn (
+    only_one boolean DEFAULT true NOT NULL,
+    holder text NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_turn_only_one_check CHECK (only_one)
+);
+
 ALTER TABLE ONLY public.account_class
     ADD CONSTRAINT account_class_pkey PRIMARY KEY (name);
 
@@ -2031,6 +2120,30 @@ ALTER TABLE ONLY public.service_token
 ALTER TABLE ONLY public.service_token
     ADD CONSTRAINT service_token_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id);
+
+ALTER TABLE ONLY public.webhook_cursor
+    ADD CONSTRAINT webhook_cursor_pkey PRIMARY KEY (only_one);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (endpoint_id, event_id);
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (endpoint_id);
+
+ALTER TABLE ONLY public.webhook_event
+    ADD CONSTRAINT webhook_event_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY public.webhook_event
+    ADD CONSTRAINT webhook_event_told_once UNIQUE (type, subject);
+
+ALTER TABLE ONLY public.webhook_secret
+    ADD CONSTRAINT webhook_secret_pkey PRIMARY KEY (secret_id);
+
+ALTER TABLE ONLY public.webhook_turn
+    ADD CONSTRAINT webhook_turn_pkey PRIMARY KEY (only_one);
+
 CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurred_at DESC);
 
 CREATE INDEX agent_claim_of_agent ON public.agent_claim USING btree (agent_id, number DESC);
@@ -2058,6 +2171,14 @@ CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at)
 CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind) WHERE (closed_at IS NULL);
 
 CREATE INDEX reversal_lot ON public.reversal USING btree (lot_id);
+
+CREATE INDEX webhook_attempt_of_delivery ON public.webhook_attempt USING btree (endpoint_id, event_id);
+
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (endpoint_id, try_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX webhook_event_in_time ON public.webhook_event USING btree (occurred_at);
+
+CREATE INDEX webhook_secret_of_endpoint ON public.webhook_secret USING btree (endpoint_id);
 
 CREATE TRIGGER account_class_is_never_deleted BEFORE DELETE ON public.account_class FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
@@ -2189,6 +2310,14 @@ CREATE TRIGGER seal_leaf_is_never_truncated BEFORE TRUNCATE ON public.seal_leaf 
 
 ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_never_truncated;
 
+CREATE TRIGGER webhook_attempt_never_changes BEFORE DELETE OR UPDATE ON public.webhook_attempt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.webhook_attempt ENABLE ALWAYS TRIGGER webhook_attempt_never_changes;
+
+CREATE TRIGGER webhook_event_never_changes BEFORE DELETE OR UPDATE ON public.webhook_event FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.webhook_event ENABLE ALWAYS TRIGGER webhook_event_never_changes;
+
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_class_exists FOREIGN KEY (class_name) REFERENCES public.account_class(name);
 
@@ -2224,3 +2353,15 @@ ALTER TABLE ONLY public.receipt
 
 ALTER TABLE ONLY public.reversal
     ADD CONSTRAINT reversal_lot_exists FOREIGN KEY (lot_id) REFERENCES public.lot(id);
+
+ALTER TABLE ONLY public.webhook_attempt
+    ADD CONSTRAINT webhook_attempt_of_delivery FOREIGN KEY (endpoint_id, event_id) REFERENCES public.webhook_delivery(endpoint_id, event_id);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(endpoint_id);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.webhook_event(event_id);
+
+ALTER TABLE ONLY public.webhook_secret
+    ADD CONSTRAINT webhook_secret_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(endpoint_id);

@@ -18,6 +18,7 @@ import httpx
 from sqlalchemy.engine import make_url
 
 from ledger.keys import SigningKey
+from outbound import vault
 from sandbox import devnet, embedded, stripe_twin
 from sandbox.errors import NobodyHome, SandboxError
 from sandbox.processes import Child, child
@@ -229,6 +230,9 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_WATCH_SECONDS": "1",
         "PENNYRAIL_SEAL_SECONDS": "1",
         "PENNYRAIL_RECEIPT_KEY_FILE": str(_receipt_key(folder)),
+        "PENNYRAIL_TELL_SECONDS": "1",
+        "PENNYRAIL_WEBHOOK_KEYS": webhook_key(folder),
+        "PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK": str(mode == "test").lower(),
     }
     return House(folder, addresses, environment, twin, net, {})
 
@@ -253,6 +257,15 @@ def _receipt_key(folder: Path) -> Path:
         path.touch(mode=0o600)
         path.write_text(SigningKey.generate().pem())
     return path
+
+
+def webhook_key(folder: Path) -> str:
+    """The key under which the house over `folder` keeps the secrets of webhook endpoints."""
+    path = folder / "webhook-key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(vault.new_key())
+    return path.read_text()
 
 
 def _migrate(house: House) -> None:

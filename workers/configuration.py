@@ -41,4 +41,14 @@ beat_schedule = {
         "schedule": queue().pennyrail_expire_seconds,
         "options": {"expires": 10},
     },
+    "tell-events": {
+        "task": "workers.tasks.tell_events",
+        "schedule": queue().pennyrail_tell_seconds,
+        "options": {"expires": 10},
+    },
+    "deliver-webhooks": {
+        "task": "workers.tasks.deliver_webhooks",
+        "schedule": queue().pennyrail_tell_seconds,
+        "options": {"expires": 10},
+    },
 }

@@ -16,6 +16,7 @@ class QueueSettings(BaseSettings):
     pennyrail_watch_seconds: float = Field(default=2, gt=0)
     pennyrail_seal_seconds: float = Field(default=2, gt=0)
     pennyrail_expire_seconds: float = Field(default=5, gt=0)
+    pennyrail_tell_seconds: float = Field(default=2, gt=0)
 
 
 @lru_cache

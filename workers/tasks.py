@@ -5,6 +5,10 @@ from typing import Any
 
 from ledger import credits, seals
 from ledger.errors import HorizonWentBack
+from outbound import delivery, telling
+from outbound.delivery import Courier
+from outbound.errors import NoKey
+from outbound.settings import OutboundSettings
 from rails import inbox, purchase, schedule
 from rails.chain import scanner
 from rails.chain.errors import ChainError, RangeRefused, RpcError
@@ -118,3 +122,25 @@ def expire(**_: Any) -> None:
         agents += settled
     if agents:
         logger.info("holds and credits of %s agents were due", agents)
+
+
+@celery.task
+def tell_events(**_: Any) -> None:
+    """Make events of what happened, and have them delivered."""
+    told = telling.tell_all(wired().sessions, now=clock.now())
+    if told:
+        logger.info("%s events are to be told", told)
+        deliver_webhooks.delay()
+
+
+@celery.task
+def deliver_webhooks(**_: Any) -> None:
+    """Send what is due. Does nothing while another worker does it."""
+    try:
+        courier = Courier.of(wired().sessions, OutboundSettings(), clock=clock.now)
+    except NoKey:
+        # Without a key there are no endpoints either: nobody has asked to be told.
+        return
+    reached = delivery.deliver(courier)
+    if reached:
+        logger.info("webhooks: %s", dict(reached))

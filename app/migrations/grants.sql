@@ -8,7 +8,7 @@ GRANT USAGE ON SCHEMA public TO pennyrail_service, pennyrail_reader;
 
 -- Everybody in the house reads, but nobody reads credentials who does not check them.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO pennyrail_service, pennyrail_reader;
-REVOKE SELECT ON agent_token, service_token FROM pennyrail_reader;
+REVOKE SELECT ON agent_token, service_token, webhook_secret FROM pennyrail_reader;
 
 -- The past, for reading.
 GRANT EXECUTE ON FUNCTION
@@ -40,4 +40,11 @@ GRANT UPDATE ON
     payment_attempt, evidence, payment_exception, notice,
     chain_cursor, deposit,
     agent, agent_token
+TO pennyrail_service;
+
+-- What is told to others. Endpoints and their secrets are made by the owner alone: whoever is only the service
+-- cannot have the house's news sent elsewhere.
+GRANT INSERT ON webhook_event, webhook_delivery, webhook_attempt TO pennyrail_service;
+GRANT UPDATE ON webhook_delivery, webhook_cursor, webhook_turn TO pennyrail_service;
+GRANT UPDATE (state, failing_since, quiet_until, disabled_at, disabled_reason) ON webhook_endpoint
 TO pennyrail_service;

@@ -12,6 +12,7 @@ from sqlmodel import SQLModel, text
 
 import app
 import ledger
+import outbound
 import rails
 from app.migrations import roles
 from ledger import database
@@ -52,7 +53,7 @@ def migrate(database_url: str, *, service_url: str | None = None) -> None:
 
 def metadata() -> MetaData:
     """The tables of every models.py in the house."""
-    for room in (ledger, rails, app):
+    for room in (ledger, rails, outbound, app):
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if module.name.endswith(".models"):
                 importlib.import_module(module.name)

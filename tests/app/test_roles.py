@@ -224,6 +224,30 @@ def test_a_reader_reads_and_no_more(owner: psycopg.Connection) -> None:
             owner.execute(change)
 
 
+@pytest.mark.parametrize("table", ["agent_token", "service_token", "webhook_secret"])
+def test_a_reader_reads_no_credentials(owner: psycopg.Connection, table: str) -> None:
+    owner.execute("SET LOCAL ROLE pennyrail_reader")
+
+    with pytest.raises(errors.InsufficientPrivilege):
+        owner.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO webhook_endpoint DEFAULT VALUES",
+        "UPDATE webhook_endpoint SET url = url",
+        "UPDATE webhook_endpoint SET event_types = event_types",
+        "INSERT INTO webhook_secret DEFAULT VALUES",
+        "UPDATE webhook_secret SET sealed = sealed",
+        "UPDATE webhook_attempt SET error = NULL",
+    ],
+)
+def test_the_service_sends_no_news_elsewhere(service: psycopg.Connection, change: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        service.execute(change)
+
+
 @pytest.mark.parametrize("mode", ["origin", "replica"])
 @pytest.mark.parametrize("table", [table for table in BOOK if table not in COUNTERS])
 def test_the_superuser_deletes_and_empties_no_table_of_the_book(

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("ledger", "rails", "workers", "app", "sandbox")
+ROOMS = ("ledger", "rails", "outbound", "workers", "app", "sandbox")
 
 
 def settings_classes() -> list[type[BaseSettings]]:

@@ -114,6 +114,22 @@ def test_the_sealer_seals_everything_that_is_decided(sessions: Sessions, queue: 
     assert (report.sealed, report.clean) == (2, True)
 
 
+def test_without_a_key_nothing_is_delivered_and_nothing_fails(
+    sessions: Sessions, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PENNYRAIL_WEBHOOK_KEYS", raising=False)
+    woken: list[bool] = []
+    monkeypatch.setattr(tasks.deliver_webhooks, "delay", lambda: woken.append(True))
+    do(sessions, make.grant("g", 9))
+    tasks.seal()
+
+    tasks.tell_events(added_next_year="x")
+    tasks.tell_events()
+    tasks.deliver_webhooks(added_next_year="x")
+
+    assert woken == [True]
+
+
 def test_what_is_due_is_done_for_every_agent_without_anybody_asking(sessions: Sessions, queue: Queue) -> None:
     agents = [f"agt_{number}" for number in range(120)]
     do(sessions, *(make.grant(agent, 9, agent=agent, expires_at=make.after(5)) for agent in agents))

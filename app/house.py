@@ -1,12 +1,14 @@
 """What every door needs at hand, passed in once when the application is made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.requests import Request
 
+from app.addresses import Network
 from app.commands import Commands
+from app.limits import Limits
 from app.settings import DoorSettings
 from ledger.database import Sessions
 from ledger.keys import SigningKey
@@ -17,13 +19,15 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The database, the rails, the settings, the only clock, and the key of receipts if there is one."""
+    """The database, the rails, the settings, the only clock, the limits, and the key of receipts if any."""
 
     sessions: Sessions
     rails: Rails
     settings: DoorSettings
     clock: Clock
     receipt_key: SigningKey | None = None
+    limits: Limits = field(default_factory=lambda: Limits(None))
+    proxies: tuple[Network, ...] = ()
 
     @property
     def commands(self) -> Commands:

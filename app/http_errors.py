@@ -39,6 +39,7 @@ STATUS: Final = {
     ),
     "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
     "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),
+    "RATE_LIMITED": Status(429, 5, True, "too many requests; come back when the time in recovery is over"),
     "AUTH_REQUIRED": Status(401, 3, False, "a valid agent token is required"),
     "SCOPE_REQUIRED": Status(403, 4, False, "the token may not do this"),
     "AGENT_NOT_FOUND": Status(404, 1, False, "no agent has this id"),
@@ -170,6 +171,8 @@ def _answer_ours(request: Request, error: Exception) -> Response:
     match error:
         case errors.InvalidArguments(message=message) | errors.WebhookRefused(message=message):
             return answer(request, error.code, message=message, recovery=recovery)
+        case errors.RateLimited():
+            return _limited(answer(request, error.code, recovery=recovery), error)
         case rails_errors.BadAmount():
             return answer(request, error.code, message=str(error), recovery=recovery)
         case rails_errors.RailRefused():
@@ -177,6 +180,13 @@ def _answer_ours(request: Request, error: Exception) -> Response:
             return answer(request, error.code, message=refused, retryable=False, recovery=recovery)
         case _:
             return answer(request, error.code, recovery=recovery)
+
+
+def _limited(reply: Response, error: errors.RateLimited) -> Response:
+    """The reply with the limit in numbers. source: draft-ietf-httpapi-ratelimit-headers-10"""
+    reply.headers["ratelimit-policy"] = f'"{error.policy}";q={error.most};w={error.window_seconds}'
+    reply.headers["ratelimit"] = f'"{error.policy}";r=0;t={error.retry_after_seconds}'
+    return reply
 
 
 def _answer_validation(request: Request, error: Exception) -> Response:
@@ -210,6 +220,8 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {}
         case errors.AuthRequired():
             return {"suggested_command": commands.signup()}
+        case errors.RateLimited(retry_after_seconds=seconds):
+            return {"retry_after_seconds": seconds}
         case errors.InvalidArguments(fields=fields):
             return _flags(fields) | {"suggested_command": _usage(request, asked)}
         case rails_errors.BadAmount() if not isinstance(asked, PurchaseAsked):

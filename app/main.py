@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from app import http_errors
+from app import doors, http_errors
 from app.access_log import AccessLog
+from app.addresses import Network
 from app.api import (
     activity,
     catalog,
@@ -22,7 +23,8 @@ from app.api import (
 from app.house import Clock, House
 from app.internal import wiring
 from app.internal.settings import InternalSettings
-from app.settings import OF_A_PROCESS, DoorSettings, require
+from app.limits import Limits
+from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, require
 from ledger import database
 from ledger.database import Sessions
 from ledger.keys import SigningKey
@@ -30,6 +32,7 @@ from ledger.settings import LedgerSettings, ReceiptSettings
 from rails import registry
 from rails.rail import Rails
 from rails.stripe.settings import stripe
+from workers.settings import queue
 
 
 def create_app(
@@ -39,8 +42,13 @@ def create_app(
     clock: Clock,
     *,
     receipt_key: SigningKey | None = None,
+    limits: Limits | None = None,
+    proxies: tuple[Network, ...] = (),
 ) -> FastAPI:
-    """The application over these rails. `clock` is the only source of the time."""
+    """The application over these rails. `clock` is the only source of the time.
+
+    Without `limits` nobody is limited. `proxies` are the networks whose word on addresses is believed.
+    """
     # A redirect to the path with a slash would be the one reply without an envelope.
     app = FastAPI(
         title="Pennyrail",
@@ -50,12 +58,21 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.house = House(
-        sessions=sessions, rails=rails, settings=settings, clock=clock, receipt_key=receipt_key
+        sessions=sessions,
+        rails=rails,
+        settings=settings,
+        clock=clock,
+        receipt_key=receipt_key,
+        limits=limits or Limits(None),
+        proxies=proxies,
     )
     app.add_middleware(AccessLog)
     http_errors.install(app)
-    for doors in (healthz, signups, identity, catalog, quotes, status, activity, receipts, handoff):
-        app.include_router(doors.router)
+    for door in (healthz, identity, quotes, status, activity, receipts):
+        app.include_router(door.router)
+    app.include_router(signups.router, dependencies=[Depends(doors.sign_up)])
+    for public in (catalog, handoff):
+        app.include_router(public.router, dependencies=[Depends(doors.visit)])
     app.include_router(purchases.router(rails))
     return app
 
@@ -72,12 +89,15 @@ def application() -> FastAPI:
             ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
         )
     )
+    limits = LimitSettings()
     app = create_app(
         sessions,
         registry.load(sessions),
         DoorSettings(),
         _now,
         receipt_key=ReceiptSettings().signing_key,
+        limits=Limits(limits, redis_url=queue().redis_url),
+        proxies=limits.proxies,
     )
     app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
     wiring.install(app, ledger.database_url, InternalSettings())

@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app import envelope, errors, validation
+from app import envelope, errors, idempotency, validation
 from app.commands import FLAGS, label, purchase_key
 from app.house import House, house
+from app.shapes import quota, recommendations, spending
 from rails import catalog
 from rails import errors as rails_errors
 
@@ -72,6 +73,12 @@ STATUS: Final = {
     "PAYMENT_METHOD_MISMATCH": Status(409, 1, False, "the quote is for another payment method"),
     "CREDIT_PURCHASE_CONFLICT": Status(
         409, 1, False, "this idempotency key already belongs to the purchase of another quote"
+    ),
+    "IDEMPOTENCY_IN_FLIGHT": Status(
+        409, 1, True, "another request with this key is still opening the payment; repeat this one"
+    ),
+    "PURCHASE_LIMIT_EXCEEDED": Status(
+        402, 5, False, "the price is more than this agent may still buy today; nothing was charged"
     ),
     "CREDIT_PURCHASE_NOT_FOUND": Status(404, 1, False, "no purchase of yours has this reference"),
     "PAYMENT_PROVIDER_FAILURE": Status(
@@ -175,9 +182,10 @@ def _answer_ours(request: Request, error: Exception) -> Response:
             return _limited(answer(request, error.code, recovery=recovery), error)
         case rails_errors.BadAmount():
             return answer(request, error.code, message=str(error), recovery=recovery)
-        case rails_errors.RailRefused():
+        case rails_errors.RailRefused(replayed=replayed):
             refused = "the payment provider refused this payment; ask for a new quote"
-            return answer(request, error.code, message=refused, retryable=False, recovery=recovery)
+            reply = answer(request, error.code, message=refused, retryable=False, recovery=recovery)
+            return idempotency.tell(reply, replayed=replayed)
         case _:
             return answer(request, error.code, recovery=recovery)
 
@@ -236,8 +244,30 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.activity()}
         case rails_errors.QuoteExpired(credits=credits, pack_id=pack_id, rail_id=rail_id):
             return {"suggested_command": commands.quote(rail_id=rail_id, pack_id=pack_id, credits=credits)}
+        case rails_errors.SpendLimitReached():
+            return _limit_reached(here, error)
         case _:
             return _same_again(here, error, asked)
+
+
+def _limit_reached(here: House, error: rails_errors.SpendLimitReached) -> envelope.Fields:
+    """What is left of the day's limit, and the quote that fits into it, if any does."""
+    left, rail = error.remaining_cents, here.rails.get(error.rail_id)
+    balance = quota.balance(here, agent_id=error.agent_id).available
+    fits = rail is not None and rail.limits.minimum.units <= left
+    return {
+        **spending.fields(
+            limit_cents=error.limit_cents,
+            used_cents=error.used_cents,
+            remaining_cents=left,
+            resets_at=error.resets_at,
+        ),
+        # As it is for this balance, but not now.
+        "top_up": {**recommendations.top_up(here, balance), "available": False, "recommended": False},
+        "suggested_command": (
+            here.commands.quote(rail_id=error.rail_id, credits=left) if fits else here.commands.quota()
+        ),
+    }
 
 
 def _same_again(here: House, error: Exception, asked: Asked) -> envelope.Fields:
@@ -253,7 +283,7 @@ def _same_again(here: House, error: Exception, asked: Asked) -> envelope.Fields:
             return _buy(here, quote_id, rail_id, purchase_key(quote_id))
         case rails_errors.MethodMismatch(quote_id=quote_id, rail_id=rail_id), PurchaseAsked() as bought:
             return _buy(here, quote_id, rail_id, bought.idempotency_key)
-        case rails_errors.RailUnreachable(), PurchaseAsked() as bought:
+        case ((rails_errors.RailUnreachable() | rails_errors.InFlight()), PurchaseAsked() as bought):
             same = _buy(here, bought.quote_id, bought.rail_id, bought.idempotency_key)
             return {**same, "retry_after_seconds": RETRY_AFTER_SECONDS}
         case _:

@@ -32,6 +32,9 @@ class DoorSettings(BaseSettings):
         default="stripe_checkout", description="the rail of a quote request that names none"
     )
     body_max_bytes: int = Field(default=16_384, ge=1024, description="the largest request body that is read")
+    in_flight_wait_seconds: float = Field(
+        default=5, ge=0, le=20, description="how long a purchase waits for another with its key"
+    )
     activity_max_rows: int = Field(default=100, ge=1, le=1000)
     low_credits: int = Field(default=20, ge=0, description="a balance under this is worth a top-up")
     preview_credits: int = Field(

@@ -5,7 +5,7 @@ from datetime import UTC
 from app import agents
 from app.envelope import Fields
 from app.house import House
-from app.shapes import recommendations
+from app.shapes import recommendations, spending
 from app.times import iso, next_day
 from ledger import balances
 from ledger.balances import Snapshot
@@ -36,6 +36,7 @@ def quota(here: House, known: agents.Known) -> Fields:
         "token_created_at": iso(known.token_created_at),
         "limits": limits(standing),
         **_daily_jobs(here, known.agent.agent_id, standing),
+        **spending.spend_limit(here, agent_id=known.agent.agent_id),
         "top_up": recommendations.top_up(here, standing.available),
     }
 

@@ -36,7 +36,11 @@ class Status:
 STATUS: Final = {
     "INVALID_ARGUMENTS": Status(400, 2, False, "the request does not fit the contract"),
     "PAYMENT_CREDENTIAL_REJECTED": Status(
-        400, 2, False, "the request holds what looks like a payment credential; it was not read or stored"
+        400,
+        2,
+        False,
+        "the request holds what looks like a payment credential; it was not read or stored."
+        " 64 hex digits alone may be a private key: write a hash with its name, as in sha256:...",
     ),
     "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
     "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),

@@ -66,6 +66,8 @@ _VALUE: Final = re.compile(
     r"|_secret_\w{8}"
     r"|\bspt_\w{8}"
     r"|-----BEGIN"
+    # The first line of a PEM without the one above it: Ed25519, elliptic curves, RSA.
+    r"|\bM(?:C4CAQAwBQYDK2Vw|HcCAQEEI|IGHAgEAMBMGByqGSM49|II[EJ]\w{2}IBA(?:DANBgkqhkiG9w0|AKC))"
     r"|(?<!\w)0[xX][0-9a-fA-F]{64}(?!\w)"
     rf"|(?<!{_JOINED})[0-9a-fA-F]{{64}}(?!{_JOINED})"
     rf"|\b[a-z]prv[{_BASE58}]{{100}}"

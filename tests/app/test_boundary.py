@@ -66,6 +66,9 @@ VALUES = [
     "pay with 4242-4242-4242-4242, thank you",
     "3782 822463 10005",
     "\uff14\uff12" + "42" * 7,
+    "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+    "MHcCAQEEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4foAoGCCqGSM49",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDxBvh0",
     "-----BEGIN EC PRIVATE KEY-----",
     "abandon ability able about above absent absorb abstract absurd abuse access accident",
     "1. Legal 2. winner 3. thank 4. year 5. wave 6. sausage 7. worth 8. useful 9. legal 10. winner 11. thank"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from app import commands
 from app.house import house
@@ -14,6 +14,7 @@ from app.models import Agent
 Fields = Mapping[str, object]
 
 EXIT_CODE_HEADER: Final = "x-image-skill-exit-code"
+REPLAYED_HEADER: Final = "idempotent-replayed"
 
 
 def new_trace_id() -> str:
@@ -64,6 +65,13 @@ def failure(
     content = _envelope(request) | {"error": error}
     kept = {"cache-control": "no-store", EXIT_CODE_HEADER: str(exit_code), **(headers or {})}
     return JSONResponse(content, status_code=http_status, headers=kept)
+
+
+def tell(reply: Response, *, replayed: bool) -> Response:
+    """The reply, saying so if an earlier request had the same effect."""
+    if replayed:
+        reply.headers[REPLAYED_HEADER] = "true"
+    return reply
 
 
 def path_template(request: Request) -> str | None:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app import envelope, errors, idempotency, validation
+from app import envelope, errors, validation
 from app.commands import FLAGS, label, purchase_key
 from app.house import House, house
 from app.shapes import quota, recommendations, spending
@@ -189,7 +189,7 @@ def _answer_ours(request: Request, error: Exception) -> Response:
         case rails_errors.RailRefused(replayed=replayed):
             refused = "the payment provider refused this payment; ask for a new quote"
             reply = answer(request, error.code, message=refused, retryable=False, recovery=recovery)
-            return idempotency.tell(reply, replayed=replayed)
+            return envelope.tell(reply, replayed=replayed)
         case _:
             return answer(request, error.code, recovery=recovery)
 

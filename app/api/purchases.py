@@ -5,12 +5,13 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app import agents, boundary, envelope, http_errors, idempotency
+from app import agents, boundary, envelope, http_errors
+from app.api import idempotency
 from app.api.fields import ClosedRequest, Key, Reference
+from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
-from app.idempotency import HeaderKey
 from app.shapes import next_step, recommendations
 from app.shapes.attempt import how_to_pay
 from app.shapes.receipt import receipt
@@ -58,7 +59,7 @@ def _door(rail: Rail) -> Callable[[Request, House, agents.Known, PurchaseRequest
 
         bought = idempotency.bought(once, wait_seconds=here.settings.in_flight_wait_seconds)
         reply = envelope.success(request, data=_opened(here, bought.view), agent=known.agent)
-        return idempotency.tell(reply, replayed=bought.replayed)
+        return envelope.tell(reply, replayed=bought.replayed)
 
     return buy
 

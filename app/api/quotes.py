@@ -5,12 +5,13 @@ import secrets
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app import boundary, envelope, http_errors, idempotency
+from app import boundary, envelope, http_errors
+from app.api import idempotency
 from app.api.fields import ClosedRequest, Key, Reference
+from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
-from app.idempotency import HeaderKey
 from app.shapes import next_step, recommendations
 from app.shapes.quote import quote as shown
 from rails import catalog, purchase, status
@@ -48,7 +49,7 @@ def credit_quotes(
     with here.sessions() as session:
         view = status.view(session, quote=fixed.quote, now=here.clock())
     reply = envelope.success(request, data=_quoted(here, view), agent=known.agent)
-    return idempotency.tell(reply, replayed=fixed.replayed)
+    return envelope.tell(reply, replayed=fixed.replayed)
 
 
 def _quoted(here: House, view: PurchaseView) -> Fields:

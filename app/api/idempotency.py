@@ -7,14 +7,12 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request
 from pydantic import TypeAdapter, ValidationError
-from starlette.responses import Response
 
 from app import errors
 from app.api.fields import Key
 from rails.errors import InFlight
 from rails.purchase import Bought
 
-REPLAYED: Final = "idempotent-replayed"
 _FIELD: Final = ("idempotency_key",)
 _KEY: Final[TypeAdapter[str]] = TypeAdapter(Key)
 _POLL_SECONDS: Final = 0.1
@@ -92,10 +90,3 @@ def bought(buy: Callable[[], Bought], *, wait_seconds: float) -> Bought:
                     raise
     finally:
         _WAITING_ROOM.release()
-
-
-def tell(reply: Response, *, replayed: bool) -> Response:
-    """The reply, saying so if an earlier request had the same effect."""
-    if replayed:
-        reply.headers[REPLAYED] = "true"
-    return reply

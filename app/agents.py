@@ -1,7 +1,5 @@
 """Who agents are: signing up, coming back, and tokens that are kept as hashes only."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,6 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
+from app import tokens
 from app.models import Agent, AgentToken
 from ledger import credits, operations
 from ledger.money import CREDIT, Amount
@@ -79,23 +78,32 @@ def rotate(session: Session, *, agent_id: str, now: datetime) -> str:
     """Give the agent a new token and refuse the old one from now on. The token is shown here only."""
     # Two rotations at once would both find nothing to revoke and both insert an active token.
     session.exec(select(Agent.agent_id).where(Agent.agent_id == agent_id).with_for_update()).one()
-    session.execute(
-        update(AgentToken)
-        .where(col(AgentToken.agent_id) == agent_id, col(AgentToken.revoked_at).is_(None))
-        .values(revoked_at=now)
-    )
-    token = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
-    session.add(AgentToken(token_hash=hashed(token), agent_id=agent_id, created_at=now))
+    revoke(session, agent_id=agent_id, now=now)
+    token = tokens.make(TOKEN_PREFIX)
+    token_hash = hashed(token)
+    assert token_hash is not None, "we made it"
+    session.add(AgentToken(token_hash=token_hash, agent_id=agent_id, created_at=now))
     session.flush()
     return token
 
 
-def known(session: Session, *, token: str) -> Known | None:
-    """Whose token this is, None if it was never given or is no longer valid."""
-    return known_by(session, token_hash=hashed(token))
+def revoke(session: Session, *, agent_id: str, now: datetime) -> int:
+    """Refuse the agent's token from the next request on; how many that were: 1, or 0 if it had none."""
+    done = session.execute(
+        update(AgentToken)
+        .where(col(AgentToken.agent_id) == agent_id, col(AgentToken.revoked_at).is_(None))
+        .values(revoked_at=now)
+        .returning(col(AgentToken.agent_id))
+    )
+    return len(done.all())
 
 
-def known_by(session: Session, *, token_hash: bytes) -> Known | None:
+def hashed(token: str) -> bytes | None:
+    """What is kept of an agent's token, None if it cannot be one: nobody has to ask the database."""
+    return tokens.hashed(token, prefix=TOKEN_PREFIX)
+
+
+def known(session: Session, *, token_hash: bytes) -> Known | None:
     """Whose token has this hash, None if it was never given or is no longer valid."""
     found = session.exec(
         select(Agent, AgentToken.created_at)
@@ -111,9 +119,3 @@ def redacted(contact: str | None) -> str | None:
         return None
     name, _, host = contact.rpartition("@")
     return f"{name[:1]}***@{host}"
-
-
-def hashed(token: str) -> bytes:
-    """What is kept of a token."""
-    # The token is 256 random bits, so a plain hash cannot be guessed backwards.
-    return hashlib.sha256(token.encode()).digest()

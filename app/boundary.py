@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,35 @@ from typing_extensions import override
 
 from app import credentials, doors, errors
 from app.house import house
+
+# What browsers, proxies and caches send with every request: none of it is kept, and some of it is hashes.
+_NOT_SCANNED: Final = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-digest",
+        "content-length",
+        "content-type",
+        "cookie",
+        "digest",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "origin",
+        "pragma",
+        "referer",
+        "repr-digest",
+        "transfer-encoding",
+        "user-agent",
+        "x-amz-content-sha256",
+    }
+)
+_MOST_ENCODINGS: Final = 3
 
 
 class GuardedRoute(APIRoute):
@@ -25,7 +55,7 @@ class GuardedRoute(APIRoute):
         knocked = any(needed.call is doors.knock for needed in self.dependant.dependencies)
 
         async def guarded(request: Request) -> Response:
-            _refuse_head(request)
+            refuse_head(request)
             body = await read(request, max_bytes=house(request).settings.body_max_bytes)
             if body:
                 try:
@@ -40,11 +70,32 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def _refuse_head(request: Request) -> None:
-    if not credentials.X402_HEADERS.isdisjoint(request.headers.keys()):
-        raise errors.CredentialRejected("an x402 payment header")
-    if credentials.anywhere_in(dict(request.query_params)):
-        raise errors.CredentialRejected("in the query")
+def refuse_head(request: Request) -> None:
+    """Refuse a request that shows a credential in its headers, its path or its query.
+
+    raises: CredentialRejected
+    """
+    texts = [_unquoted(request.scope["path"])]
+    for name, value in request.headers.items():
+        if credentials.is_payment_header(name):
+            raise errors.CredentialRejected("a payment header")
+        if name not in _NOT_SCANNED and not name.startswith("sec-"):
+            texts.append(value)
+    if credentials.looks_like_one("\n".join(texts)):
+        raise errors.CredentialRejected("in a header or the path")
+    if request.scope["query_string"]:
+        for name, value in request.query_params.multi_items():
+            if credentials.anywhere_in({_unquoted(name): _unquoted(value)}):
+                raise errors.CredentialRejected("in the query")
+
+
+def _unquoted(text: str) -> str:
+    """The text without percent-encoding, that of an encoded text included."""
+    for _ in range(_MOST_ENCODINGS):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text
 
 
 async def read(request: Request, *, max_bytes: int) -> bytes:

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from app import reading, receipt_cli, service_cli, webhook_cli, where
+from app import agent_cli, reading, receipt_cli, service_cli, webhook_cli, where
 from app.where import DEV_FOLDER, DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
@@ -37,6 +37,7 @@ chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
 reading.register(ledger_cli)
 cli.add_typer(ledger_cli, name="ledger")
+cli.add_typer(agent_cli.cli, name="agent-token")
 cli.add_typer(service_cli.cli, name="service-token")
 cli.add_typer(receipt_cli.cli, name="receipt")
 cli.add_typer(webhook_cli.endpoint_cli, name="webhook-endpoint")
@@ -68,6 +69,8 @@ def api(
         access_log=False,
         log_config=None,
         server_header=False,
+        # Whose word on addresses counts is a setting of ours; uvicorn would believe anybody on this machine.
+        proxy_headers=False,
     )
 
 

@@ -1,8 +1,12 @@
 """What looks like a credential that nobody should ever send here: by its name, or by itself."""
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Final
+
+from app import card_numbers, seed_phrases
 
 X402_HEADERS: Final = frozenset(
     {
@@ -52,17 +56,34 @@ _WHOLE_NAMES: Final = frozenset({"pan", "spt", "mpp", "pin", "wallet", "receipt"
 # A public field of the contract that only looks like one of the above.
 _PUBLIC_NAMES: Final = frozenset({"return_token"})
 
+# A letter, a digit, or what joins a name to a hash, as in `sha256:...`: no key of a wallet has it beside it.
+_JOINED: Final = r"[\w:-]"
+_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _VALUE: Final = re.compile(
-    r"isk_r_[\w-]{16}"
+    r"isk_(?:r|svc)_[\w-]{16}"
     r"|\b[srp]k_(?:live|test)_\w{8}"
     r"|\bwhsec_\w{8}"
     r"|_secret_\w{8}"
     r"|\bspt_\w{8}"
     r"|-----BEGIN"
-    r"|^0x[0-9a-fA-F]{64}$"
-    r"|^(?:[a-z]{3,8} ){11,23}[a-z]{3,8}$"
+    # The first line of a PEM without the one above it: Ed25519, elliptic curves, RSA.
+    r"|\bM(?:C4CAQAwBQYDK2Vw|HcCAQEEI|IGHAgEAMBMGByqGSM49|II[EJ]\w{2}IBA(?:DANBgkqhkiG9w0|AKC))"
+    r"|(?<!\w)0[xX][0-9a-fA-F]{64}(?!\w)"
+    rf"|(?<!{_JOINED})[0-9a-fA-F]{{64}}(?!{_JOINED})"
+    rf"|\b[a-z]prv[{_BASE58}]{{100}}"
+    r"|(?i:\bbearer)\s+[\w.~+/=-]{16}"
+    # A JSON Web Token, and a payment of x402, which is base64 of JSON that begins with its version.
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
+    r"|\beyJ4NDAyVmVyc2lvbi"
 )
-_CARD: Final = re.compile(r"[3-6]\d{3}(?:[ -]?\d){10,15}")
+# A private key as Bitcoin wallets export it.
+_WIF: Final = re.compile(rf"(?<!\w)[5KLc9][{_BASE58}]{{50,51}}(?!\w)")
+_INVISIBLE: Final = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+
+
+def is_payment_header(name: str) -> bool:
+    """Whether a header of this name, in small letters, carries a payment."""
+    return name in X402_HEADERS or name.startswith("x-payment")
 
 
 def named(name: str) -> bool:
@@ -75,7 +96,15 @@ def named(name: str) -> bool:
 
 def looks_like_one(text: str) -> bool:
     """Whether a value gives itself away, whatever its field is called."""
-    return _VALUE.search(text) is not None or (_CARD.fullmatch(text) is not None and _passes_luhn(text))
+    if not text.isascii():
+        # Digits and letters of other widths are the same to whoever copies them.
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return (
+        _VALUE.search(text) is not None
+        or any(_is_base58check(found[0]) for found in _WIF.finditer(text))
+        or card_numbers.is_in(text)
+        or seed_phrases.is_in(text)
+    )
 
 
 def anywhere_in(value: object) -> bool:
@@ -93,19 +122,27 @@ def _walk(value: object) -> Iterator[tuple[str | None, str | None]]:
         here = left.pop()
         if isinstance(here, str):
             yield None, here
+        elif isinstance(here, int):
+            yield None, str(here)
+        elif isinstance(here, float) and here.is_integer():
+            yield None, f"{here:.0f}"
         elif isinstance(here, Mapping):
             for name in here:
                 yield str(name), str(name)
             left.extend(here.values())
         elif isinstance(here, list):
+            # A phrase may come word by word.
+            yield None, " ".join(each for each in here if isinstance(each, str))
             left.extend(here)
 
 
-def _passes_luhn(text: str) -> bool:
-    """Whether the digits end in the check digit of a card number.
+def _is_base58check(text: str) -> bool:
+    """Whether the last four bytes are the checksum of the others.
 
-    source: ISO/IEC 7812-1, annex B.
+    source: https://en.bitcoin.it/wiki/Base58Check_encoding
     """
-    digits = [int(digit) for digit in reversed(text) if digit.isdigit()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
-    return (sum(digits[0::2]) + sum(doubled)) % 10 == 0
+    number = 0
+    for digit in text:
+        number = number * len(_BASE58) + _BASE58.index(digit)
+    raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]

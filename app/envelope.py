@@ -14,6 +14,7 @@ from app.models import Agent
 Fields = Mapping[str, object]
 
 EXIT_CODE_HEADER: Final = "x-image-skill-exit-code"
+REPLAYED_HEADER: Final = "idempotent-replayed"
 
 
 def new_trace_id() -> str:
@@ -73,6 +74,13 @@ def failure(
     request.state.error_code = error["code"]
     content = _envelope(request) | {"error": error}
     return JSONResponse(content, status_code=http_status, headers=_headers(exit_code, headers))
+
+
+def tell(reply: Response, *, replayed: bool) -> Response:
+    """The reply, saying so if an earlier request had the same effect."""
+    if replayed:
+        reply.headers[REPLAYED_HEADER] = "true"
+    return reply
 
 
 def path_template(request: Request) -> str | None:

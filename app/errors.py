@@ -5,6 +5,7 @@ DoorError
 ├── InvalidArguments          the request is not one that the contract knows
 ├── CredentialRejected        something was sent that nobody should ever send here
 ├── BodyTooLarge
+├── RateLimited               too often, by this agent or from this address
 ├── WebhookRefused            not signed by the processor for us, or not now
 ├── ActivityNotFound          no event of this agent has this reference
 ├── ReceiptNotFound           no receipt of this agent has this id
@@ -49,6 +50,17 @@ class BodyTooLarge(DoorError):
     """The body is longer than any request needs."""
 
     code = "REQUEST_TOO_LARGE"
+
+
+@dataclass
+class RateLimited(DoorError):
+    """Too often: more than `most` in `window_seconds`, under the limit called `policy`."""
+
+    retry_after_seconds: int
+    policy: str
+    most: int
+    window_seconds: int
+    code = "RATE_LIMITED"
 
 
 @dataclass

@@ -7,7 +7,9 @@ from datetime import datetime
 from starlette.requests import Request
 
 from app import rate_card
+from app.addresses import Network
 from app.commands import Commands
+from app.limits import Limits
 from app.rate_card import RateCard
 from app.settings import DoorSettings
 from ledger.database import Sessions
@@ -19,7 +21,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The database, the rails, the settings, the only clock, the key of receipts if any, and the models."""
+    """The database, the rails, the settings, the only clock, the limits, the models, the key of receipts."""
 
     sessions: Sessions
     rails: Rails
@@ -27,6 +29,8 @@ class House:
     clock: Clock
     receipt_key: SigningKey | None = None
     rate_card: RateCard = field(default_factory=lambda: rate_card.SAMPLE)
+    limits: Limits = field(default_factory=lambda: Limits(None))
+    proxies: tuple[Network, ...] = ()
 
     @property
     def commands(self) -> Commands:

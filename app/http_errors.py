@@ -16,7 +16,7 @@ from starlette.responses import Response
 from app import envelope, errors, validation
 from app.commands import FLAGS, label, purchase_key
 from app.house import House, house
-from app.shapes import quota, recommendations
+from app.shapes import quota, recommendations, spending
 from app.shapes.quote import not_taken
 from ledger.money import CREDIT, Amount
 from rails import catalog
@@ -44,10 +44,15 @@ class Status:
 STATUS: Final = {
     "INVALID_ARGUMENTS": Status(400, 2, False, "the request does not fit the contract"),
     "PAYMENT_CREDENTIAL_REJECTED": Status(
-        400, 2, False, "the request holds what looks like a payment credential; it was not read or stored"
+        400,
+        2,
+        False,
+        "the request holds what looks like a payment credential; it was not read or stored."
+        " 64 hex digits alone may be a private key: write a hash with its name, as in sha256:...",
     ),
     "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
     "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),
+    "RATE_LIMITED": Status(429, 5, True, "too many requests; come back when the time in recovery is over"),
     "AUTH_REQUIRED": Status(401, 3, False, "a valid agent token is required"),
     "SCOPE_REQUIRED": Status(403, 4, False, "the token may not do this"),
     "AGENT_NOT_FOUND": Status(404, 1, False, "no agent has this id"),
@@ -83,6 +88,12 @@ STATUS: Final = {
     "PAYMENT_METHOD_MISMATCH": Status(409, 1, False, "the quote is for another payment method"),
     "CREDIT_PURCHASE_CONFLICT": Status(
         409, 1, False, "this idempotency key already belongs to the purchase of another quote"
+    ),
+    "IDEMPOTENCY_IN_FLIGHT": Status(
+        409, 1, True, "another request with this key is still opening the payment; repeat this one"
+    ),
+    "PURCHASE_LIMIT_EXCEEDED": Status(
+        402, 5, False, "the price is more than this agent may still buy today; nothing was charged"
     ),
     "CREDIT_PURCHASE_NOT_FOUND": Status(404, 1, False, "no purchase of yours has this reference"),
     "PAYMENT_PROVIDER_FAILURE": Status(
@@ -182,16 +193,26 @@ def _answer_ours(request: Request, error: Exception) -> Response:
     match error:
         case errors.InvalidArguments(message=message) | errors.WebhookRefused(message=message):
             return answer(request, error.code, message=message, recovery=recovery)
+        case errors.RateLimited():
+            return _limited(answer(request, error.code, recovery=recovery), error)
         case rails_errors.BadAmount():
             return answer(request, error.code, message=str(error), recovery=recovery)
         case rails_errors.PriceNotTaken(rail_id=rail_id):
             refused = f"{not_taken(house(request).rails[rail_id])}; nothing was charged"
             return answer(request, error.code, message=refused, recovery=recovery)
-        case rails_errors.RailRefused():
+        case rails_errors.RailRefused(replayed=replayed):
             refused = "the payment provider refused this payment; ask for a new quote"
-            return answer(request, error.code, message=refused, retryable=False, recovery=recovery)
+            reply = answer(request, error.code, message=refused, retryable=False, recovery=recovery)
+            return envelope.tell(reply, replayed=replayed)
         case _:
             return answer(request, error.code, recovery=recovery)
+
+
+def _limited(reply: Response, error: errors.RateLimited) -> Response:
+    """The reply with the limit in numbers. source: draft-ietf-httpapi-ratelimit-headers-10"""
+    reply.headers["ratelimit-policy"] = f'"{error.policy}";q={error.most};w={error.window_seconds}'
+    reply.headers["ratelimit"] = f'"{error.policy}";r=0;t={error.retry_after_seconds}'
+    return reply
 
 
 def _answer_validation(request: Request, error: Exception) -> Response:
@@ -225,6 +246,8 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {}
         case errors.AuthRequired():
             return {"suggested_command": commands.signup()}
+        case errors.RateLimited(retry_after_seconds=seconds):
+            return {"retry_after_seconds": seconds}
         case errors.InvalidArguments(fields=fields):
             return _flags(fields) | {"suggested_command": _usage(request, asked)}
         case rails_errors.PriceNotTaken(credits=credits, rail_id=rail_id):
@@ -241,6 +264,8 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.activity()}
         case rails_errors.QuoteExpired(credits=credits, pack_id=pack_id, rail_id=rail_id):
             return {"suggested_command": commands.quote(rail_id=rail_id, pack_id=pack_id, credits=credits)}
+        case rails_errors.SpendLimitReached():
+            return _limit_reached(here, error)
         case _:
             return _same_again(here, error, asked)
 
@@ -251,6 +276,25 @@ def _top_up(request: Request, error: Exception) -> envelope.Fields:
     if agent_id is None or not isinstance(error, _TOP_UP_AFTER):
         return {}
     return {"top_up": quota.top_up(house(request), agent_id=agent_id)}
+
+
+def _limit_reached(here: House, error: rails_errors.SpendLimitReached) -> envelope.Fields:
+    """What is left of the day's limit, and the quote that fits into it, if any does."""
+    left, rail = error.remaining_cents, here.rails.get(error.rail_id)
+    fits = rail is not None and rail.limits.minimum.units <= left
+    return {
+        **spending.fields(
+            limit_cents=error.limit_cents,
+            used_cents=error.used_cents,
+            remaining_cents=left,
+            resets_at=error.resets_at,
+        ),
+        # As it is for this balance, but not now.
+        "top_up": {**quota.top_up(here, agent_id=error.agent_id), "available": False, "recommended": False},
+        "suggested_command": (
+            here.commands.quote(rail_id=error.rail_id, credits=left) if fits else here.commands.quota()
+        ),
+    }
 
 
 def _same_again(here: House, error: Exception, asked: Asked) -> envelope.Fields:
@@ -266,7 +310,7 @@ def _same_again(here: House, error: Exception, asked: Asked) -> envelope.Fields:
             return _buy(here, quote_id, rail_id, purchase_key(quote_id))
         case rails_errors.MethodMismatch(quote_id=quote_id, rail_id=rail_id), PurchaseAsked() as bought:
             return _buy(here, quote_id, rail_id, bought.idempotency_key)
-        case rails_errors.RailUnreachable(), PurchaseAsked() as bought:
+        case ((rails_errors.RailUnreachable() | rails_errors.InFlight()), PurchaseAsked() as bought):
             same = _buy(here, bought.quote_id, bought.rail_id, bought.idempotency_key)
             return {**same, "retry_after_seconds": RETRY_AFTER_SECONDS}
         case _:

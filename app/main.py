@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from app import http_errors, rate_card
+from app import doors, http_errors, rate_card
 from app.access_log import AccessLog
+from app.addresses import Network
 from app.api import (
     activity,
     catalog,
@@ -26,10 +27,11 @@ from app.api import (
 from app.house import Clock, House
 from app.internal import wiring
 from app.internal.settings import InternalSettings
+from app.limits import Limits
 from app.mcp import mount
 from app.polling.answers import Answers
 from app.rate_card import RateCard
-from app.settings import OF_A_PROCESS, DoorSettings, require
+from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, require
 from ledger import database
 from ledger.database import Sessions
 from ledger.keys import SigningKey
@@ -37,6 +39,7 @@ from ledger.settings import LedgerSettings, ReceiptSettings
 from rails import registry
 from rails.rail import Rails
 from rails.stripe.settings import stripe
+from workers.settings import queue
 
 
 def create_app(
@@ -47,8 +50,13 @@ def create_app(
     *,
     receipt_key: SigningKey | None = None,
     card: RateCard = rate_card.SAMPLE,
+    limits: Limits | None = None,
+    proxies: tuple[Network, ...] = (),
 ) -> FastAPI:
-    """The application over these rails. `clock` is the only source of the time, `card` of models."""
+    """The application over these rails. `clock` is the only source of the time, `card` of models.
+
+    Without `limits` nobody is limited. `proxies` are the networks whose word on addresses is believed.
+    """
     here = House(
         sessions=sessions,
         rails=rails,
@@ -56,6 +64,8 @@ def create_app(
         clock=clock,
         receipt_key=receipt_key,
         rate_card=card,
+        limits=limits or Limits(None),
+        proxies=proxies,
     )
     answers = Answers(here)
 
@@ -63,6 +73,7 @@ def create_app(
     async def alive(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await answers.close()
+        await here.limits.close()
 
     # A redirect to the path with a slash would be the one reply without an envelope.
     app = FastAPI(
@@ -76,9 +87,11 @@ def create_app(
     app.state.house, app.state.answers = here, answers
     app.add_middleware(AccessLog)
     http_errors.install(app)
-    for doors in (healthz, signups, claims, identity, models, catalog, quotes, status, activity, receipts):
-        app.include_router(doors.router)
-    app.include_router(handoff.router)
+    for door in (healthz, claims, identity, quotes, status, activity, receipts):
+        app.include_router(door.router)
+    app.include_router(signups.router, dependencies=[Depends(doors.sign_up)])
+    for public in (models, catalog, handoff):
+        app.include_router(public.router, dependencies=[Depends(doors.visit)])
     app.include_router(purchases.router(rails))
     mount.install(app)
     return app
@@ -96,6 +109,7 @@ def application() -> FastAPI:
             ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
         )
     )
+    limits = LimitSettings()
     app = create_app(
         sessions,
         registry.load(sessions),
@@ -103,6 +117,8 @@ def application() -> FastAPI:
         _now,
         receipt_key=ReceiptSettings().signing_key,
         card=rate_card.load(internal.rate_card_file),
+        limits=Limits(limits, redis_url=queue().redis_url),
+        proxies=limits.proxies,
     )
     app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
     wiring.install(app, ledger.database_url, internal)

@@ -1,8 +1,6 @@
 """Tokens of services: made, listed and revoked by the operator, and kept as hashes only."""
 
-import hashlib
 import re
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -10,6 +8,7 @@ from typing import Final
 from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
+from app import tokens
 from app.models import ServiceToken
 from rails import ids
 
@@ -40,11 +39,13 @@ def make(
         raise ValueError(
             f"no such scope: {', '.join(unknown) or 'none given'}; there are {', '.join(SCOPES)}"
         )
-    token = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
+    token = tokens.make(TOKEN_PREFIX)
+    token_hash = hashed(token)
+    assert token_hash is not None, "we made it"
     row = ServiceToken(
         id=ids.new("svctok"),
         name=name,
-        token_hash=hashed(token),
+        token_hash=token_hash,
         scopes=sorted(set(scopes)),
         created_at=now,
         expires_at=expires_at,
@@ -78,6 +79,6 @@ def revoke(session: Session, *, name_or_id: str, now: datetime) -> int:
     return len(done.all())
 
 
-def hashed(token: str) -> bytes:
-    """What is kept of a token: it is 256 random bits, so a plain hash cannot be guessed backwards."""
-    return hashlib.sha256(token.encode()).digest()
+def hashed(token: str) -> bytes | None:
+    """What is kept of a service's token, None if it cannot be one."""
+    return tokens.hashed(token, prefix=TOKEN_PREFIX)

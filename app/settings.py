@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app import errors
+from app import addresses, errors
 from ledger.settings import LedgerSettings
 from outbound.settings import OutboundSettings
 from rails import registry
@@ -33,6 +33,9 @@ class DoorSettings(BaseSettings):
         default="stripe_checkout", description="the rail of a quote request that names none"
     )
     body_max_bytes: int = Field(default=16_384, ge=1024, description="the largest request body that is read")
+    in_flight_wait_seconds: float = Field(
+        default=5, ge=0, le=20, description="how long a purchase waits for another with its key"
+    )
     activity_max_rows: int = Field(default=100, ge=1, le=1000)
     status_waiting_most: int = Field(
         default=2000,
@@ -58,6 +61,34 @@ class DoorSettings(BaseSettings):
         return self.docs_url or f"{self.base_url}/openapi.json"
 
 
+class LimitSettings(BaseSettings):
+    """How often one agent, or one address without a token, may knock. 0 is no limit."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_LIMIT_", frozen=True)
+
+    status_per_second: int = Field(default=5, ge=0, description="an agent's looks at its purchases")
+    quotes_per_minute: int = Field(default=30, ge=0, description="an agent's quotes")
+    purchases_per_minute: int = Field(default=20, ge=0, description="an agent's purchases, repeated ones too")
+    other_per_second: int = Field(default=10, ge=0, description="an agent's other requests")
+    signups_per_minute: int = Field(default=10, ge=0, description="signups from one address")
+    strangers_per_minute: int = Field(default=30, ge=0, description="refused tokens from one address")
+    visits_per_second: int = Field(default=10, ge=0, description="requests that need no token, an address")
+    trusted_proxies: str = Field(
+        default="", description="networks whose X-Forwarded-For is believed, separated by commas"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        addresses.networks(given)
+        return given
+
+    @property
+    def proxies(self) -> tuple[addresses.Network, ...]:
+        """The networks whose word on addresses is believed."""
+        return addresses.networks(self.trusted_proxies)
+
+
 class MigrationSettings(BaseSettings):
     """Who changes the schema. The service needs none of its rights."""
 
@@ -70,7 +101,14 @@ class MigrationSettings(BaseSettings):
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
 OF_THE_CLOCK: Final = (QueueSettings, StorySettings, DoorSettings)
-OF_A_PROCESS: Final = (LedgerSettings, StripeSettings, ChainSettings, OutboundSettings, *OF_THE_CLOCK)
+OF_A_PROCESS: Final = (
+    LedgerSettings,
+    StripeSettings,
+    ChainSettings,
+    LimitSettings,
+    OutboundSettings,
+    *OF_THE_CLOCK,
+)
 
 
 def require(*needed: type[BaseSettings], otherwise: str = "") -> None:

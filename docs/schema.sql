@@ -1766,6 +1766,7 @@ CREATE TABLE public.payment_attempt (
     look_at timestamp with time zone,
     looked_at timestamp with time zone,
     looks integer DEFAULT 0 NOT NULL,
+    opening_until timestamp with time zone,
     CONSTRAINT payment_attempt_address_lower_case CHECK ((deposit_address = lower(deposit_address))),
     CONSTRAINT payment_attempt_opened_has_reference CHECK (((state = ANY (ARRAY['opening'::text, 'failed'::text, 'expired'::text])) OR ((reference IS NOT NULL) AND (instructions IS NOT NULL)))),
     CONSTRAINT payment_attempt_state_known CHECK ((state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'expired'::text])))
@@ -2167,6 +2168,8 @@ CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, exp
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
 
 CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at) WHERE (look_at IS NOT NULL);
+
+CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (agent_id, created_at);
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind) WHERE (closed_at IS NULL);
 

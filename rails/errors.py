@@ -10,7 +10,9 @@ RailsError
 │   ├── QuoteConflict         the quote key belongs to other terms
 │   ├── PurchaseConflict      the buy key belongs to another quote
 │   ├── MethodMismatch        the quote is for another rail
-│   └── QuoteExpired
+│   ├── QuoteExpired
+│   └── InFlight              another call opens this payment right now
+├── SpendLimitReached         more than the agent may buy in a day
 ├── NotFound                  unknown, or another agent's
 │   ├── QuoteNotFound
 │   └── PurchaseNotFound
@@ -20,6 +22,7 @@ RailsError
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class RailsError(Exception):
@@ -97,6 +100,29 @@ class QuoteExpired(Conflict):
     code = "CREDIT_QUOTE_EXPIRED"
 
 
+class InFlight(Conflict):
+    """Another call is opening the payment: ask again with the same key, and its answer is yours too."""
+
+    code = "IDEMPOTENCY_IN_FLIGHT"
+
+
+@dataclass
+class SpendLimitReached(RailsError):
+    """The price is more than is left of what the agent may buy in a day."""
+
+    agent_id: str
+    rail_id: str
+    limit_cents: int
+    used_cents: int
+    resets_at: datetime
+    code = "PURCHASE_LIMIT_EXCEEDED"
+
+    @property
+    def remaining_cents(self) -> int:
+        """What may still be bought before `resets_at`."""
+        return max(0, self.limit_cents - self.used_cents)
+
+
 class NotFound(RailsError):
     """Unknown, or another agent's: the answer is the same."""
 
@@ -124,4 +150,8 @@ class RailUnreachable(RailError):
 
 
 class RailRefused(RailError):
-    """The processor said no, and will say it again."""
+    """The processor said no, and will say it again. `replayed` if that was before, and nobody asked now."""
+
+    def __init__(self, message: str, *, replayed: bool = False) -> None:
+        super().__init__(message)
+        self.replayed = replayed

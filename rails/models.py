@@ -46,6 +46,7 @@ class PaymentAttempt(SQLModel, table=True):
     look_at: datetime | None = _time(nullable=True)
     looked_at: datetime | None = _time(nullable=True)
     looks: int = Field(default=0)
+    opening_until: datetime | None = _time(nullable=True)
 
 
 class BuyKey(SQLModel, table=True):

@@ -7,16 +7,17 @@ and writes the answer down. Only a verified payment grants, and the database let
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
+from sqlalchemy import or_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from ledger import chart, credits
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
 from ledger.operations import Grant
-from rails import activity, errors, evidence, ids, instructions, reviews, states, status
+from rails import activity, errors, evidence, ids, instructions, reviews, spending, states, status
 from rails.catalog import Terms
 from rails.models import BuyKey, PaymentAttempt, Quote, Receipt
 from rails.pricing import price
@@ -51,19 +52,36 @@ class Settled:
 # Quote
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A quote, and whether an earlier call with its key had made it."""
+
+    quote: Quote
+    replayed: bool
+
+
 def quote(
     sessions: Sessions, rails: Rails, *, agent_id: str, terms: Terms, idempotency_key: str, now: datetime
 ) -> Quote:
-    """Fix a price for credits on one rail. The same key and terms return the same quote.
+    """The quote of these terms: see `quote_once`."""
+    return quote_once(
+        sessions, rails, agent_id=agent_id, terms=terms, idempotency_key=idempotency_key, now=now
+    ).quote
+
+
+def quote_once(
+    sessions: Sessions, rails: Rails, *, agent_id: str, terms: Terms, idempotency_key: str, now: datetime
+) -> Quoted:
+    """Fix a price for credits on one rail. The same key and terms return the same quote, for ever.
 
     raises: MethodUnavailable, QuoteConflict if the key belongs to other terms.
     """
-    rail = _sellable(rails, terms.rail_id)
+    rail, fresh_id = _sellable(rails, terms.rail_id), ids.new("quote")
     with sessions() as session:
         session.execute(
             insert(Quote)
             .values(
-                quote_id=ids.new("quote"),
+                quote_id=fresh_id,
                 agent_id=agent_id,
                 idempotency_key=idempotency_key,
                 credits=terms.credits.units,
@@ -81,7 +99,7 @@ def quote(
         ).one()
         if (kept.credits, kept.pack_id, kept.rail_id) != (terms.credits.units, terms.pack_id, terms.rail_id):
             raise errors.QuoteConflict("this idempotency key belongs to a quote with other terms")
-        return kept
+        return Quoted(kept, replayed=kept.quote_id != fresh_id)
 
 
 def _sellable(rails: Rails, rail_id: str) -> Rail:
@@ -94,6 +112,17 @@ def _sellable(rails: Rails, rail_id: str) -> Rail:
 # Buy
 
 
+_REFUSED: Final = "refused by the processor"
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A purchase, and whether an earlier call had opened it."""
+
+    view: status.PurchaseView
+    replayed: bool
+
+
 def buy(
     sessions: Sessions,
     rails: Rails,
@@ -104,21 +133,48 @@ def buy(
     idempotency_key: str,
     now: datetime,
 ) -> status.PurchaseView:
+    """The purchase of a quote: see `buy_once`."""
+    return buy_once(
+        sessions,
+        rails,
+        agent_id=agent_id,
+        quote_id=quote_id,
+        rail_id=rail_id,
+        idempotency_key=idempotency_key,
+        now=now,
+    ).view
+
+
+def buy_once(
+    sessions: Sessions,
+    rails: Rails,
+    *,
+    agent_id: str,
+    quote_id: str,
+    rail_id: str,
+    idempotency_key: str,
+    now: datetime,
+) -> Bought:
     """Open the one attempt to pay a quote, or return it. Nothing is granted here.
 
-    The row comes first and the processor is called under the attempt's id, so a call that was cut short
-    is finished by the next one with the same key.
+    The key and the row come first, in one transaction, and the processor is called under the attempt's id:
+    a call that was cut short is finished by the next one, once nobody can be at it any more.
 
     raises: QuoteNotFound, QuoteExpired, MethodMismatch, MethodUnavailable, PurchaseConflict, PriceNotTaken,
-        RailUnreachable, RailRefused.
+        SpendLimitReached, InFlight, RailUnreachable, RailRefused.
     """
     with sessions() as session:
         wanted = _quote_of(session, agent_id=agent_id, quote_id=quote_id, rail_id=rail_id)
         attempt = _claim(session, rails, wanted=wanted, idempotency_key=idempotency_key, now=now)
-    if attempt.state == "opening":
-        _open(sessions, _sellable(rails, rail_id), wanted=wanted, attempt=attempt, now=now)
+        lease = _lease(session, attempt, now=now)
+    if lease is not None:
+        _open(sessions, _sellable(rails, rail_id), wanted=wanted, attempt=attempt, lease=lease, now=now)
+    elif attempt.state == "opening":
+        raise errors.InFlight("another call is opening this payment")
+    elif (attempt.state, attempt.reason) == ("failed", _REFUSED):
+        raise errors.RailRefused("the processor refused this payment before", replayed=True)
     with sessions() as session:
-        return status.view(session, quote=wanted, now=now)
+        return Bought(status.view(session, quote=wanted, now=now), replayed=lease is None)
 
 
 def _quote_of(session: Session, *, agent_id: str, quote_id: str, rail_id: str) -> Quote:
@@ -141,6 +197,7 @@ def _claim(
         raise errors.QuoteExpired(wanted.credits, wanted.pack_id, wanted.rail_id)
     if not _sellable(rails, wanted.rail_id).limits.take(Amount(wanted.price_cents, USD)):
         raise errors.PriceNotTaken(wanted.credits, wanted.rail_id)
+    spending.refuse_above(session, wanted=wanted, now=now)
     expires_at = now + timedelta(seconds=story().attempt_lifetime_seconds)
     session.execute(
         insert(PaymentAttempt)
@@ -198,13 +255,45 @@ def _order(wanted: Quote, attempt: PaymentAttempt) -> Order:
     )
 
 
-def _open(sessions: Sessions, rail: Rail, *, wanted: Quote, attempt: PaymentAttempt, now: datetime) -> None:
+def _lease(session: Session, attempt: PaymentAttempt, *, now: datetime) -> datetime | None:
+    """Until when this call alone may open the payment; None if it is open, or another call is at it."""
+    if attempt.state != "opening":
+        return None
+    until = now + timedelta(seconds=story().opening_lease_seconds)
+    taken = session.execute(
+        update(PaymentAttempt)
+        .where(
+            col(PaymentAttempt.payment_attempt_id) == attempt.payment_attempt_id,
+            col(PaymentAttempt.state) == "opening",
+            or_(col(PaymentAttempt.opening_until).is_(None), col(PaymentAttempt.opening_until) <= now),
+        )
+        .values(opening_until=until)
+        .returning(col(PaymentAttempt.payment_attempt_id))
+        .execution_options(synchronize_session=False)
+    )
+    return until if taken.all() else None
+
+
+def _open(
+    sessions: Sessions,
+    rail: Rail,
+    *,
+    wanted: Quote,
+    attempt: PaymentAttempt,
+    lease: datetime,
+    now: datetime,
+) -> None:
     attempt_id = attempt.payment_attempt_id
     try:
         opened = rail.open(_order(wanted, attempt))
-    except errors.RailRefused:
+    except errors.RailError as error:
         with sessions() as session:
-            states.move(_locked(session, attempt_id), "failed", reason="refused by the processor")
+            left = _locked(session, attempt_id)
+            if isinstance(error, errors.RailRefused):
+                states.move(left, "failed", reason=_REFUSED)
+            # Whoever took over when we were late keeps its own lease.
+            if left.opening_until == lease:
+                left.opening_until = None
         raise
     with sessions() as session:
         _keep_opened(session, attempt_id=attempt_id, opened=opened, now=now)
@@ -215,6 +304,7 @@ def _keep_opened(session: Session, *, attempt_id: str, opened: Opened, now: date
     if attempt.reference is not None:
         return
     # Even if we gave it up meanwhile: what exists at the processor is kept, and watched.
+    attempt.opening_until = None
     attempt.reference = opened.reference
     attempt.instructions = instructions.write(opened.instructions)
     if isinstance(opened.instructions, HostedPage):

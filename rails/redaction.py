@@ -6,7 +6,7 @@ from typing import Final
 
 _MARK: Final = "[redacted]"
 _SECRET: Final = re.compile(
-    r"(?:isk_r_|[sr]k_(?:live|test)_)[A-Za-z0-9_\-]+"
+    r"(?:isk_(?:r|svc)_|[sr]k_(?:live|test)_)[A-Za-z0-9_\-]+"
     # Secrets of webhooks may be base64.
     r"|whsec_[A-Za-z0-9_\-+/=]+"
     r"|\b(?:pi|seti|ch|py|cs|evt|pm|re|pyr)_[A-Za-z0-9_]*[A-Za-z0-9]{8,}(?:_secret_[A-Za-z0-9]+)?"

@@ -14,6 +14,15 @@ class StorySettings(BaseSettings):
     quote_lifetime_seconds: int = Field(default=1800, ge=60, le=86400)
     # Stripe takes a Checkout expiry from 30 minutes to 24 hours after its own clock, hence the margin.
     attempt_lifetime_seconds: int = Field(default=3600, ge=1860, le=86000)
+    opening_lease_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=600,
+        description="how long one call alone may ask the processor to open a payment",
+    )
+    daily_spend_cents: int = Field(
+        default=50_000, ge=0, description="what an agent may buy in a day of UTC; 0 is no limit"
+    )
     watch_days: int = Field(default=30, ge=1, le=3650, description="how long a deposit address is watched")
     late_payment_seconds: int = Field(
         default=900, ge=0, le=86400, description="how long after its end a transfer may still be on its way"

@@ -30,6 +30,18 @@ LOCK = "lock"
 LOCK_SECONDS = 1
 START_SECONDS = 60
 SERVICE_USER = "pennyrail_app"
+UNLIMITED = tuple(
+    f"PENNYRAIL_LIMIT_{rule}"
+    for rule in (
+        "STATUS_PER_SECOND",
+        "QUOTES_PER_MINUTE",
+        "PURCHASES_PER_MINUTE",
+        "OTHER_PER_SECOND",
+        "SIGNUPS_PER_MINUTE",
+        "STRANGERS_PER_MINUTE",
+        "VISITS_PER_SECOND",
+    )
+)
 
 
 class HouseDidNotStart(SandboxError):
@@ -233,6 +245,8 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_TELL_SECONDS": "1",
         "PENNYRAIL_WEBHOOK_KEYS": webhook_key(folder),
         "PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK": str(mode == "test").lower(),
+        # Every agent of the sandbox comes from one address, and demos and tests do not pace themselves.
+        **dict.fromkeys(UNLIMITED, "0"),
     }
     return House(folder, addresses, environment, twin, net, {})
 

@@ -6,7 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app import agents, boundary, envelope, http_errors
+from app.api import idempotency
 from app.api.fields import ClosedRequest, Key, Reference
+from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
@@ -21,10 +23,10 @@ from rails.status import PurchaseView
 
 
 class PurchaseRequest(ClosedRequest):
-    """Which quote to pay, under which key."""
+    """Which quote to pay, under which key, if that is not in the header."""
 
     quote_id: Reference
-    idempotency_key: Key
+    idempotency_key: Key | None = None
 
 
 def router(rails: Rails) -> APIRouter:
@@ -38,22 +40,28 @@ def router(rails: Rails) -> APIRouter:
     return doors
 
 
-def _door(rail: Rail) -> Callable[[Request, House, agents.Known, PurchaseRequest], Response]:
-    def buy(request: Request, here: Here, known: Knocking, asked: PurchaseRequest) -> Response:
+def _door(rail: Rail) -> Callable[[Request, House, agents.Known, PurchaseRequest, str | None], Response]:
+    def buy(
+        request: Request, here: Here, known: Knocking, asked: PurchaseRequest, header: HeaderKey
+    ) -> Response:
         """The one payment attempt of this quote: made, or returned again."""
-        http_errors.remember(
-            request, http_errors.PurchaseAsked(asked.quote_id, rail.rail_id, asked.idempotency_key)
-        )
-        view = purchase.buy(
-            here.sessions,
-            here.rails,
-            agent_id=known.agent.agent_id,
-            quote_id=asked.quote_id,
-            rail_id=rail.rail_id,
-            idempotency_key=asked.idempotency_key,
-            now=here.clock(),
-        )
-        return envelope.success(request, data=_opened(here, view), agent=known.agent)
+        key = idempotency.needed(idempotency.one_of(header, asked.idempotency_key))
+        http_errors.remember(request, http_errors.PurchaseAsked(asked.quote_id, rail.rail_id, key))
+
+        def once() -> purchase.Bought:
+            return purchase.buy_once(
+                here.sessions,
+                here.rails,
+                agent_id=known.agent.agent_id,
+                quote_id=asked.quote_id,
+                rail_id=rail.rail_id,
+                idempotency_key=key,
+                now=here.clock(),
+            )
+
+        bought = idempotency.bought(once, wait_seconds=here.settings.in_flight_wait_seconds)
+        reply = envelope.success(request, data=_opened(here, bought.view), agent=known.agent)
+        return envelope.tell(reply, replayed=bought.replayed)
 
     return buy
 

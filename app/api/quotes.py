@@ -6,7 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app import boundary, envelope, http_errors
+from app.api import idempotency
 from app.api.fields import ClosedRequest, Key, Reference
+from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
@@ -30,24 +32,28 @@ class QuoteRequest(ClosedRequest):
 
 
 @router.post("/v1/credit-quotes")
-def credit_quotes(request: Request, here: Here, known: Knocking, asked: QuoteRequest) -> Response:
+def credit_quotes(
+    request: Request, here: Here, known: Knocking, asked: QuoteRequest, header: HeaderKey
+) -> Response:
     """The quote of these terms: the same one for the same key."""
     rail_id = asked.payment_method or here.settings.default_rail
     http_errors.remember(request, http_errors.QuoteAsked(asked.credits, asked.pack_id, rail_id))
-    fixed = purchase.quote(
+    key = idempotency.one_of(header, asked.idempotency_key)
+    fixed = purchase.quote_once(
         here.sessions,
         here.rails,
         agent_id=known.agent.agent_id,
         terms=catalog.terms(credits_wanted=asked.credits, pack_id=asked.pack_id, rail_id=rail_id),
         # Callers without a client may leave the key out; they are told the one they were given.
-        idempotency_key=asked.idempotency_key or f"quote-{secrets.token_hex(8)}",
+        idempotency_key=key or f"quote-{secrets.token_hex(8)}",
         now=here.clock(),
     )
     with here.sessions() as session:
-        view = status.view(session, quote=fixed, now=here.clock())
-    return envelope.success(
-        request, data=_quoted(here, view), agent=known.agent, warnings=warnings(here, fixed)
+        view = status.view(session, quote=fixed.quote, now=here.clock())
+    reply = envelope.success(
+        request, data=_quoted(here, view), agent=known.agent, warnings=warnings(here, fixed.quote)
     )
+    return envelope.tell(reply, replayed=fixed.replayed)
 
 
 def _quoted(here: House, view: PurchaseView) -> Fields:

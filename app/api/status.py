@@ -21,6 +21,7 @@ from app.house import House
 from app.polling import stream
 from app.polling.answers import Answer, Answers, Asked, etag
 from app.shapes import quota
+from rails.errors import NotFound
 from rails.status import ReferenceKind
 
 router = APIRouter(route_class=boundary.GuardedRoute)
@@ -58,9 +59,8 @@ async def purchase_status(request: Request, here: Here) -> Response:
         raise
     if question.reference is None:
         return await run_in_threadpool(_balance, request, here)
-    asked = Asked(doors.presented(request), *question.reference)
     answers = _answers(request)
-    first = await answers.now(asked)
+    asked, first = await _first(request, here, answers, question.reference)
     if "text/event-stream" in request.headers.get("accept", ""):
         if answers.full:
             raise errors.NotReady("too many are waiting")
@@ -70,6 +70,30 @@ async def purchase_status(request: Request, here: Here) -> Response:
     if waits and (known is None or _matches(known, first.etag)):
         first = await answers.changed(asked, since=first.etag, seconds=waits)
     return _told(request, first, known)
+
+
+async def _first(
+    request: Request, here: House, answers: Answers, reference: tuple[ReferenceKind, str]
+) -> tuple[Asked, Answer]:
+    """How the purchase stands for whoever showed this token, which is counted as one knock.
+
+    raises: AuthRequired, RateLimited, QuoteNotFound, PurchaseNotFound, NotReady
+    """
+    token_hash = doors.shown(request)
+    try:
+        if token_hash is None:
+            raise errors.AuthRequired("no valid token")
+        asked = Asked(token_hash, *reference)
+        found = await answers.now(asked)
+    except errors.AuthRequired:
+        await here.limits.hit("stranger", doors.address(request, here))
+        raise
+    except NotFound:
+        # Whoever guesses is counted by its address as well as by what it owns.
+        await here.limits.hit("visit", doors.address(request, here))
+        raise
+    await here.limits.hit("status", found.agent.agent_id)
+    return asked, found
 
 
 def _told(request: Request, answer: Answer, known: str | None) -> Response:

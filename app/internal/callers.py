@@ -65,9 +65,8 @@ class Callers:
         raises: Declined, the same for missing, unknown, expired and revoked tokens.
         """
         scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() == "bearer" and token.startswith(service_tokens.TOKEN_PREFIX):
-            token_hash = service_tokens.hashed(token)
+        token_hash = service_tokens.hashed(token.strip()) if scheme.lower() == "bearer" else None
+        if token_hash is not None:
             # A stopwatch, not a date: the clock that is passed in stands still in tests.
             found = self._remembered.get(token_hash)
             if found is None or time.monotonic() - found.looked_at >= self._seconds:

@@ -132,10 +132,11 @@ def _outcome(here: House, caller: Caller, key: str) -> Fields | None:
 
 
 def _introspect(here: House, token: str) -> Fields:
-    if not token.startswith(agents.TOKEN_PREFIX):
+    token_hash = agents.hashed(token)
+    if token_hash is None:
         return {"active": False}
     with here.sessions() as session:
-        known = agents.known(session, token=token)
+        known = agents.known(session, token_hash=token_hash)
     if known is None:
         return {"active": False}
     return {

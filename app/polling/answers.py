@@ -136,7 +136,7 @@ class Answers:
 
     def _find(self, asked: Asked) -> str:
         with self._here.sessions() as session:
-            known = agents.known_by(session, token_hash=asked.token_hash)
+            known = agents.known(session, token_hash=asked.token_hash)
             if known is None:
                 raise errors.AuthRequired("no valid token")
             found = status.find(

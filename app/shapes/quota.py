@@ -6,7 +6,7 @@ from datetime import UTC
 from app import agents, claims
 from app.envelope import Fields
 from app.house import House
-from app.shapes import recommendations
+from app.shapes import recommendations, spending
 from app.times import iso, next_day
 from ledger import balances
 from ledger.balances import Snapshot
@@ -44,6 +44,7 @@ def quota(here: House, known: agents.Known) -> Fields:
         "job_limits": {"daily_jobs_on_free_credits": here.settings.preview_daily_jobs},
         "model_limits": _model_limits(here, standing),
         "reset_windows": {"daily_jobs": {"window": "day", "timezone": "UTC", "resets_at": _midnight(here)}},
+        **spending.spend_limit(here, agent_id=agent_id),
         "top_up": recommendations.top_up(here, standing.available, also=_reasons(jobs)),
     }
 

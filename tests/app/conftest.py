@@ -13,6 +13,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from app.addresses import Network
+from app.limits import Limits
 from app.main import create_app
 from app.settings import DoorSettings
 from ledger.database import Sessions
@@ -164,11 +166,18 @@ def served(app: FastAPI) -> Iterator[str]:
 
 
 @contextmanager
-def opened(sessions: Sessions, changed: DoorSettings) -> Iterator[Doors]:
-    """A house with its doors open."""
+def opened(
+    sessions: Sessions,
+    changed: DoorSettings,
+    *,
+    limits: Limits | None = None,
+    proxies: tuple[Network, ...] = (),
+) -> Iterator[Doors]:
+    """A house with its doors open, and no limits unless they are given."""
     clock, page, deposit = Clock(), hosted_page(), crypto_deposit()
     page.live_money = deposit.live_money = True
-    app = create_app(sessions, {page.rail_id: page, deposit.rail_id: deposit}, changed, clock)
+    rails = {page.rail_id: page, deposit.rail_id: deposit}
+    app = create_app(sessions, rails, changed, clock, limits=limits, proxies=proxies)
     with served(app) as url, httpx.Client(base_url=url, timeout=30) as http:
         yield Doors(url, http, clock, sessions, page, deposit)
 

@@ -53,9 +53,26 @@ VALUES = [
     "whsec_abcdefgh1234",
     "pi_3abc_secret_defghijk",
     "isk_r_abcdefghijklmnopqrstuvwx",
+    "isk_svc_abcdefghijklmnopqrstuvwx",
     "0x" + "ab" * 32,
+    "ab" * 32,
+    "my key is " + "AB" * 32,
+    "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ",
+    "KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617",
+    "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi",
+    "Bearer abcdefghijklmnop",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLWl0",
+    "eyJ4NDAyVmVyc2lvbiI6MSwic2NoZW1lIjoiZXhhY3QifQ==",
+    "pay with 4242-4242-4242-4242, thank you",
+    "3782 822463 10005",
+    "\uff14\uff12" + "42" * 7,
+    "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+    "MHcCAQEEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4foAoGCCqGSM49",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDxBvh0",
     "-----BEGIN EC PRIVATE KEY-----",
     "abandon ability able about above absent absorb abstract absurd abuse access accident",
+    "1. Legal 2. winner 3. thank 4. year 5. wave 6. sausage 7. worth 8. useful 9. legal 10. winner 11. thank"
+    " 12. yellow",
 ]
 NO_REQUESTS = [
     b"",
@@ -83,6 +100,7 @@ X402_HEADERS = [
     "PAYMENT-SIGNATURE",
     "PAYMENT-RESPONSE",
     "X-PAYMENT-RESPONSE",
+    "X-Payment-Token",
 ]
 
 
@@ -120,8 +138,11 @@ def test_row_133_a_value_that_gives_itself_away_is_refused_whatever_its_field(do
         "quote-1763640000000-1a2b3c4d",
         "1763640000000",
         "purchase:quote_0123456789abcdef",
-        "ab" * 32,
+        "sha256:" + "ab" * 32,
         "4242424242424241",
+        "+4915112345678",
+        "0.4242424242424242",
+        "painter of quiet harbours, who works by night and sells the sketches in the morning for a fee",
     ],
 )
 def test_ordinary_keys_are_no_credentials(value: str) -> None:
@@ -140,6 +161,61 @@ def test_row_133_a_token_in_the_query_is_refused(doors: Doors) -> None:
     response = doors.http.get("/v1/quota", params={"access_token": SECRET})
 
     assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED"
+
+
+@pytest.mark.parametrize("place", ["x-note", "idempotency-key", "traceparent", "x-request-id"])
+def test_row_133_a_credential_in_any_header_is_refused(doors: Doors, place: str) -> None:
+    for value in (value for value in VALUES if value.isascii()):
+        response = doors.http.get("/v1/quota", headers={place: value})
+
+        assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED", value
+        assert value not in response.text
+
+
+def test_what_browsers_and_proxies_send_is_no_credential(doors: Doors) -> None:
+    agent = doors.agent()
+    headers = {
+        "authorization": f"Bearer {agent.token}",
+        "cookie": "session=" + "ab" * 32,
+        "if-none-match": f'"{"ab" * 32}"',
+        "content-digest": f"sha-256=:{'ab' * 22}:",
+        "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01",
+        "x-request-id": "550e8400-e29b-41d4-a716-446655440000",
+        "x-forwarded-for": "2001:db8:1234:5678:1234:5678:1234:5678, 198.51.100.17",
+        "x-amzn-trace-id": "Root=1-67891233-abcdef012345678912345678",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+
+    assert doors.http.get("/v1/quota", headers=headers).status_code == 200
+
+
+def test_row_133_a_credential_in_the_path_or_the_query_is_refused_however_it_is_encoded(doors: Doors) -> None:
+    for value in VALUES:
+        once = "".join(f"%{byte:02x}" for byte in value.encode())
+        for written in (once, once.replace("%", "%25")):
+            for url in (f"/v1/activity/{written}", f"/v1/activity?subject={written}", f"/v1/quota?{written}"):
+                response = doors.http.get(url)
+
+                assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED", url
+                assert value not in response.text
+
+
+def test_row_133_of_a_name_given_twice_in_the_query_both_are_looked_at(doors: Doors) -> None:
+    response = doors.http.get("/v1/activity?subject=sk_live_abcdefgh1234&subject=payment")
+
+    assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED"
+
+
+def test_row_133_a_credential_in_a_body_is_refused_however_its_letters_are_written(doors: Doors) -> None:
+    for value in VALUES:
+        escaped = "".join(f"\\u{ord(letter):04x}" for letter in value)
+        body = f'{{"credits": 5, "idempotency_key": "{escaped}"}}'
+
+        response = doors.http.post(
+            "/v1/credit-quotes", content=body.encode(), headers={"content-type": "application/json"}
+        )
+
+        assert refused(doors, response) == "PAYMENT_CREDENTIAL_REJECTED", value
 
 
 def test_row_133_what_was_refused_is_in_no_log_and_no_row(

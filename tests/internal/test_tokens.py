@@ -132,8 +132,10 @@ def test_the_command_line_makes_lists_and_revokes_tokens(
     again = run(cli, ["service-token", "revoke", "api"])
 
     token = made.stdout.strip()
+    token_hash = service_tokens.hashed(token)
+    assert token_hash is not None
     with sessions() as session:
-        row = service_tokens.known(session, token_hash=service_tokens.hashed(token))
+        row = service_tokens.known(session, token_hash=token_hash)
         kept = (
             session.connection().execute(text("SELECT service_token::text FROM service_token")).scalar_one()
         )

@@ -7,7 +7,7 @@ import pytest
 
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount
-from rails import catalog, errors, purchase, schedule
+from rails import catalog, errors, purchase, schedule, status
 from rails.conformance.fakes import FakeRail
 from rails.rail import Rails
 from rails.status import PurchaseView
@@ -241,7 +241,11 @@ def test_a_refusal_of_the_processor_closes_the_attempt(
         purchase.buy(sessions, rails, now=NOON, **asked)
     rail.refusing = False
 
-    again = purchase.buy(sessions, rails, now=NOON, **asked)
+    with pytest.raises(errors.RailRefused) as again:
+        purchase.buy(sessions, rails, now=NOON, **asked)
 
-    assert again.state == "failed"
+    assert again.value.replayed
+    with sessions() as session:
+        view = status.find(session, agent_id=AGENT, kind="quote_id", reference=quote.quote_id, now=NOON)
+    assert view.state == "failed"
     assert rail.opened == {}

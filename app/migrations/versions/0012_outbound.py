@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0012_outbound"
-down_revision = "0010_claims"
+down_revision = "0011_opening"
 branch_labels = None
 depends_on = None
 

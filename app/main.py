@@ -12,6 +12,7 @@ from app.api import (
     activity,
     catalog,
     claims,
+    discovery,
     handoff,
     healthz,
     identity,
@@ -68,15 +69,27 @@ def create_app(
     app = FastAPI(
         title="Pennyrail",
         version=healthz.API_VERSION,
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,
         redirect_slashes=False,
         lifespan=alive,
     )
     app.state.house, app.state.answers = here, answers
+    app.state.documents = {}
     app.add_middleware(AccessLog)
     http_errors.install(app)
-    for doors in (healthz, signups, claims, identity, models, catalog, quotes, status, activity, receipts):
+    for doors in (
+        discovery,
+        healthz,
+        signups,
+        claims,
+        identity,
+        models,
+        catalog,
+        quotes,
+        status,
+        activity,
+        receipts,
+    ):
         app.include_router(doors.router)
     app.include_router(handoff.router)
     app.include_router(purchases.router(rails))

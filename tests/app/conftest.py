@@ -18,6 +18,7 @@ from app.settings import DoorSettings
 from ledger.database import Sessions
 from rails import purchase, status
 from rails.conformance.fakes import FakeRail, crypto_deposit, hosted_page
+from tests.app.promised import promised_by
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Json = dict[str, Any]
@@ -35,7 +36,7 @@ class Clock:
 
 @dataclass
 class Client:
-    """An agent, or somebody without a token, at the doors. Every reply is checked to be an envelope."""
+    """An agent, or somebody without a token, at the doors. Every reply is held against the document."""
 
     http: httpx.Client
     token: str | None = None
@@ -81,6 +82,7 @@ class Client:
         assert isinstance(reply["warnings"], list)
         exit_code = int(response.headers["x-image-skill-exit-code"])
         assert (exit_code == 0) is reply["ok"] is (reply["error"] is None) is (response.status_code == 200)
+        promised_by(self.http).check(response)
         return reply
 
     def _headers(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 # PostgreSQL holds no NUL in a text, and no log line or command wants the other control characters.
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
@@ -20,6 +20,14 @@ def inbox(given: object) -> str | None:
     """The inbox that was named, in lower case; None if it has not the shape of one."""
     contact = given.strip().lower() if isinstance(given, str) else ""
     return contact if len(contact) <= 254 and _EMAIL_SHAPED.fullmatch(contact) else None
+
+
+def _whole(given: object) -> object:
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+# JSON knows one kind of number: 500.0 is as whole as 500, and some languages write nothing else.
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 class ClosedRequest(BaseModel):

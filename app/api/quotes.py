@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app import boundary, envelope, http_errors
-from app.api.fields import ClosedRequest, Key, Reference
+from app.api.fields import ClosedRequest, Key, Reference, Whole
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
@@ -23,7 +23,7 @@ router = APIRouter(route_class=boundary.GuardedRoute)
 class QuoteRequest(ClosedRequest):
     """Either an exact number of credits or a pack."""
 
-    credits: int | None = None
+    credits: Whole | None = None
     pack_id: Reference | None = None
     payment_method: Reference | None = None
     idempotency_key: Key | None = None

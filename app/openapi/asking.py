@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.api import signups
 from app.openapi.schemas import Schema
 from rails import catalog
 from rails.rail import Rails
@@ -39,6 +38,14 @@ WORDS: Final[Mapping[str, tuple[str, Any]]] = {
         " a receipt, a credit event.",
         "payatt_0123456789abcdef01234567",
     ),
+}
+
+
+# The forms themselves turn capitals into small letters before they look.
+_INBOX: Final = {
+    "type": "string",
+    "pattern": r"^[!-?A-~]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+    "maxLength": 254,
 }
 
 
@@ -88,9 +95,8 @@ def _quote(form: Schema, rails: Rails) -> Schema:
 
 def _signup(form: Schema) -> Schema:
     fields = dict(form["properties"])
-    inbox = {"type": "string", "pattern": signups.CONTACT_PATTERN, "maxLength": signups.CONTACT_MOST}
     for name in ("agent_contact", "human_email"):
-        fields[name] = {"anyOf": [inbox, {"type": "null"}], "description": fields[name]["description"]}
+        fields[name] = {"anyOf": [_INBOX, {"type": "null"}], "description": fields[name]["description"]}
     return {**form, "properties": fields}
 
 

@@ -5,6 +5,7 @@ DoorError
 ├── InvalidArguments          the request is not one that the contract knows
 ├── CredentialRejected        something was sent that nobody should ever send here
 ├── BodyTooLarge
+├── NothingHere               this installation has nothing to serve at this path
 ├── WebhookRefused            not signed by the processor for us, or not now
 ├── ActivityNotFound          no event of this agent has this reference
 ├── ReceiptNotFound           no receipt of this agent has this id
@@ -49,6 +50,12 @@ class BodyTooLarge(DoorError):
     """The body is longer than any request needs."""
 
     code = "REQUEST_TOO_LARGE"
+
+
+class NothingHere(DoorError):
+    """What stands at this path elsewhere was not set here."""
+
+    code = "NOT_FOUND"
 
 
 @dataclass

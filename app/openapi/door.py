@@ -45,8 +45,10 @@ class Door:
     asks_for_token: bool = True
     example: Mapping[str, object] | None = None
     links: tuple[Link, ...] = ()
-    retry_after: bool = False
-    """Whether a reply that succeeds can say when to ask again."""
+    headers: tuple[str, ...] = ()
+    """Headers of a reply that succeeds, beside those of every reply."""
+    guarded: bool = True
+    """Whether bodies and headers are looked through before the door sees them."""
     sold: bool = False
     """Whether the door is a step of paying."""
     rail_id: str | None = None
@@ -64,3 +66,4 @@ class Leaf:
     schema: Mapping[str, object]
     refuses: tuple[str, ...] = ()
     guarded: bool = False
+    headers: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from typing import Final
 
 from app.openapi import history, identity, offers, purchases
 from app.openapi.door import Door, Leaf, Link
-from app.openapi.service import Health
+from app.openapi.service import Entry, Health
 from rails.catalog import DEFAULT_PACK_ID
 from rails.rail import Rail, Rails
 
@@ -24,7 +24,20 @@ _HISTORY_OF_ATTEMPT: Final = Link(
     "history", "activity_show", path={"reference": "$response.body#/data/payment_attempt_id"}
 )
 
+_TEXT: Final = {"type": "string"}
+
 FIXED: Final = (
+    Door(
+        "GET",
+        "/",
+        "entry",
+        "service",
+        "Where everything is; a page for who asks for text/html",
+        Entry,
+        asks_for_token=False,
+        headers=("Link",),
+        guarded=False,
+    ),
     Door(
         "GET",
         "/healthz",
@@ -33,6 +46,7 @@ FIXED: Final = (
         "Whether this service can work now",
         Health,
         asks_for_token=False,
+        headers=("Link",),
     ),
     Door(
         "POST",
@@ -77,7 +91,7 @@ FIXED: Final = (
         "Where a purchase stands and who has to do what next; the balance without a reference",
         (purchases.PurchaseStatus, identity.Quota),
         refuses=("CREDIT_QUOTE_NOT_FOUND", "CREDIT_PURCHASE_NOT_FOUND"),
-        retry_after=True,
+        headers=("Retry-After",),
     ),
     Door("GET", "/v1/activity", "activity_list", "history", "One's own history", history.Events),
     Door(
@@ -102,6 +116,27 @@ FIXED: Final = (
 
 LEAVES: Final = (
     Leaf("/openapi.json", "openapi", "This document", "application/json", {"type": "object"}),
+    Leaf(
+        "/llms.txt", "llms", "From nothing to credits, in one page for language models", "text/plain", _TEXT
+    ),
+    Leaf("/skill.md", "skill", "From nothing to credits, as a skill", "text/markdown", _TEXT),
+    Leaf("/robots.txt", "robots", "What crawlers may read", "text/plain", _TEXT),
+    Leaf(
+        "/.well-known/api-catalog",
+        "api_catalog",
+        "The APIs of this address",
+        "application/linkset+json",
+        {"type": "object", "required": ["linkset"], "properties": {"linkset": {"type": "array"}}},
+        headers=("Link",),
+    ),
+    Leaf(
+        "/.well-known/security.txt",
+        "security_txt",
+        "Whom to tell of a weakness",
+        "text/plain",
+        _TEXT,
+        refuses=("NOT_FOUND",),
+    ),
     Leaf(
         "/.well-known/pennyrail-receipt-keys.json",
         "receipt_keys",

@@ -13,7 +13,8 @@ from app.openapi.schemas import Schema, closed, referred
 JSON: Final = "application/json"
 
 _EXIT: Final = envelope.EXIT_CODE_HEADER
-HEADERS: Final = {
+# A reply may hold each of these; what is required stands in every reply that names it.
+HEADERS: Final[Mapping[str, Schema]] = {
     _EXIT: {
         "description": "How a command-line client should exit: 0 done, 1 failed, 2 wrong arguments,"
         " 3 no valid token, 4 not allowed, 5 out of credits or asked too often, 7 a failure on our side"
@@ -23,22 +24,27 @@ HEADERS: Final = {
             "type": "integer",
             "enum": sorted({0, *(row.exit_code for row in http_errors.STATUS.values())}),
         },
-    }
-}
-_RETRY_AFTER: Final = {
-    "description": "Ask again after this many seconds.",
-    "schema": {"type": "integer", "minimum": 1},
-}
-_CHALLENGE: Final = {
-    "description": "How to show a token.",
-    "required": True,
-    "schema": {"type": "string", "const": http_errors.CHALLENGE},
+    },
+    "Retry-After": {
+        "description": "Ask again after this many seconds.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "WWW-Authenticate": {
+        "description": "How to show a token.",
+        "required": True,
+        "schema": {"type": "string", "const": http_errors.CHALLENGE},
+    },
+    "Link": {
+        "description": "Where the descriptions of this service are (RFC 8288).",
+        "required": True,
+        "schema": {"type": "string"},
+    },
 }
 
 
 def codes(door: Door | Leaf) -> tuple[str, ...]:
     """Every code that a door can answer."""
-    guarded = doors.OF_THE_GUARD if isinstance(door, Door) or door.guarded else ()
+    guarded = doors.OF_THE_GUARD if door.guarded else ()
     of_a_token = doors.OF_A_TOKEN if isinstance(door, Door) and door.asks_for_token else ()
     return (*guarded, *of_a_token, *door.refuses, *doors.OF_EVERY_DOOR)
 
@@ -47,7 +53,7 @@ def replies(door: Door, shapes: Mapping[Any, Schema], client: str) -> dict[str, 
     """The replies of a door by HTTP status."""
     done: Schema = {
         "description": "Done.",
-        "headers": _headers() | ({"Retry-After": _RETRY_AFTER} if door.retry_after else {}),
+        "headers": _headers(*door.headers),
         "content": {JSON: {"schema": _success(door, shapes, client)}},
     }
     if door.links:
@@ -59,7 +65,7 @@ def leaf_replies(leaf: Leaf) -> dict[str, Schema]:
     """The replies of a document without an envelope."""
     done = {
         "description": leaf.summary,
-        "headers": _headers(),
+        "headers": _headers(*leaf.headers),
         "content": {leaf.media_type: {"schema": dict(leaf.schema)}},
     }
     return {"200": done, **_referred(leaf)}
@@ -136,22 +142,19 @@ def _name(group: tuple[str, ...]) -> str:
 def _refused(told: tuple[str, ...]) -> Schema:
     rows = [http_errors.STATUS[code] for code in told]
     narrowed = {"properties": {"error": {"properties": {"code": {"enum": list(told)}}}}}
-    headers = _headers()
-    if any(row.retryable for row in rows):
-        headers["Retry-After"] = _RETRY_AFTER
-    if any(row.http == HTTPStatus.UNAUTHORIZED for row in rows):
-        headers["WWW-Authenticate"] = _CHALLENGE
+    names = ["Retry-After"] if any(row.retryable for row in rows) else []
+    names += ["WWW-Authenticate"] if rows[0].http == HTTPStatus.UNAUTHORIZED else []
     return {
         "description": " ".join(
             f"`{code}` (exit {row.exit_code}): {row.message}." for code, row in zip(told, rows, strict=True)
         ),
-        "headers": headers,
+        "headers": _headers(*names),
         "content": {JSON: {"schema": {"allOf": [referred("Refusal"), narrowed]}}},
     }
 
 
-def _headers() -> dict[str, Schema]:
-    return {_EXIT: {"$ref": f"#/components/headers/{_EXIT}"}}
+def _headers(*names: str) -> dict[str, Schema]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (_EXIT, *names)}
 
 
 def _link(link: Link) -> Schema:

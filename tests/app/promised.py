@@ -38,7 +38,8 @@ class Promised:
         _validator(self.text, f"{place}/content/{_pointer(kind)}/schema").validate(response.json())
 
     def _check_headers(self, reply: dict[str, Any], response: httpx.Response) -> None:
-        promised = reply["headers"]
+        known = self.document["components"]["headers"]
+        promised = {name: known[each["$ref"].rpartition("/")[2]] for name, each in reply["headers"].items()}
         missing = [
             name for name, each in promised.items() if each.get("required") and name not in response.headers
         ]

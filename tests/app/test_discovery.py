@@ -215,14 +215,14 @@ def requests_of(page: str) -> list[tuple[str, str]]:
 
 
 def test_the_requests_of_the_skill_work_as_they_stand(doors: Doors) -> None:
-    def send(path: str, body: str, token: str = "none") -> Json:
-        headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    def send(path: str, body: str, **headers: str) -> Json:
+        headers = {"content-type": "application/json", **headers}
         return ok(doors.visitor().envelope(doors.http.post(path, content=body, headers=headers)))
 
     [signup, quote, buy] = requests_of(doors.http.get("/skill.md").text)
-    token = send(*signup)["token"]
-    quoted = send(*quote, token)
-    bought = send(buy[0], buy[1].replace("QUOTE_ID", quoted["quote_id"]), token)
+    known = {"authorization": f"Bearer {send(*signup)['token']}"}
+    quoted = send(*quote, **known)
+    bought = send(buy[0], buy[1].replace("QUOTE_ID", quoted["quote_id"]), **known)
 
     assert bought["state"] == "action_required"
     assert bought["stripe_x402"]["payable_instructions"]["token_amount"] == "5.00"

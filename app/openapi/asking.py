@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.openapi.door import Door
 from app.openapi.schemas import Schema
 from rails import catalog
 from rails.rail import Rails
@@ -31,6 +32,9 @@ WORDS: Final[Mapping[str, tuple[str, Any]]] = {
     "payment_attempt_id": ("A payment of yours.", "payatt_0123456789abcdef01234567"),
     "checkout_session_id": ("A Stripe Checkout session of yours.", "cs_test_a1b2c3"),
     "receipt_id": ("A receipt of yours.", "receipt_0123456789abcdef01234567"),
+    "wait": ("Hold the reply back for a change, at most so many seconds.", 10),
+    "If-None-Match": ("The ETag of the state that is known already.", '"0a1b2c3d"'),
+    "Last-Event-ID": ("The id of the last event of a stream that was cut.", '"0a1b2c3d"'),
     "limit": ("At most this many events.", 20),
     "subject": ("Only events about this kind of thing.", "payment"),
     "reference": (
@@ -66,6 +70,20 @@ def parameter(described: Schema) -> Schema:
     schema = _without_null(described["schema"])
     text, example = WORDS.get(described["name"], ("", None))
     return {**described, "description": text, "example": example, "schema": schema}
+
+
+def parameters(door: Door) -> list[Schema]:
+    """The parameters of a door that reads them by itself."""
+    form = door.query.model_json_schema() if door.query is not None else {"properties": {}}
+    query = [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in form["properties"].items()
+    ]
+    text = {"type": "string", "pattern": "^[ -~]*$"}
+    headers = [
+        {"name": name, "in": "header", "required": False, "schema": text} for name in door.request_headers
+    ]
+    return [parameter(each) for each in (*query, *headers)]
 
 
 def _told(form: Schema) -> Schema:

@@ -60,8 +60,11 @@ def _operation(here: House, door: Door | Leaf, plain: Schema, shapes: Any) -> Sc
         "description": plain.get("description", door.summary),
         "security": [{_SCHEME: []}] if isinstance(door, Door) and door.asks_for_token else [],
     }
-    if "parameters" in plain:
-        told["parameters"] = [asking.parameter(each) for each in plain["parameters"]]
+    taken = [asking.parameter(each) for each in plain.get("parameters", [])]
+    if isinstance(door, Door):
+        taken += asking.parameters(door)
+    if taken:
+        told["parameters"] = taken
     if isinstance(door, Leaf):
         return {**told, "responses": replies.leaf_replies(door)}
     if "requestBody" in plain:

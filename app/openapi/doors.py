@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.api.status import StatusQuery
 from app.openapi import history, identity, offers, purchases
 from app.openapi.door import Door, Leaf, Link
 from app.openapi.service import Entry, Health
@@ -91,7 +92,14 @@ FIXED: Final = (
         "Where a purchase stands and who has to do what next; the balance without a reference",
         (purchases.PurchaseStatus, identity.Quota),
         refuses=("CREDIT_QUOTE_NOT_FOUND", "CREDIT_PURCHASE_NOT_FOUND"),
-        headers=("Retry-After",),
+        headers=("Retry-After", "ETag"),
+        query=StatusQuery,
+        request_headers=("If-None-Match", "Last-Event-ID"),
+        empty={
+            204: "The stream has nothing left to tell: the last event was seen.",
+            304: "Nothing has changed since the entity tag in If-None-Match.",
+        },
+        streams=True,
     ),
     Door("GET", "/v1/activity", "activity_list", "history", "One's own history", history.Events),
     Door(

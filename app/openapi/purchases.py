@@ -22,10 +22,11 @@ from app.openapi.kinds import (
     says,
 )
 from app.openapi.offers import Pack, RecommendedBuy
+from app.shapes.next_step import Action, Actor, MayPay
 from rails.status import PurchaseState, QuoteState
 
 Detail = Mapping[str, str | int | None]
-Json = Mapping[str, object]
+Terminal = Annotated[bool, says("nothing is left to wait for: stop asking")]
 Atomic = Annotated[str, says("in the smallest unit of the asset", "5000000", pattern="^[0-9]+$")]
 WholeUnits = Annotated[str, says("in whole units of the asset", "5.00", pattern=r"^[0-9]+(\.[0-9]+)?$")]
 
@@ -33,24 +34,12 @@ WholeUnits = Annotated[str, says("in whole units of the asset", "5.00", pattern=
 class NextStep(TypedDict):
     """Who has to do what next. Never pay twice: `message` says when nothing must be paid."""
 
-    actor: NotRequired[Literal["agent", "human", "operator", "none"]]
-    action: NotRequired[
-        Literal[
-            "buy",
-            "repeat_buy",
-            "pay_unless_sent",
-            "open_checkout_url",
-            "wait_for_settlement",
-            "wait_for_review",
-            "wait_for_late_payment",
-            "request_new_quote",
-            "use_credits",
-        ]
-    ]
-    may_pay: NotRequired[Literal["once_unless_sent", "no"]]
-    agent_action: NotRequired[str]
+    actor: Actor
+    action: Action
+    may_pay: Annotated[MayPay, says("never an invitation: only the payer knows whether money is on its way")]
+    agent_action: NotRequired[Annotated[str, says("the older name of action")]]
     human_action: NotRequired[Literal["open_checkout_url"]]
-    message: NotRequired[str]
+    message: str
     after_payment: NotRequired[str]
     suggested_commands: list[Command]
     retry_after_seconds: NotRequired[
@@ -59,6 +48,26 @@ class NextStep(TypedDict):
     checkout_handoff_url: NotRequired[Url]
     checkout_compact_url: NotRequired[Url]
     fallback_checkout_url: NotRequired[Url]
+
+
+class Rule(TypedDict):
+    """What becomes of one kind of payment."""
+
+    outcome: Literal["granted_when_verified", "held_for_review", "granted_once", "not_seen", "impossible"]
+    message: str
+
+
+class PaymentPolicy(TypedDict):
+    """What happens to a payment that is not as it was asked for, told before anybody pays."""
+
+    exact_amount_required: bool
+    pay_until: Instant | None
+    watched_until: Instant | None
+    late: Rule
+    underpaid: Rule
+    overpaid: Rule
+    repeated: Rule
+    wrong_token_or_network: Rule
 
 
 class QuoteActions(TypedDict):
@@ -88,7 +97,7 @@ class NewQuote(Quote):
 
     next: NotRequired[NextStep]
     next_actions: QuoteActions
-    payment_policy: NotRequired[Json]
+    payment_policy: PaymentPolicy
 
 
 class PayableInstructions(TypedDict):
@@ -180,7 +189,7 @@ class Opened(TypedDict):
     """A payment that was opened, or that is returned again."""
 
     state: PurchaseState
-    terminal: NotRequired[bool]
+    terminal: Terminal
     quote_id: QuoteId
     payment_attempt_id: AttemptId
     provider: str | None
@@ -198,7 +207,7 @@ class Opened(TypedDict):
     receipt: Receipt | None
     next: NextStep
     next_actions: SettlementActions
-    payment_policy: NotRequired[Json]
+    payment_policy: PaymentPolicy
 
 
 class Difference(TypedDict):
@@ -274,7 +283,7 @@ class PurchaseStatus(TypedDict):
     """Where a purchase stands, and who has to do what next."""
 
     state: PurchaseState
-    terminal: NotRequired[bool]
+    terminal: Terminal
     quote: BoughtQuote
     payment_attempt: Attempt | None
     receipt: Receipt | None
@@ -283,7 +292,7 @@ class PurchaseStatus(TypedDict):
     limits: Spendable
     next: NextStep
     next_actions: PurchaseActions
-    payment_policy: NotRequired[Json]
+    payment_policy: PaymentPolicy
 
 
 class SignedReceipt(TypedDict):

@@ -11,6 +11,10 @@ from app.openapi.door import Door, Leaf, Link
 from app.openapi.schemas import Schema, closed, referred
 
 JSON: Final = "application/json"
+_STREAM: Final = (
+    "Server-sent events named `status`: `data` is the envelope as JSON, `id` the entity tag. The stream ends"
+    " after the last change, or after five minutes: come back with Last-Event-ID."
+)
 
 _EXIT: Final = envelope.EXIT_CODE_HEADER
 # A reply may hold each of these; what is required stands in every reply that names it.
@@ -28,6 +32,10 @@ HEADERS: Final[Mapping[str, Schema]] = {
     "Retry-After": {
         "description": "Ask again after this many seconds.",
         "schema": {"type": "integer", "minimum": 1},
+    },
+    "ETag": {
+        "description": "Names this state; send it in If-None-Match to hear only of changes.",
+        "schema": {"type": "string"},
     },
     "WWW-Authenticate": {
         "description": "How to show a token.",
@@ -51,14 +59,14 @@ def codes(door: Door | Leaf) -> tuple[str, ...]:
 
 def replies(door: Door, shapes: Mapping[Any, Schema], client: str) -> dict[str, Schema]:
     """The replies of a door by HTTP status."""
-    done: Schema = {
-        "description": "Done.",
-        "headers": _headers(*door.headers),
-        "content": {JSON: {"schema": _success(door, shapes, client)}},
-    }
+    content: dict[str, Schema] = {JSON: {"schema": _success(door, shapes, client)}}
+    if door.streams:
+        content["text/event-stream"] = {"schema": {"type": "string", "description": _STREAM}}
+    done: Schema = {"description": "Done.", "headers": _headers(*door.headers), "content": content}
     if door.links:
         done["links"] = {link.name: _link(link) for link in door.links}
-    return {"200": done, **_referred(door)}
+    empty = {str(status): _empty(text, door) for status, text in door.empty.items()}
+    return {"200": done, **empty, **_referred(door)}
 
 
 def leaf_replies(leaf: Leaf) -> dict[str, Schema]:
@@ -118,6 +126,10 @@ def _envelope(*, ok: bool, command: Schema, data: Schema, error: Schema) -> dict
         "warnings": {"type": "array", "items": {"type": "string"}},
         "error": error,
     }
+
+
+def _empty(text: str, door: Door) -> Schema:
+    return {"description": text, "headers": _headers(*door.headers)}
 
 
 def _by_status(door: Door | Leaf) -> dict[int, tuple[str, ...]]:

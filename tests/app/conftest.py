@@ -18,7 +18,7 @@ from app.settings import DoorSettings
 from ledger.database import Sessions
 from rails import purchase, status
 from rails.conformance.fakes import FakeRail, crypto_deposit, hosted_page
-from tests.app.promised import promised_by
+from tests.app.promised import hold, promised_by
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Json = dict[str, Any]
@@ -172,6 +172,7 @@ def opened(sessions: Sessions, changed: DoorSettings) -> Iterator[Doors]:
     page.live_money = deposit.live_money = True
     app = create_app(sessions, {page.rail_id: page, deposit.rail_id: deposit}, changed, clock)
     with served(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+        http.event_hooks = {"response": [lambda response: hold(http, response)]}
         yield Doors(url, http, clock, sessions, page, deposit)
 
 

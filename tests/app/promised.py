@@ -34,6 +34,9 @@ class Promised:
             place = reply["$ref"]
             reply = self.document["components"]["responses"][place.rpartition("/")[2]]
         self._check_headers(reply, response)
+        if "content" not in reply:
+            assert response.content == b""
+            return
         kind = response.headers["content-type"].partition(";")[0]
         _validator(self.text, f"{place}/content/{_pointer(kind)}/schema").validate(response.json())
 
@@ -56,6 +59,16 @@ class Promised:
             if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)), sent.url.path):
                 return (path, method) if method in self.document["paths"][path] else None
         return None
+
+
+def hold(http: httpx.Client, response: httpx.Response) -> None:
+    """Hold a reply against the document. Pages for people and streams are read by who asked for them."""
+    kind = response.headers.get("content-type", "application/json").partition(";")[0]
+    if response.url.path == "/openapi.json" or response.request.method == "HEAD":
+        return
+    if kind == "application/json" and response.status_code != 302:
+        response.read()
+        promised_by(http).check(response)
 
 
 def promised_by(http: httpx.Client) -> Promised:

@@ -93,7 +93,7 @@ def test_the_refusals_of_a_door_are_rows_of_the_one_table_of_statuses(document: 
 
     for _, operation in operations(document):
         for status, reply in operation["responses"].items():
-            if status == "200":
+            if status < "400":
                 continue
             name = reply["$ref"].rpartition("/")[2]
             assert {http_errors.STATUS[code].http for code in name.split(".")} == {int(status)}

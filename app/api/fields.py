@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
@@ -34,3 +35,14 @@ class ClosedRequest(BaseModel):
     """A request whose fields are a closed list, each of exactly its type."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def described(query: type[BaseModel]) -> dict[str, Any]:
+    """The parameters of a door that reads its query by itself, for the API document."""
+    fields = query.model_json_schema()["properties"]
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            for name, schema in fields.items()
+        ]
+    }

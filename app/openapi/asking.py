@@ -72,18 +72,13 @@ def parameter(described: Schema) -> Schema:
     return {**described, "description": text, "example": example, "schema": schema}
 
 
-def parameters(door: Door) -> list[Schema]:
-    """The parameters of a door that reads them by itself."""
-    form = door.query.model_json_schema() if door.query is not None else {"properties": {}}
-    query = [
-        {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in form["properties"].items()
-    ]
+def headers(door: Door) -> list[Schema]:
+    """The headers that a door reads, as parameters."""
     text = {"type": "string", "pattern": "^[ -~]*$"}
-    headers = [
-        {"name": name, "in": "header", "required": False, "schema": text} for name in door.request_headers
+    return [
+        parameter({"name": name, "in": "header", "required": False, "schema": text})
+        for name in door.request_headers
     ]
-    return [parameter(each) for each in (*query, *headers)]
 
 
 def _told(form: Schema) -> Schema:

@@ -62,7 +62,7 @@ def _operation(here: House, door: Door | Leaf, plain: Schema, shapes: Any) -> Sc
     }
     taken = [asking.parameter(each) for each in plain.get("parameters", [])]
     if isinstance(door, Door):
-        taken += asking.parameters(door)
+        taken += asking.headers(door)
     if taken:
         told["parameters"] = taken
     if isinstance(door, Leaf):

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
-
 Tag = Literal["service", "identity", "catalog", "buying", "history"]
 
 TAGS: Final[Mapping[Tag, str]] = {
@@ -49,8 +47,6 @@ class Door:
     links: tuple[Link, ...] = ()
     headers: tuple[str, ...] = ()
     """Headers of a reply that succeeds, beside those of every reply."""
-    query: type[BaseModel] | None = None
-    """The form of a query that the door reads by itself."""
     request_headers: tuple[str, ...] = ()
     empty: Mapping[int, str] = field(default_factory=dict)
     """Replies without a body, and what each means."""

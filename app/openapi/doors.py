@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from app.api.status import StatusQuery
 from app.openapi import history, identity, offers, purchases
 from app.openapi.door import Door, Leaf, Link
 from app.openapi.service import Entry, Health
@@ -93,7 +92,6 @@ FIXED: Final = (
         (purchases.PurchaseStatus, identity.Quota),
         refuses=("CREDIT_QUOTE_NOT_FOUND", "CREDIT_PURCHASE_NOT_FOUND"),
         headers=("Retry-After", "ETag"),
-        query=StatusQuery,
         request_headers=("If-None-Match", "Last-Event-ID"),
         empty={
             204: "The stream has nothing left to tell: the last event was seen.",

@@ -1,7 +1,6 @@
 """The kinds of text that requests may hold, and the rule that nothing else is accepted."""
 
 import re
-from typing import Annotated, Final
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints

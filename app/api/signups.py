@@ -28,8 +28,6 @@ _BAD_CONTACT: Final = {
     "human_email": "human_email is a legacy alias for agent_contact"
     " and must be an email-shaped durable contact inbox",
 }
-# Plain ASCII, so that Python and PostgreSQL agree on what lower case is.
-_EMAIL_SHAPED: Final = re.compile(r"[!-?A-~]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 router = APIRouter(route_class=boundary.GuardedRoute)
 
@@ -51,8 +49,6 @@ class SignupRequest(ClosedRequest):
             return None
         contact = inbox(given)
         if contact is None:
-        contact = given.strip().lower() if isinstance(given, str) else ""
-        if len(contact) > 254 or not _EMAIL_SHAPED.fullmatch(contact):
             raise PydanticCustomError(CONTACT_ERROR, _BAD_CONTACT[str(info.field_name)])
         return contact
 

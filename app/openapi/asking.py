@@ -16,6 +16,7 @@ WORDS: Final[Mapping[str, tuple[str, Any]]] = {
         "painter@example.com",
     ),
     "human_email": ("The older name of agent_contact.", "painter@example.com"),
+    "contact": ("The inbox of whoever may claim the agent.", "person@example.com"),
     "agent_name": ("What the agent calls itself.", "painter"),
     "runtime": ("Where the agent runs.", "my-runtime"),
     "return_token": ("Whether to show the token in the reply. It is shown once.", True),
@@ -61,6 +62,9 @@ def narrowed(name: str, form: Schema, rails: Rails) -> Schema:
             return _quote(plain, rails)
         case "SignupRequest":
             return _signup(plain)
+        case "ClaimRequest":
+            contact = {**plain["properties"]["contact"], **_INBOX}
+            return {**plain, "properties": {"contact": contact}}
         case _:
             return plain
 

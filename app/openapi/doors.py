@@ -63,6 +63,15 @@ FIXED: Final = (
             "return_token": True,
         },
     ),
+    Door(
+        "POST",
+        "/v1/agent-claims",
+        "claim",
+        "identity",
+        "Name the inbox of whoever may claim the agent",
+        identity.Claimed,
+        example={"contact": "person@example.com"},
+    ),
     Door("GET", "/v1/whoami", "whoami", "identity", "Who the token belongs to", identity.Whoami),
     Door("GET", "/v1/quota", "usage_quota", "identity", "The balance, and how to raise it", identity.Quota),
     Door(
@@ -72,6 +81,15 @@ FIXED: Final = (
         "catalog",
         "How credits may be paid",
         offers.PaymentMethods,
+        asks_for_token=False,
+    ),
+    Door(
+        "GET",
+        "/v1/models",
+        "models",
+        "catalog",
+        "What jobs can be run on and what they cost",
+        offers.Models,
         asks_for_token=False,
     ),
     Door(
@@ -208,6 +226,7 @@ def _buy(rail: Rail) -> Door:
         purchases.Opened,
         refuses=(
             "PAYMENT_METHOD_UNAVAILABLE",
+            "PAYMENT_AMOUNT_NOT_TAKEN",
             "CREDIT_QUOTE_NOT_FOUND",
             "CREDIT_QUOTE_EXPIRED",
             "PAYMENT_METHOD_MISMATCH",

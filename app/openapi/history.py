@@ -5,6 +5,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from app.openapi.kinds import AttemptId, CreditEventId, EventId, Instant, QuoteId, ReceiptId, SessionId
+from rails.activity import EventType
 
 Source = Literal["hosted_activity_ledger"]
 
@@ -31,27 +32,24 @@ class Links(TypedDict):
     payment_reversal_id: NotRequired[str]
 
 
+class Cost(TypedDict):
+    """What a use of credits took."""
+
+    credits: int
+
+
 class Event(TypedDict):
     """One thing that happened."""
 
     event_id: EventId
-    type: Literal[
-        "usage.credit_consumed",
-        "payment.checkout_session.created",
-        "credits.payment_backed_granted",
-        "credits.payment_backed_refunded",
-        "credits.payment_backed_disputed",
-        "credits.payment_backed_reinstated",
-        "credits.payment_backed_reversal_pending",
-        "credits.payment_backed_reversal_rejected",
-    ]
+    type: EventType
     occurred_at: Instant
     summary: str
     operation: Literal["usage", "payment", "credits"]
     subject: Subject
     links: Links
     status: str
-    cost: None
+    cost: Cost | None
 
 
 class Events(TypedDict):

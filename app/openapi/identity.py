@@ -14,6 +14,7 @@ from app.openapi.kinds import (
     OrganizationId,
     says,
 )
+from app.shapes.recommendations import Reason
 
 
 class Actor(TypedDict):
@@ -86,6 +87,43 @@ class DailyJobs(TypedDict):
     resets_at: Instant
 
 
+class Claimed(TypedDict):
+    """The contact that may claim the agent. It is no proof of ownership, and changes no right."""
+
+    state: Annotated[Literal["attached", "unchanged"], says("unchanged when it was this contact already")]
+    claim_state: ClaimState
+    claim_request_state: Literal["requested"]
+    contact: RedactedContact
+
+
+class JobLimits(TypedDict):
+    """How many jobs a day free credits pay for."""
+
+    daily_jobs_on_free_credits: int
+
+
+class ModelLimit(TypedDict):
+    """What a model costs, and how many of its jobs the balance pays for now."""
+
+    model_id: str
+    credits_required: int
+    affordable_now: int
+
+
+class DailyWindow(TypedDict):
+    """When the count of a day begins anew."""
+
+    window: Literal["day"]
+    timezone: Literal["UTC"]
+    resets_at: Instant
+
+
+class ResetWindows(TypedDict):
+    """Every count that begins anew by itself."""
+
+    daily_jobs: DailyWindow
+
+
 class CommandEffect(TypedDict):
     """What running a command does."""
 
@@ -120,15 +158,6 @@ class Workflow(TypedDict):
     """The steps to credits, in order."""
 
     steps: list[Step]
-
-
-Reason = Literal[
-    "available",
-    "self_fund_setup_missing",
-    "low_remaining_credits",
-    "credits_depleted",
-    "daily_job_cap_reached",
-]
 
 
 class TopUp(TypedDict):
@@ -167,4 +196,7 @@ class Quota(TypedDict):
     token_created_at: Instant | None
     limits: Spendable
     daily_jobs: NotRequired[DailyJobs]
+    job_limits: JobLimits
+    model_limits: list[ModelLimit]
+    reset_windows: ResetWindows
     top_up: TopUp | NothingForSale

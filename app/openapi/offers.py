@@ -138,3 +138,50 @@ class RecommendedBuy(TypedDict):
     agent_settleable: bool
     human_handoff_required: bool
     command_effect: CommandEffect
+
+
+class Execution(TypedDict):
+    """Whether jobs can be run on a model."""
+
+    model_execution_status: Literal["executable"]
+
+
+class CreditPricing(TypedDict):
+    """What a job costs in credits, and what that is made of."""
+
+    credits_required: Credits
+    credit_unit_usd: float
+    estimated_revenue_usd: float
+    estimated_provider_cost_usd: float
+    pricing_confidence: Literal["exact", "estimated"]
+
+
+class Economics(TypedDict):
+    """What a job costs."""
+
+    estimated_usd_per_image: float
+    credit_pricing: CreditPricing
+
+
+class Model(TypedDict):
+    """A model that jobs can be run on."""
+
+    id: str
+    status: Literal["available"]
+    supports: list[Literal["create"]]
+    execution: Execution
+    economics: Economics
+
+
+class ModelSummary(TypedDict):
+    """How many models there are."""
+
+    executable: int
+    cataloged_not_wired: Literal[0]
+
+
+class Models(TypedDict):
+    """The rate card, the cheapest model first."""
+
+    models: list[Model]
+    summary: ModelSummary

@@ -5,7 +5,7 @@ from typing import Annotated, NotRequired
 from typing_extensions import TypedDict
 
 from app.openapi.identity import NothingForSale, TopUp
-from app.openapi.kinds import Command, Url, says
+from app.openapi.kinds import Cents, Command, Url, says
 
 
 class Recovery(TypedDict):
@@ -20,5 +20,7 @@ class Recovery(TypedDict):
     retry_after_seconds: NotRequired[
         Annotated[int, says("repeat after this long; the same as the header Retry-After")]
     ]
+    min_amount_cents: NotRequired[Cents]
+    max_amount_cents: NotRequired[Cents]
     top_up: NotRequired[TopUp | NothingForSale]
     docs_url: Url

@@ -64,7 +64,8 @@ class Promised:
 def hold(http: httpx.Client, response: httpx.Response) -> None:
     """Hold a reply against the document. Pages for people and streams are read by who asked for them."""
     kind = response.headers.get("content-type", "application/json").partition(";")[0]
-    if response.url.path == "/openapi.json" or response.request.method == "HEAD":
+    # At /mcp another protocol is spoken.
+    if response.url.path in ("/openapi.json", "/mcp") or response.request.method == "HEAD":
         return
     if kind == "application/json" and response.status_code != 302:
         response.read()

@@ -26,7 +26,8 @@ def test_the_bare_address_names_every_address_that_a_stranger_needs(doors: Doors
     }
     for address in data["documents"].values():
         path = address.removeprefix("https://pennyrail.example")
-        assert address == "https://docs.example" or doors.http.get(path).status_code == 200, address
+        answered = 405 if path == "/mcp" else 200
+        assert address == "https://docs.example" or doors.http.get(path).status_code == answered, address
 
 
 def test_the_steps_lead_from_nothing_to_the_status_of_a_purchase(doors: Doors) -> None:
@@ -186,9 +187,10 @@ def test_a_contact_that_nobody_could_reach_refuses_to_start() -> None:
 def test_the_catalogue_of_apis_points_to_descriptions_and_health(doors: Doors) -> None:
     reply = doors.http.get("/.well-known/api-catalog")
 
-    [described] = reply.json()["linkset"]
+    [described, tools] = reply.json()["linkset"]
     assert reply.headers["content-type"].startswith("application/linkset+json")
     assert described["anchor"] == "https://pennyrail.example/"
+    assert tools["anchor"] == "https://pennyrail.example/mcp"
     for relation in ("service-desc", "service-doc", "status"):
         for link in described[relation]:
             found = doors.http.get(link["href"].removeprefix("https://pennyrail.example"))
@@ -199,13 +201,11 @@ def test_crawlers_stay_away_from_the_links_of_payments(doors: Doors) -> None:
     assert "Disallow: /pay/" in doors.http.get("/robots.txt").text
 
 
-def test_tools_are_named_only_where_they_are_served(doors: Doors) -> None:
-    served = doors.http.post("/mcp", json={}).status_code not in (404, 405)
-
+def test_the_tools_are_named_wherever_a_stranger_looks(doors: Doors) -> None:
     data = ok(doors.visitor().get("/"))
 
-    assert ("mcp" in data["documents"]) is served
-    assert ("/mcp" in doors.http.get("/llms.txt").text) is served
+    assert data["documents"]["mcp"] == "https://pennyrail.example/mcp"
+    assert "https://pennyrail.example/mcp" in doors.http.get("/llms.txt").text
 
 
 def requests_of(page: str) -> list[tuple[str, str]]:

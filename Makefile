@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test soak check format bench schema lock
+.PHONY: help install demo dev test soak fuzz check format bench schema lock
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,6 +36,9 @@ test: install ## run every test
 
 soak: install ## play 200,000 random operations on credits against a model
 	@PENNYRAIL_SOAK_STEPS=200000 $(BIN)/python -m pytest --timeout 0 -k credits tests/properties
+
+fuzz: install ## send thousands of well-formed and malformed requests to every door of the API document
+	@PENNYRAIL_FUZZ_EXAMPLES=150 $(BIN)/python -m pytest --timeout 0 tests/app/test_openapi_fuzz.py
 
 check: install ## format, lint, import contracts, types, then every test
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -6,6 +6,7 @@ DoorError
 ├── CredentialRejected        something was sent that nobody should ever send here
 ├── BodyTooLarge
 ├── RateLimited               too often, by this agent or from this address
+├── NothingHere               this installation has nothing to serve at this path
 ├── WebhookRefused            not signed by the processor for us, or not now
 ├── ActivityNotFound          no event of this agent has this reference
 ├── ReceiptNotFound           no receipt of this agent has this id
@@ -50,6 +51,12 @@ class BodyTooLarge(DoorError):
     """The body is longer than any request needs."""
 
     code = "REQUEST_TOO_LARGE"
+
+
+class NothingHere(DoorError):
+    """What stands at this path elsewhere was not set here."""
+
+    code = "NOT_FOUND"
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI
@@ -29,6 +30,7 @@ _TOP_UP_AFTER: Final = (
     rails_errors.QuoteExpired,
     rails_errors.RailRefused,
 )
+CHALLENGE: Final = 'Bearer realm="agents"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +157,23 @@ def answer(
     message: str | None = None,
     retryable: bool | None = None,
     recovery: envelope.Fields | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The reply for a code, with the words and recovery of this failure."""
     status = STATUS[code]
-    seconds = (recovery or {}).get("retry_after_seconds")
     return envelope.failure(
         request,
         http_status=status.http,
         exit_code=status.exit_code,
         error=told(request, code, message=message, retryable=retryable, recovery=recovery),
-        headers={"retry-after": str(seconds)} if seconds is not None else {},
+        headers={**_headers(status, recovery or {}), **(headers or {})},
     )
+
+
+def _headers(status: Status, recovery: envelope.Fields) -> dict[str, str]:
+    seconds = recovery.get("retry_after_seconds")
+    challenge = {"www-authenticate": CHALLENGE} if status.http == HTTPStatus.UNAUTHORIZED else {}
+    return {**challenge, **({"retry-after": str(seconds)} if seconds is not None else {})}
 
 
 def told(
@@ -231,7 +239,8 @@ def _remember_rail(request: Request, body: object) -> None:
 def _answer_routing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "INVALID_ARGUMENTS")
-    return answer(request, code)
+    # A 405 says in a header which methods there are.
+    return answer(request, code, headers=error.headers)
 
 
 def _answer_not_ready(request: Request, _error: Exception) -> Response:

@@ -13,6 +13,7 @@ from app.api import (
     activity,
     catalog,
     claims,
+    discovery,
     handoff,
     healthz,
     identity,
@@ -79,18 +80,18 @@ def create_app(
     app = FastAPI(
         title="Pennyrail",
         version=healthz.API_VERSION,
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,
         redirect_slashes=False,
         lifespan=alive,
     )
     app.state.house, app.state.answers = here, answers
+    app.state.documents = {}
     app.add_middleware(AccessLog)
     http_errors.install(app)
     for door in (healthz, claims, identity, quotes, status, activity, receipts):
         app.include_router(door.router)
     app.include_router(signups.router, dependencies=[Depends(doors.sign_up)])
-    for public in (models, catalog, handoff):
+    for public in (discovery, models, catalog, handoff):
         app.include_router(public.router, dependencies=[Depends(doors.visit)])
     app.include_router(purchases.router(rails))
     mount.install(app)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from string import Template
@@ -28,7 +29,7 @@ p { margin: 0; }
 dl { margin: 24px 0 0; padding-top: 16px; border-top: 1px solid var(--line); display: grid;
   grid-template-columns: auto 1fr; gap: 6px 20px; }
 dt { color: var(--soft); }
-dd { margin: 0; text-align: right; font-weight: 600; font-variant-numeric: tabular-nums; }
+dd { margin: 0; text-align: right; min-width: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
 .back { display: block; margin-top: 24px; padding: 13px 16px; border-radius: 10px; text-align: center;
   background: var(--accent); color: #fff; font-weight: 600; text-decoration: none; }
 .back:focus-visible { outline: 3px solid #7aa7ff; outline-offset: 2px; }
@@ -126,19 +127,54 @@ def closed(payment: Payment) -> HTMLResponse:
     )
 
 
+def welcome(entry: Mapping[str, object]) -> HTMLResponse:
+    """For somebody who looks at the bare address: what a program is told there, to read and to follow."""
+    rows = [
+        f"<dt>{escape(name)}</dt><dd>{_shown(value)}</dd>"
+        for part in ("documents", "endpoints")
+        for name, value in _named(entry[part])
+    ]
+    methods = ", ".join(map(str, _listed(entry["payment_methods"]))) or "none is open at the moment"
+    text = f"{entry['summary']} Open payment methods: {methods}."
+    return _page(200, str(entry["service"]), escape(text), below=f"<dl>{''.join(rows)}</dl>")
+
+
+def _named(part: object) -> Iterable[tuple[str, object]]:
+    assert isinstance(part, Mapping)
+    return part.items()
+
+
+def _listed(part: object) -> Iterable[object]:
+    assert isinstance(part, list)
+    return part
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "<br>".join(_shown(each) for each in value.values())
+    text = escape(str(value))
+    return f'<a href="{text}">{text}</a>' if text.startswith("http") else f"<code>{text}</code>"
+
+
 def unknown() -> HTMLResponse:
     """For a link that leads nowhere."""
     return _page(404, "There is no such payment link", "Check that the link is complete, or ask your agent.")
 
 
 def _page(
-    status: int, title: str, text: str, payment: Payment | None = None, *, back: str | None = None
+    status: int,
+    title: str,
+    text: str,
+    payment: Payment | None = None,
+    *,
+    back: str | None = None,
+    below: str = "",
 ) -> HTMLResponse:
     filled = _PAGE.substitute(
         style=_STYLE,
         title=title,
         text=text,
-        details=_details(payment) if payment is not None else "",
+        details=_details(payment) if payment is not None else below,
         back=f'<a class="back" href="{escape(back)}">Back to the payment page</a>' if back else "",
     )
     return HTMLResponse(filled, status_code=status, headers=_HEADERS)

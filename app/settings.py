@@ -29,6 +29,11 @@ class DoorSettings(BaseSettings):
     docs_url: str = Field(
         default="", description="where recovery points to, empty for our own API description"
     )
+    security_contact: str = Field(
+        default="",
+        pattern=r"^$|^(mailto:|https://|tel:)\S+$",
+        description="whom to tell of a weakness, as mailto:, https: or tel:; empty serves no security.txt",
+    )
     default_rail: str = Field(
         default="stripe_checkout", description="the rail of a quote request that names none"
     )

@@ -32,6 +32,18 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """What is sent on a chain to pay, and how: `exact` is one transfer of exactly what was quoted."""
+
+    scheme: Literal["exact"]
+    network: str
+    chain_id: int
+    currency: str
+    contract: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """How clients of the HTTP contract find a rail."""
 
@@ -39,6 +51,8 @@ class Listing:
     """The value of the client's `--provider` flag."""
     purchase_path: str
     """Last part of `/v1/credit-purchases/...`."""
+    token: Token | None = None
+    """What is sent to settle, None where a page takes the money."""
 
 
 @dataclass(frozen=True, slots=True)

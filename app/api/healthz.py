@@ -7,6 +7,7 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from app import boundary, envelope
+from app.discovery import entry
 from app.doors import Here
 
 API_VERSION: Final = "v1"
@@ -19,4 +20,4 @@ def healthz(request: Request, here: Here) -> Response:
     """Ready, or SERVICE_UNAVAILABLE."""
     with here.sessions() as session:
         session.execute(text("SELECT 1"))
-    return envelope.success(request, data={"status": "ok", "api_version": API_VERSION})
+    return envelope.success(request, data={"status": "ok", "api_version": API_VERSION}, headers=entry.LINKS)

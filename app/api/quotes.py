@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app import boundary, envelope, http_errors
 from app.api import idempotency
-from app.api.fields import ClosedRequest, Key, Reference
+from app.api.fields import ClosedRequest, Key, Reference, Whole
 from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
@@ -25,7 +25,7 @@ router = APIRouter(route_class=boundary.GuardedRoute)
 class QuoteRequest(ClosedRequest):
     """Either an exact number of credits or a pack."""
 
-    credits: int | None = None
+    credits: Whole | None = None
     pack_id: Reference | None = None
     payment_method: Reference | None = None
     idempotency_key: Key | None = None

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app import boundary, doors, envelope, errors
-from app.api.fields import ClosedRequest, Reference
+from app.api.fields import ClosedRequest, Reference, described
 from app.doors import Here
 from app.house import House
 from app.polling import stream
@@ -48,7 +48,7 @@ class _Question:
     wait_seconds: int | None
 
 
-@router.get(PATH)
+@router.get(PATH, openapi_extra=described(StatusQuery))
 async def purchase_status(request: Request, here: Here) -> Response:
     """Where a purchase stands and who has to do what next."""
     try:

@@ -33,6 +33,5 @@ def install(app: FastAPI, database_url: str, settings: InternalSettings) -> None
                 yield
             finally:
                 await writer.stop()
-                await here.limits.close()
 
     app.router.lifespan_context = alive

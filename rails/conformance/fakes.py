@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from ledger.money import USD, Amount
+from ledger.money import USD, USDC, Amount
 from rails import errors, pricing
 from rails.rail import (
     Capabilities,
@@ -25,8 +25,10 @@ from rails.rail import (
     Pending,
     Processing,
     Source,
+    Token,
 )
 
+_CONTRACT: Final = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 Open = Callable[[Order], Opened]
 Closed = Literal["expired", "canceled", "declined"]
 
@@ -137,7 +139,18 @@ def crypto_deposit() -> FakeRail:
             requires_browser=False,
             buyer_modes=("agent_only", "hybrid"),
         ),
-        listing=Listing(provider="fake_deposit", purchase_path="fake-deposits"),
+        listing=Listing(
+            provider="fake_deposit",
+            purchase_path="fake-deposits",
+            token=Token(
+                scheme="exact",
+                network="base",
+                chain_id=8453,
+                currency="usdc",
+                contract=_CONTRACT,
+                decimals=USDC.scale,
+            ),
+        ),
         witnesses=("stripe", "chain"),
         opening=_open_deposit,
     )
@@ -154,7 +167,7 @@ def _open_deposit(order: Order) -> Opened:
     deposit = CryptoDeposit(
         network="base",
         token_currency="usdc",  # noqa: S106
-        token_contract="0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",  # noqa: S106
+        token_contract=_CONTRACT,
         address=address,
         amount=pricing.in_usdc(order.price),
     )

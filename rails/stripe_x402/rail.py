@@ -10,7 +10,7 @@ from typing import Any
 import stripe
 
 from ledger.database import Sessions
-from ledger.money import USD, Amount
+from ledger.money import USD, USDC, Amount
 from rails import errors, pricing
 from rails.chain import deposits
 from rails.chain.settings import ChainSettings
@@ -25,6 +25,7 @@ from rails.rail import (
     Outcome,
     Pending,
     Source,
+    Token,
 )
 from rails.stripe import versions
 from rails.stripe.client import translated
@@ -33,6 +34,7 @@ from rails.stripe_x402.judgement import Case, Intent, judge, without_stripe
 from rails.stripe_x402.settings import X402Settings
 
 NETWORK = "base"
+CURRENCY = "usdc"
 
 
 class StripeX402:
@@ -46,7 +48,6 @@ class StripeX402:
         requires_browser=False,
         buyer_modes=("agent_only", "hybrid"),
     )
-    listing = Listing(provider="stripe_x402", purchase_path="stripe-x402-deposits")
     # source: Stripe's smallest stablecoin payment is 0.01 USDC.
     limits = Limits(Amount(1, USD), Amount(5000, USD))
     witnesses: tuple[Source, ...] = ("stripe", "chain")
@@ -66,6 +67,9 @@ class StripeX402:
         self._chain = chain_settings
         self._settings = settings
         self.live_money = stripe_settings.live
+        self.listing = Listing(
+            provider="stripe_x402", purchase_path="stripe-x402-deposits", token=_token(chain_settings)
+        )
 
     @property
     def unavailable_reason(self) -> str | None:
@@ -88,7 +92,7 @@ class StripeX402:
             reference=intent.id,
             instructions=CryptoDeposit(
                 network=NETWORK,
-                token_currency="usdc",
+                token_currency=CURRENCY,
                 token_contract=contract,
                 address=address,
                 amount=pricing.in_usdc(order.price),
@@ -153,10 +157,21 @@ class StripeX402:
         }
 
 
+def _token(chain: ChainSettings) -> Token:
+    return Token(
+        scheme="exact",
+        network=NETWORK,
+        chain_id=chain.base_chain_id,
+        currency=CURRENCY,
+        contract=chain.usdc_address,
+        decimals=USDC.scale,
+    )
+
+
 def _deposit_address(intent: Mapping[str, Any]) -> tuple[str, str]:
     try:
         on_base = intent["next_action"]["crypto_display_details"]["deposit_addresses"][NETWORK]
-        token = next(token for token in on_base["supported_tokens"] if token["token_currency"] == "usdc")
+        token = next(token for token in on_base["supported_tokens"] if token["token_currency"] == CURRENCY)
         return on_base["address"], token["token_contract_address"]
     except (KeyError, TypeError, StopIteration) as error:
         raise errors.RailRefused("the payment provider returned no deposit address") from error

@@ -20,6 +20,7 @@ from app.settings import DoorSettings
 from ledger.database import Sessions
 from rails import purchase, status
 from rails.conformance.fakes import FakeRail, crypto_deposit, hosted_page
+from tests.app.promised import hold, promised_by
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Json = dict[str, Any]
@@ -37,7 +38,7 @@ class Clock:
 
 @dataclass
 class Client:
-    """An agent, or somebody without a token, at the doors. Every reply is checked to be an envelope."""
+    """An agent, or somebody without a token, at the doors. Every reply is held against the document."""
 
     http: httpx.Client
     token: str | None = None
@@ -83,6 +84,7 @@ class Client:
         assert isinstance(reply["warnings"], list)
         exit_code = int(response.headers["x-image-skill-exit-code"])
         assert (exit_code == 0) is reply["ok"] is (reply["error"] is None) is (response.status_code == 200)
+        promised_by(self.http).check(response)
         return reply
 
     def _headers(self) -> Mapping[str, str]:
@@ -179,6 +181,7 @@ def opened(
     rails = {page.rail_id: page, deposit.rail_id: deposit}
     app = create_app(sessions, rails, changed, clock, limits=limits, proxies=proxies)
     with served(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+        http.event_hooks = {"response": [lambda response: hold(http, response)]}
         yield Doors(url, http, clock, sessions, page, deposit)
 
 

@@ -54,7 +54,7 @@ def test_row_45_and_57_public_doors_ask_for_no_token_and_name_no_actor(doors: Do
 @pytest.mark.parametrize(
     ("method", "path", "code", "http_status", "exit_code"),
     [
-        ("GET", "/", "NOT_FOUND", 404, 1),
+        ("GET", "/nothing", "NOT_FOUND", 404, 1),
         ("GET", "/v1/whoami/", "NOT_FOUND", 404, 1),
         ("POST", "/v1/credit-purchases", "NOT_FOUND", 404, 1),
         ("GET", "/v1/credit-quotes", "METHOD_NOT_ALLOWED", 405, 1),

@@ -173,7 +173,7 @@ def test_row_73_racing_quotes_with_one_key_are_one_quote(doors: Doors) -> None:
 def test_row_74_amounts_outside_the_range_or_of_another_kind_are_refused(doors: Doors) -> None:
     agent = doors.agent()
 
-    for credits in (0, -5, 5001, 10**30, 1.5, 10.0, "500", True, [500], {"a": 1}):
+    for credits in (0, -5, 5001, 10**30, 1.5, "500", True, [500], {"a": 1}):
         error = ask(agent, credits=credits, payment_method="fake_page", idempotency_key="k")["error"]
 
         assert error["code"] == "INVALID_ARGUMENTS", credits

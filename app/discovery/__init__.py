@@ -1,0 +1,1 @@
+"""What a stranger is told: from the bare address to credits that can be spent."""

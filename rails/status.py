@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from sqlmodel import Session, col, select
 
@@ -11,6 +11,7 @@ from rails import errors
 from rails.models import Activity, EvidenceRow, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.settings import story
 
+_MOST_PENDING: Final = 5
 ReferenceKind = Literal["quote_id", "payment_attempt_id", "checkout_session_id", "receipt_id"]
 PurchaseState = Literal[
     "created", "action_required", "processing", "needs_review", "succeeded", "expired", "failed", "canceled"
@@ -145,6 +146,19 @@ def activity(session: Session, *, agent_id: str, limit: int, subject: str | None
         query = query.where(Activity.subject_type == subject)
     newest = query.order_by(col(Activity.occurred_at).desc(), col(Activity.event_id)).limit(limit)
     return session.exec(newest).all()
+
+
+def pending(session: Session, *, agent_id: str, now: datetime) -> Sequence[PurchaseView]:
+    """The agent's purchases whose money may be on its way, the newest first, five at most."""
+    newest = session.exec(
+        select(Quote)
+        .join(PaymentAttempt, col(PaymentAttempt.quote_id) == col(Quote.quote_id))
+        .where(PaymentAttempt.agent_id == agent_id, PaymentAttempt.state != "succeeded")
+        .order_by(col(PaymentAttempt.created_at).desc())
+        .limit(_MOST_PENDING)
+    ).all()
+    views = [view(session, quote=quote, now=now) for quote in newest]
+    return [each for each in views if not each.terminal]
 
 
 def attempt_of(session: Session, *, payment_attempt_id: str) -> PaymentAttempt | None:

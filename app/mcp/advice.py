@@ -69,8 +69,9 @@ def _suggested(reply: Reply) -> Iterator[Reply]:
         actions = at(reply, "data", "next_actions")
         yield from _translated(at(actions, "recommended_buy", "command"))
         yield from _translated(at(actions, "recommended_quote", "command"))
-    if at(reply, "data", "top_up", "recommended") is True:
-        yield from _translated(at(reply, "data", "top_up", "quote_command"))
+    # What is on its way comes before what could be bought.
+    if at(reply, "data", "top_up", "recommended") is True or at(reply, "data", "top_up", "pending_purchases"):
+        yield from _translated(at(reply, "data", "top_up", "first_command"))
 
 
 def _suggested_after_error(reply: Reply) -> Iterator[Reply]:

@@ -29,6 +29,10 @@ WORDS: Final[Mapping[str, tuple[str, Any]]] = {
         " with other content it is refused. After a lost answer repeat the call with the same key.",
         "purchase:quote_0123456789abcdef01234567",
     ),
+    "idempotency-key": (
+        "The same as the field idempotency_key. Give either; if both are given they must be equal.",
+        "purchase:quote_0123456789abcdef01234567",
+    ),
     "quote_id": ("A quote of yours.", "quote_0123456789abcdef01234567"),
     "payment_attempt_id": ("A payment of yours.", "payatt_0123456789abcdef01234567"),
     "checkout_session_id": ("A Stripe Checkout session of yours.", "cs_test_a1b2c3"),

@@ -54,6 +54,8 @@ class Door:
     """Whether who accepts an event stream gets one."""
     guarded: bool = True
     """Whether bodies and headers are looked through before the door sees them."""
+    limited: bool = True
+    """Whether it may be asked only so often."""
     sold: bool = False
     """Whether the door is a step of paying."""
     rail_id: str | None = None
@@ -71,4 +73,5 @@ class Leaf:
     schema: Mapping[str, object]
     refuses: tuple[str, ...] = ()
     guarded: bool = False
+    limited: bool = True
     headers: tuple[str, ...] = ()

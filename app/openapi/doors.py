@@ -13,6 +13,8 @@ OF_EVERY_DOOR: Final = ("SERVICE_UNAVAILABLE", "INTERNAL_ERROR")
 # A body is read and looked through before any door sees the request, even where none is needed.
 OF_THE_GUARD: Final = ("INVALID_ARGUMENTS", "PAYMENT_CREDENTIAL_REJECTED", "REQUEST_TOO_LARGE")
 OF_A_TOKEN: Final = ("AUTH_REQUIRED",)
+# Agents are counted by their id, everybody else by the address.
+OF_A_LIMIT: Final = ("RATE_LIMITED",)
 
 _STATUS_OF_QUOTE: Final = Link(
     "status", "purchase_status", query={"quote_id": "$response.body#/data/quote_id"}
@@ -47,6 +49,7 @@ FIXED: Final = (
         Health,
         asks_for_token=False,
         headers=("Link",),
+        limited=False,
     ),
     Door(
         "POST",
@@ -172,6 +175,7 @@ LEAVES: Final = (
             "properties": {"keys": {"type": "array", "items": {"type": "object"}}},
         },
         guarded=True,
+        limited=False,
     ),
 )
 
@@ -212,6 +216,7 @@ def _quote(rails: Rails) -> Door:
             "idempotency_key": "quote-run-001",
         },
         links=(*buying, _STATUS_OF_QUOTE),
+        headers=("Idempotent-Replayed",),
         sold=True,
     )
 
@@ -231,10 +236,13 @@ def _buy(rail: Rail) -> Door:
             "CREDIT_QUOTE_EXPIRED",
             "PAYMENT_METHOD_MISMATCH",
             "CREDIT_PURCHASE_CONFLICT",
+            "IDEMPOTENCY_IN_FLIGHT",
+            "PURCHASE_LIMIT_EXCEEDED",
             "PAYMENT_PROVIDER_FAILURE",
         ),
         example={"quote_id": "quote_0123456789abcdef01234567", "idempotency_key": "purchase:quote-run-001"},
         links=(_STATUS_OF_ATTEMPT, _HISTORY_OF_ATTEMPT),
+        headers=("Idempotent-Replayed",),
         sold=True,
         rail_id=rail.rail_id,
     )

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from app.openapi.kinds import (
     AgentId,
+    Cents,
     ClaimRequestState,
     ClaimState,
     Command,
@@ -15,6 +16,7 @@ from app.openapi.kinds import (
     says,
 )
 from app.shapes.recommendations import Reason
+from rails.status import PurchaseState
 
 
 class Actor(TypedDict):
@@ -160,10 +162,19 @@ class Workflow(TypedDict):
     steps: list[Step]
 
 
+class PendingPurchase(TypedDict):
+    """A purchase whose money may be on its way: look after it before buying again."""
+
+    payment_attempt_id: Annotated[str, says("the payment", "payatt_0123456789abcdef01234567")]
+    state: PurchaseState
+    credits: int
+    status_command: Command
+
+
 class TopUp(TypedDict):
     """Whether to buy credits now, and how."""
 
-    available: Literal[True]
+    available: Annotated[bool, says("false when the day's limit is reached")]
     recommended: bool
     recommendation_reason: Reason
     urgency: Literal["available", "setup_recommended", "near_wall", "blocked"]
@@ -172,6 +183,7 @@ class TopUp(TypedDict):
     path: Literal["browserless_agent_self_fund", "human_payment_handoff"]
     preferred_payment_method: MethodId
     first_command: Command
+    pending_purchases: list[PendingPurchase]
     quote_command: Command
     quote_command_copy_runnable: Literal[True]
     quote_command_effect: CommandEffect
@@ -184,6 +196,15 @@ class NothingForSale(TypedDict):
 
     available: Literal[False]
     recommended: Literal[False]
+
+
+class SpendLimit(TypedDict):
+    """What may be bought in a day."""
+
+    limit_cents: Cents
+    used_cents: Cents
+    remaining_cents: Cents
+    resets_at: Instant
 
 
 class Quota(TypedDict):
@@ -199,4 +220,5 @@ class Quota(TypedDict):
     job_limits: JobLimits
     model_limits: list[ModelLimit]
     reset_windows: ResetWindows
+    spend_limit: NotRequired[SpendLimit]
     top_up: TopUp | NothingForSale

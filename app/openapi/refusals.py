@@ -5,7 +5,7 @@ from typing import Annotated, NotRequired
 from typing_extensions import TypedDict
 
 from app.openapi.identity import NothingForSale, TopUp
-from app.openapi.kinds import Cents, Command, Url, says
+from app.openapi.kinds import Cents, Command, Instant, Url, says
 
 
 class Recovery(TypedDict):
@@ -20,6 +20,10 @@ class Recovery(TypedDict):
     retry_after_seconds: NotRequired[
         Annotated[int, says("repeat after this long; the same as the header Retry-After")]
     ]
+    limit_cents: NotRequired[Cents]
+    used_cents: NotRequired[Cents]
+    remaining_cents: NotRequired[Cents]
+    resets_at: NotRequired[Instant]
     min_amount_cents: NotRequired[Cents]
     max_amount_cents: NotRequired[Cents]
     top_up: NotRequired[TopUp | NothingForSale]

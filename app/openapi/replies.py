@@ -42,6 +42,18 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "required": True,
         "schema": {"type": "string", "const": http_errors.CHALLENGE},
     },
+    "Idempotent-Replayed": {
+        "description": "The same key was used before, and this is what came of it.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "RateLimit-Policy": {
+        "description": "The limit that was reached: its name, how many in how many seconds.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "What is left of the limit, and in how many seconds there is more.",
+        "schema": {"type": "string"},
+    },
     "Link": {
         "description": "Where the descriptions of this service are (RFC 8288).",
         "required": True,
@@ -54,7 +66,8 @@ def codes(door: Door | Leaf) -> tuple[str, ...]:
     """Every code that a door can answer."""
     guarded = doors.OF_THE_GUARD if door.guarded else ()
     of_a_token = doors.OF_A_TOKEN if isinstance(door, Door) and door.asks_for_token else ()
-    return (*guarded, *of_a_token, *door.refuses, *doors.OF_EVERY_DOOR)
+    of_a_limit = doors.OF_A_LIMIT if door.limited else ()
+    return (*guarded, *of_a_token, *of_a_limit, *door.refuses, *doors.OF_EVERY_DOOR)
 
 
 def replies(door: Door, shapes: Mapping[Any, Schema], client: str) -> dict[str, Schema]:
@@ -155,6 +168,8 @@ def _refused(told: tuple[str, ...]) -> Schema:
     rows = [http_errors.STATUS[code] for code in told]
     narrowed = {"properties": {"error": {"properties": {"code": {"enum": list(told)}}}}}
     names = ["Retry-After"] if any(row.retryable for row in rows) else []
+    names += ["RateLimit-Policy", "RateLimit"] if "RATE_LIMITED" in told else []
+    names += ["Idempotent-Replayed"] if "PAYMENT_PROVIDER_FAILURE" in told else []
     names += ["WWW-Authenticate"] if rows[0].http == HTTPStatus.UNAUTHORIZED else []
     return {
         "description": " ".join(

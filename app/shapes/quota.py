@@ -10,6 +10,7 @@ from app.shapes import recommendations, spending
 from app.times import iso, next_day
 from ledger import balances
 from ledger.balances import Snapshot
+from rails import status
 
 
 def balance(here: House, *, agent_id: str) -> Snapshot:
@@ -45,15 +46,20 @@ def quota(here: House, known: agents.Known) -> Fields:
         "model_limits": _model_limits(here, standing),
         "reset_windows": {"daily_jobs": {"window": "day", "timezone": "UTC", "resets_at": _midnight(here)}},
         **spending.spend_limit(here, agent_id=agent_id),
-        "top_up": recommendations.top_up(here, standing.available, also=_reasons(jobs)),
+        "top_up": _top_up(here, agent_id, standing, jobs),
     }
 
 
 def top_up(here: House, *, agent_id: str) -> Fields:
     """The `top_up` of `quota` alone, for errors."""
     standing = balance(here, agent_id=agent_id)
-    reasons = _reasons(_daily_jobs(here, agent_id, standing))
-    return recommendations.top_up(here, standing.available, also=reasons)
+    return _top_up(here, agent_id, standing, _daily_jobs(here, agent_id, standing))
+
+
+def _top_up(here: House, agent_id: str, standing: Snapshot, jobs: Fields | None) -> Fields:
+    with here.sessions() as session:
+        pending = status.pending(session, agent_id=agent_id, now=here.clock())
+    return recommendations.top_up(here, standing.available, also=_reasons(jobs), pending=pending)
 
 
 def _daily_jobs(here: House, agent_id: str, standing: Snapshot) -> Fields | None:

@@ -10,6 +10,7 @@ from ledger.money import USD, Amount
 from rails import catalog, pricing
 from rails.models import PaymentAttempt, Quote
 from rails.rail import Rail
+from rails.status import PurchaseView
 
 Reason = Literal[
     "credits_depleted",
@@ -136,8 +137,13 @@ def buy_command(here: House, quote: Quote) -> str:
     )
 
 
-def top_up(here: House, available: Amount, *, also: Sequence[Reason] = ()) -> Fields:
-    """Whether and how to buy credits, for a balance. `also` are reasons that the balance does not tell."""
+def top_up(
+    here: House, available: Amount, *, also: Sequence[Reason] = (), pending: Sequence[PurchaseView] = ()
+) -> Fields:
+    """Whether and how to buy credits, for a balance. `also` are reasons that the balance does not tell.
+
+    While money of a `pending` purchase may be on its way, looking after that comes first.
+    """
     rails = by_preference(here)
     if not rails:
         return {"available": False, "recommended": False}
@@ -146,17 +152,19 @@ def top_up(here: House, available: Amount, *, also: Sequence[Reason] = ()) -> Fi
     urgency, score = _URGENCY[reason]
     first, fallback = rails[0], rails[-1]
     quote = _quote_command(here, first)
+    waiting = [_pending(here, view) for view in pending]
     steps = (quote, here.commands.buy(provider=first.listing.provider), here.commands.status_of_attempt())
     return {
         "available": True,
-        "recommended": reason != "available",
+        "recommended": reason != "available" and not pending,
         "recommendation_reason": reason,
         "urgency": urgency,
         "urgency_score": score,
         "urgency_reasons": reasons,
         "path": "browserless_agent_self_fund" if alone(first) else "human_payment_handoff",
         "preferred_payment_method": first.rail_id,
-        "first_command": quote,
+        "first_command": waiting[0]["status_command"] if waiting else quote,
+        "pending_purchases": waiting,
         "quote_command": quote,
         "quote_command_copy_runnable": True,
         "quote_command_effect": _quote_effect(first),
@@ -170,6 +178,17 @@ def top_up(here: House, available: Amount, *, also: Sequence[Reason] = ()) -> Fi
             "fallback_buy": here.commands.buy(provider=fallback.listing.provider),
         },
         "workflow": {"steps": [{"command": command} for command in steps]},
+    }
+
+
+def _pending(here: House, view: PurchaseView) -> Fields:
+    assert view.attempt is not None, "what was never bought is not pending"
+    attempt_id = view.attempt.payment_attempt_id
+    return {
+        "payment_attempt_id": attempt_id,
+        "state": view.state,
+        "credits": view.quote.credits,
+        "status_command": here.commands.status_of_attempt(attempt_id),
     }
 
 

@@ -118,6 +118,30 @@ def test_a_quote_that_was_not_bought_is_open_until_it_expires(doors: Doors) -> N
     assert (stale["terminal"], stale["next"]["action"]) == (True, "request_new_quote")
 
 
+def test_the_balance_points_at_a_purchase_that_may_be_paid_and_not_at_another_one(doors: Doors) -> None:
+    agent = doors.agent()
+    before = ok(agent.get("/v1/quota"))["top_up"]
+    purchase = bought(doors, agent)
+
+    meanwhile = ok(agent.get("/v1/quota"))["top_up"]
+    settle(doors, purchase, FakeRail.pay)
+    after = ok(agent.get("/v1/quota"))["top_up"]
+
+    command = f"pennyrail credits status --payment-attempt-id {purchase['payment_attempt_id']} --json"
+    assert (before["recommended"], meanwhile["recommended"]) == (True, False)
+    assert before["first_command"] == before["quote_command"]
+    assert meanwhile["first_command"] == command
+    assert meanwhile["pending_purchases"] == [
+        {
+            "payment_attempt_id": purchase["payment_attempt_id"],
+            "state": "action_required",
+            "credits": 500,
+            "status_command": command,
+        }
+    ]
+    assert before["pending_purchases"] == after["pending_purchases"] == []
+
+
 def test_a_quote_that_its_rail_does_not_take_is_not_led_to_a_purchase(doors: Doors) -> None:
     agent = doors.agent()
     doors.page.limits = Limits(Amount(50, USD), Amount(5000, USD))

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app import reading, receipt_cli, service_cli, where
+from app.agent_cli import registering as agents
 from app.where import DEV_FOLDER, DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
@@ -35,6 +36,7 @@ ledger_cli = typer.Typer(help="The book.", no_args_is_help=True)
 chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
 reading.register(ledger_cli)
+agents.register(cli)
 cli.add_typer(ledger_cli, name="ledger")
 cli.add_typer(service_cli.cli, name="service-token")
 cli.add_typer(receipt_cli.cli, name="receipt")

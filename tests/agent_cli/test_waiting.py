@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -31,12 +31,12 @@ class Script:
 
 @contextmanager
 def scripted(script: Script) -> Iterator[Script]:
-    """The address of a service that reads from a script; its last answer is given for ever. Status 0 hangs up."""
+    """A service that reads from a script and repeats its last answer for ever. Status 0 hangs up."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             script.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             status, body, headers = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
             if status == 0:
@@ -54,10 +54,8 @@ def scripted(script: Script) -> Iterator[Script]:
             pass
 
         def finish(self) -> None:
-            try:
+            with suppress(OSError, ValueError):
                 super().finish()
-            except (OSError, ValueError):
-                pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
@@ -200,19 +198,18 @@ def test_any_reference_will_do(alone: Shell, reference: str, name: str) -> None:
 
 def test_a_payment_that_settles_while_a_process_waits_ends_it(shell: Shell, doors: Doors) -> None:
     attempt = shell.signed_up().bought()["payment_attempt_id"]
-    settle = _later(lambda: (doors.deposit.pay(doors.reference(attempt)), doors.settle(attempt)))
 
+    def settle() -> None:
+        doors.deposit.pay(doors.reference(attempt))
+        doors.settle(attempt)
+
+    settling = threading.Timer(3, settle)
+    settling.start()
     done = shell.spawn("credits", "wait", attempt, "--timeout-seconds", "60")
-    settle.join()
+    settling.join()
 
     assert done.data["state"] == "succeeded"
     assert done.stderr == ""
-
-
-def _later(act: Callable[[], object]) -> threading.Thread:
-    thread = threading.Timer(3, act)
-    thread.start()
-    return thread
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import typer
 from pydantic import SecretStr
 
 from app import settings
+from app.dev_folder import DEV_FOLDER
 from app.settings import MigrationSettings
 from ledger.settings import LedgerSettings
 
 if TYPE_CHECKING:
     from rails.chain.settings import ChainSettings
 
-DEV_FOLDER: Final = Path(".pennyrail/dev")
 DevHouse = Annotated[
     Path | None,
     typer.Option("--folder", help="the folder of a running `pennyrail dev`, instead of the environment"),

@@ -6,7 +6,6 @@ import shlex
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,8 +73,6 @@ def test_an_agent_signs_up_buys_with_its_wallet_waits_and_verifies_its_receipt(
 def _verify(pennyrail: Command, receipt_id: str, folder: Path) -> None:
     answer, keys = folder / "receipt.json", folder / "keys.json"
 
-    # Seals are made every few seconds.
-    time.sleep(5)
     answer.write_text(json.dumps(pennyrail(f"pennyrail credits receipt {receipt_id} --save-keys {keys}")))
     # Nothing of the service is in this environment but the two files.
     verified = subprocess.run(

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from app.agent_cli import settings as agents
+from app.client_cli import settings as agents
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("ledger", "rails", "workers", "app", "sandbox")

@@ -11,8 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 from typing_extensions import override
 
 from app import credentials
-from app.agent_cli import outcomes, printing
-from app.agent_cli.outcomes import PROGRAM, Outcome
+from app.client_cli import outcomes, printing
+from app.client_cli.outcomes import PROGRAM, Outcome
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -100,7 +100,7 @@ class AgentGroup(TyperGroup):
         self.rich_markup_mode = None
         typed = list(args)
         if typed[:1] and typed[0].startswith("-") and typed[0] != "--help":
-            stop(self._unknown(ctx), typed)
+            stop(unknown_command(self, ctx, ""), typed)
         return super().parse_args(ctx, args)
 
     @override
@@ -109,28 +109,41 @@ class AgentGroup(TyperGroup):
     ) -> tuple[str | None, "Command | None", list[str]]:
         """The command, or exit code 2."""
         if self.get_command(ctx, args[0]) is None:
-            stop(self._unknown(ctx, args[0]), args)
+            stop(unknown_command(self, ctx, args[0]), args)
         return super().resolve_command(ctx, args)
 
-    def _unknown(self, ctx: "Context", word: str = "") -> Outcome:
-        label = words(ctx)
-        known = self.list_commands(ctx)
-        near = difflib.get_close_matches(word, known, n=1)
-        named = (
-            f" `{word}`"
-            if _PLAIN.fullmatch(word) and not credentials.looks_like_one(word)
-            else " of this name"
-        )
-        guess = f"; did you mean `{near[0]}`?" if near else ""
-        line = f"{PROGRAM} {label}".strip()
-        recovery = {
-            "suggested_command": f"{line} {near[0]} --help" if near else f"{line} --help",
-            "commands": [f"{line} {each}" for each in known],
-        }
-        message = f"{line} has no command{named}{guess}"
-        return outcomes.failure(
-            label, "PUBLIC_CLI_COMMAND_NOT_AVAILABLE", message, exit_code=outcomes.INVALID, recovery=recovery
-        )
+
+class RootGroup(TyperGroup):
+    """`pennyrail` itself: an unknown command is told as an envelope, for agents may know other versions."""
+
+    @override
+    def resolve_command(
+        self, ctx: "Context", args: list[str]
+    ) -> tuple[str | None, "Command | None", list[str]]:
+        """The command, or exit code 2."""
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            stop(unknown_command(self, ctx, args[0]), args)
+        return super().resolve_command(ctx, args)
+
+
+def unknown_command(group: TyperGroup, ctx: "Context", word: str) -> Outcome:
+    """The refusal of a command that a group has not."""
+    label = words(ctx)
+    known = group.list_commands(ctx)
+    near = difflib.get_close_matches(word, known, n=1)
+    named = (
+        f" `{word}`" if _PLAIN.fullmatch(word) and not credentials.looks_like_one(word) else " of this name"
+    )
+    guess = f"; did you mean `{near[0]}`?" if near else ""
+    line = f"{PROGRAM} {label}".strip()
+    recovery = {
+        "suggested_command": f"{line} {near[0]} --help" if near else f"{line} --help",
+        "commands": [f"{line} {each}" for each in known],
+    }
+    message = f"{line} has no command{named}{guess}"
+    return outcomes.failure(
+        label, "PUBLIC_CLI_COMMAND_NOT_AVAILABLE", message, exit_code=outcomes.INVALID, recovery=recovery
+    )
 
 
 def stop(outcome: Outcome, args: list[str]) -> NoReturn:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from app.agent_cli.arguments import CREDENTIAL_FLAGS, AgentCommand
 from app.cli import cli
-from tests.agent_cli.conftest import Shell
+from app.client_cli.arguments import CREDENTIAL_FLAGS, AgentCommand
+from tests.client_cli.conftest import Shell
 
 SECRET = "correct-horse-battery"
 

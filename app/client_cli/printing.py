@@ -3,14 +3,14 @@
 import json
 import sys
 
-from app.agent_cli.outcomes import Outcome
+from app.client_cli.outcomes import Outcome
 
 
 def show(outcome: Outcome, *, pretty: bool) -> None:
     """Print an outcome. JSON goes to standard output, whatever it says."""
     if pretty:
         # Tables take a moment to import; who reads JSON need not wait for them.
-        from app.agent_cli import pretty as words
+        from app.client_cli import pretty as words
 
         words.show(outcome)
         return

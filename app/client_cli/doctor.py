@@ -1,14 +1,13 @@
 """`pennyrail doctor`: whether the service answers, and what of it is saved on this machine."""
 
 import stat
-from importlib import metadata
 
 import typer
 
-from app.agent_cli import outcomes
-from app.agent_cli.command import command
-from app.agent_cli.outcomes import PROGRAM, Fields, Outcome, Refused
-from app.agent_cli.visit import Visit
+from app.client_cli import outcomes
+from app.client_cli.command import command
+from app.client_cli.outcomes import PROGRAM, Fields, Outcome, Refused
+from app.client_cli.visit import Visit
 
 
 def register(cli: typer.Typer) -> None:
@@ -18,6 +17,9 @@ def register(cli: typer.Typer) -> None:
 
 def doctor(visit: Visit) -> Outcome:
     """Tell whether the service answers. Always exits 0: what is wrong stands in the answer."""
+    # Slow to import, and only wanted here.
+    from importlib import metadata
+
     visit.drain()
     data = {
         "client": {"name": PROGRAM, "version": metadata.version(PROGRAM)},

@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.agent_cli.conftest import Json, Shell
 from tests.app.conftest import Doors
+from tests.client_cli.conftest import Json, Shell
 
 STATUS = "/v1/credit-purchases/status"
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.agent_cli import guide
-from app.agent_cli.outcomes import Outcome
-from tests.agent_cli.conftest import Json, Shell
+from app.client_cli import guide
+from app.client_cli.outcomes import Outcome
 from tests.app.conftest import Doors
+from tests.client_cli.conftest import Json, Shell
 
 GUIDE = ("top-up", "--guide")
 

@@ -8,12 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
-from app.agent_cli import config, outcomes
-from app.agent_cli.arguments import AgentGroup
-from app.agent_cli.command import command
-from app.agent_cli.config import Saved
-from app.agent_cli.outcomes import PROGRAM, SUGGESTED, Fields, Outcome, Refused
-from app.agent_cli.visit import Visit
+from app.client_cli import config, outcomes
+from app.client_cli.arguments import AgentGroup
+from app.client_cli.command import command
+from app.client_cli.config import Saved
+from app.client_cli.outcomes import PROGRAM, SUGGESTED, Fields, Outcome, Refused
+from app.client_cli.visit import Visit
 
 auth = typer.Typer(help="The token on this machine.", cls=AgentGroup, no_args_is_help=True)
 claim = typer.Typer(help="A person behind the agent.", cls=AgentGroup, no_args_is_help=True)

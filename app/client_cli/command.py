@@ -6,10 +6,10 @@ from typing import Annotated, Final
 
 import typer
 
-from app.agent_cli import outcomes, printing
-from app.agent_cli.arguments import AgentCommand, Suggest
-from app.agent_cli.outcomes import PROGRAM, Outcome, Refused
-from app.agent_cli.visit import Shared, Visit
+from app.client_cli import outcomes, printing
+from app.client_cli.arguments import AgentCommand, Suggest
+from app.client_cli.outcomes import PROGRAM, Outcome, Refused
+from app.client_cli.visit import Shared, Visit
 
 Act = Callable[..., Outcome]
 

@@ -7,10 +7,10 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from app.agent_cli import outcomes
-from app.agent_cli.command import command
-from app.agent_cli.outcomes import PROGRAM, SUGGESTED, Envelope, Fields, Outcome, Refused
-from app.agent_cli.visit import Visit
+from app.client_cli import outcomes
+from app.client_cli.command import command
+from app.client_cli.outcomes import PROGRAM, SUGGESTED, Envelope, Fields, Outcome, Refused
+from app.client_cli.visit import Visit
 
 Stage = Literal["service_unreachable", "auth_required", "quota_required", "ready"]
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app.agent_cli import outcomes
-from app.agent_cli.outcomes import Envelope, Outcome
+from app.client_cli import outcomes
+from app.client_cli.outcomes import Envelope, Outcome
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from app.agent_cli import outcomes
-from app.agent_cli.outcomes import Fields, Outcome
+from app.client_cli import outcomes
+from app.client_cli.outcomes import Fields, Outcome
 
 if TYPE_CHECKING:
     import httpx

@@ -5,10 +5,10 @@ from urllib.parse import quote as escaped
 
 import typer
 
-from app.agent_cli.arguments import AgentGroup
-from app.agent_cli.command import command
-from app.agent_cli.outcomes import PROGRAM, SUGGESTED, Outcome
-from app.agent_cli.visit import Visit
+from app.client_cli.arguments import AgentGroup
+from app.client_cli.command import command
+from app.client_cli.outcomes import PROGRAM, SUGGESTED, Outcome
+from app.client_cli.visit import Visit
 
 cli = typer.Typer(help="The agent's own history.", cls=AgentGroup, no_args_is_help=True)
 

@@ -9,8 +9,8 @@ import pytest
 from app.main import create_app
 from ledger import seals
 from ledger.keys import SigningKey
-from tests.agent_cli.conftest import Json, Ran, Shell
 from tests.app.conftest import Doors, served, settings
+from tests.client_cli.conftest import Json, Ran, Shell
 
 QUOTE = ("credits", "quote", "--payment-method", "fake_deposit")
 
@@ -176,7 +176,7 @@ def test_a_receipt_comes_with_the_keys_that_verify_it_offline(
     with served(app) as url:
         signing = shell.elsewhere(url)
         token = {"PENNYRAIL_TOKEN": shell.saved()["token"]}
-        early = signing.run("credits", "receipt", receipt_id, **token)
+        early = signing.run("credits", "receipt", receipt_id, "--timeout-seconds", "0", **token)
         seals.seal_all(doors.sessions, now=doors.clock.now)
         answer.write_text(
             signing.run("credits", "receipt", receipt_id, "--save-keys", str(keys), **token).stdout

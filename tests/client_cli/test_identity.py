@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent_cli.conftest import NOBODY, Ran, Shell
 from tests.app.conftest import Doors
+from tests.client_cli.conftest import NOBODY, Ran, Shell
 
 SIGNUP = ("signup", "--agent", "--agent-name", "painter", "--runtime", "tests")
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.agent_cli import calls, outcomes
-from app.agent_cli.calls import Unreachable
-from app.agent_cli.outcomes import PROGRAM, Outcome
-from app.agent_cli.visit import Visit
+from app.client_cli import calls, outcomes
+from app.client_cli.calls import Unreachable
+from app.client_cli.outcomes import PROGRAM, Outcome
+from app.client_cli.visit import Visit
 
 if TYPE_CHECKING:
     import httpx

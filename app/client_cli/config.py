@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.agent_cli.settings import AgentSettings
+from app.client_cli.settings import AgentSettings
 
 OWNER_ONLY = 0o600
 OWNER_ONLY_FOLDER = 0o700

@@ -5,10 +5,10 @@ from typing import Final
 
 import pytest
 
-from app.agent_cli import pretty
-from app.agent_cli.outcomes import Outcome
-from tests.agent_cli.conftest import Shell
+from app.client_cli import pretty
+from app.client_cli.outcomes import Outcome
 from tests.app.conftest import Doors
+from tests.client_cli.conftest import Shell
 
 ADDRESS = "0x" + "aB" * 20
 PAGE = "https://pay.example/pay/payatt_" + "0" * 60

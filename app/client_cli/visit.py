@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from app.agent_cli import calls, config, outcomes, settings
-from app.agent_cli.config import Saved
-from app.agent_cli.outcomes import PROGRAM, Fields, Outcome, Refused
+from app.client_cli import calls, config, outcomes, settings
+from app.client_cli.config import Saved
+from app.client_cli.outcomes import PROGRAM, Fields, Outcome, Refused
 
 DEFAULT_BASE_URL: Final = "http://127.0.0.1:8402"
 # What may stand in a header and is no space.

@@ -1,21 +1,19 @@
-"""`pennyrail credits`: what is for sale, its price, buying it, waiting for it, and the receipt."""
+"""`pennyrail credits`: what is for sale, its price, buying it and waiting for it."""
 
 import secrets
 import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import quote as escaped
 
 import typer
 
-from app.agent_cli import calls, outcomes, waiting
-from app.agent_cli.arguments import AgentGroup
-from app.agent_cli.command import command
-from app.agent_cli.outcomes import PROGRAM, SUGGESTED, Outcome, Refused
-from app.agent_cli.visit import Visit
+from app.client_cli import outcomes, waiting
+from app.client_cli.arguments import AgentGroup
+from app.client_cli.command import command
+from app.client_cli.outcomes import PROGRAM, SUGGESTED, Outcome, Refused
+from app.client_cli.visit import Visit
 from app.commands import purchase_key
 
 cli = typer.Typer(help="Credits: prices, buying, status, receipts.", cls=AgentGroup, no_args_is_help=True)
@@ -29,7 +27,6 @@ _KINDS: Final[Mapping[str, str]] = {
     "cs_": "checkout_session_id",
     "receipt_": "receipt_id",
 }
-_KEYS_PATH: Final = "/.well-known/pennyrail-receipt-keys.json"
 _ANY_QUOTE: Final = SUGGESTED.quote(rail_id="stripe_x402.exact.usdc", pack_id="starter-500")
 _HISTORY: Final = SUGGESTED.activity()
 
@@ -208,51 +205,6 @@ def wait(
     """Wait until a purchase has ended. It reads only; exit code 0 if it succeeded, 8 if the time was over."""
     kind = next((name for start, name in _KINDS.items() if reference.startswith(start)), "payment_attempt_id")
     return waiting.wait(visit, kind, reference, timeout_seconds=timeout_seconds, tell=_progress())
-
-
-@command(
-    cli,
-    "credits receipt",
-    example=f"{PROGRAM} credits receipt RECEIPT_ID --save-keys keys.json --json > receipt.json",
-    suggest=lambda _given: _HISTORY,
-)
-def receipt(
-    visit: Visit,
-    receipt_id: Annotated[
-        str, typer.Argument(metavar="RECEIPT_ID", help="data.receipt.receipt_id of a status")
-    ],
-    save_keys: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="write the public keys of the service there, too")
-    ] = None,
-) -> Outcome:
-    """Show the signed receipt of a purchase. `pennyrail receipt verify FILE --key KEYS` checks it offline."""
-    if save_keys is not None:
-        _save_keys(visit, save_keys)
-    return visit.get(f"/v1/receipts/{escaped(receipt_id, safe='')}")
-
-
-def _save_keys(visit: Visit, file: Path) -> None:
-    """The keys as they are published. They are the same for everybody, so nothing of them is secret."""
-    with calls.opened(visit.base_url) as client:
-        try:
-            response = calls.send(client, "GET", _KEYS_PATH)
-        except calls.Unreachable as error:
-            raise Refused(calls.unreachable(visit.label, visit.base_url, error)) from None
-    if response.status_code != 200 or '"keys"' not in response.text:
-        raise Refused(calls.meaning(visit.label, response))
-    try:
-        file.write_text(response.text)
-    except OSError as error:
-        message = f"the file of --save-keys cannot be written: {error.strerror}"
-        raise Refused(
-            outcomes.failure(
-                visit.label,
-                "PUBLIC_CLI_FILE_WRITE_FAILED",
-                message,
-                exit_code=outcomes.STORAGE,
-                recovery={"required_flag": "--save-keys", "suggested_command": f"{PROGRAM} doctor --json"},
-            )
-        ) from None
 
 
 def _with_warning(outcome: Outcome, warning: str) -> Outcome:

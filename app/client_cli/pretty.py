@@ -1,6 +1,7 @@
 """The same answers for people: sentences and small tables, at 80 columns, without breaking what is copied."""
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -28,14 +29,14 @@ def _done(outcome: Outcome) -> None:
     label = str(outcome.envelope.get("command") or "").partition(" ")[2]
     _SHOWN.get(label, _anything)(out, outcome.data)
     for warning in outcome.envelope.get("warnings") or []:  # type: ignore[attr-defined]
-        _line(_console(stderr=True), f"note: {warning}")
+        _prose(_console(stderr=True), f"note: {warning}")
 
 
 def _refused(outcome: Outcome) -> None:
     out = _console(stderr=True)
     error = outcomes.mapping(outcome.envelope.get("error"))
     recovery = outcomes.mapping(error.get("recovery"))
-    _line(out, f"{error.get('code')}: {error.get('message')}")
+    _prose(out, f"{error.get('code')}: {error.get('message')}")
     if flags := recovery.get("required_flags"):
         _line(out, f"needed: {' '.join(map(str, flags))}" if isinstance(flags, list) else "")
     if (seconds := outcomes.number(recovery.get("retry_after_seconds"))) is not None:
@@ -135,7 +136,7 @@ def _how_to_pay(out: Console, attempt: Envelope) -> None:
 def _step(out: Console, data: Envelope) -> None:
     step = outcomes.mapping(data.get("next"))
     if message := outcomes.text(step.get("message")) or outcomes.text(step.get("after_payment")):
-        _line(out, message)
+        _prose(out, message)
     commands = step.get("suggested_commands")
     _next(out, commands[0] if isinstance(commands, list) and commands else None)
 
@@ -206,9 +207,17 @@ def _flat(data: Envelope, before: str = "") -> list[tuple[str, object]]:
 
 def _pairs(out: Console, told: Mapping[str, object]) -> None:
     said = {name: value for name, value in told.items() if value not in (None, "", [])}
-    width = min(24, max(map(len, said), default=0))
+    width = max(map(len, said), default=0)
     for name, value in said.items():
         _line(out, f"  {name:<{width}}  {value}")
+
+
+def _prose(out: Console, text: str) -> None:
+    """A sentence, broken between words: an address in it stays whole."""
+    for line in textwrap.wrap(
+        _clean_text(text), min(out.width, 100), break_long_words=False, break_on_hyphens=False
+    ):
+        _line(out, line)
 
 
 def _next(out: Console, command: object) -> None:

@@ -103,3 +103,17 @@ def test_a_whole_purchase_fits_80_columns(shell: Shell, doors: Doors) -> None:
     assert "500 bought credits, 0 free credits" in told[("usage",)].stdout
     assert "credits.payment_backed_granted" in told[("activity", "list")].stdout
     assert "stage: ready" in told[("top-up", "--guide")].stdout
+
+
+def test_sentences_break_between_words_and_never_inside_an_address(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    message = (
+        f"send it to {PAGE}{ADDRESS} and not anywhere else, for it would be lost there for ever and ever"
+    )
+
+    told = shown("credits buy", {"state": "action_required", "next": {"message": message}}, capsys)
+
+    lines = told.splitlines()
+    assert f"{PAGE}{ADDRESS}" in lines
+    assert max(len(line) for line in lines if PAGE not in line) <= 80

@@ -71,7 +71,8 @@ def _look(
     client: "httpx.Client", token: str, watch: _Watch, query: dict[str, str], left: float
 ) -> "httpx.Response":
     hold = min(HOLD_SECONDS, int(left))
-    held = {"wait": str(hold)} if watch.holds and hold >= 1 else {}
+    # The first look is answered at once, so that there is something to tell.
+    held = {"wait": str(hold)} if watch.last is not None and watch.holds and hold >= 1 else {}
     known = {"if-none-match": watch.etag} if watch.etag else {}
     return calls.send(client, "GET", STATUS_PATH, token=token, query={**query, **held}, headers=known)
 

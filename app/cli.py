@@ -7,46 +7,52 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from app import agent_cli, reading, receipt_cli, service_cli, webhook_cli, where
-from app.where import DEV_FOLDER, DevHouse
-from ledger import database
-from ledger.errors import HorizonWentBack
-from ledger.settings import LedgerSettings
+from app import lazily
+from app.client_cli import registering as agents
+from app.client_cli.arguments import RootGroup
+from app.dev_folder import DEV_FOLDER
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sandbox.house import House
 
 cli = typer.Typer(
     help="Prepaid credits for agents and people: payment rails, and a ledger that keeps their books.",
+    cls=RootGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-ledger_cli = typer.Typer(help="The book.", no_args_is_help=True)
-chain_cli = typer.Typer(help="Reading Base.", no_args_is_help=True)
 sandbox_cli = typer.Typer(help="The pretend outside world of `pennyrail dev`.", no_args_is_help=True)
-reading.register(ledger_cli)
-cli.add_typer(ledger_cli, name="ledger")
-cli.add_typer(agent_cli.cli, name="agent-token")
-cli.add_typer(service_cli.cli, name="service-token")
-cli.add_typer(receipt_cli.cli, name="receipt")
-cli.add_typer(webhook_cli.endpoint_cli, name="webhook-endpoint")
-cli.add_typer(webhook_cli.log_cli, name="webhook")
-cli.add_typer(chain_cli, name="chain")
+agents.register(cli)
+# Nothing of the service is imported up here: an agent waits for it at every command.
+cli.add_typer(lazily.group("app.ledger_cli", about="The book."), name="ledger")
+cli.add_typer(
+    lazily.group("app.agent_cli", about="Tokens of the agents that buy credits."), name="agent-token"
+)
+cli.add_typer(
+    lazily.group("app.service_cli", about="Tokens of the services that spend credits."), name="service-token"
+)
+cli.add_typer(lazily.group("app.receipt_cli", about="Signed receipts."), name="receipt")
+cli.add_typer(
+    lazily.group("app.webhook_cli", "endpoint_cli", about="Who is told what happened."),
+    name="webhook-endpoint",
+)
+cli.add_typer(
+    lazily.group("app.webhook_cli", "log_cli", about="What was told, and what came of it."), name="webhook"
+)
+cli.add_typer(lazily.group("app.chain_cli", about="Reading Base."), name="chain")
 cli.add_typer(sandbox_cli, name="sandbox")
 
-out = Console(highlight=False)
-warnings_out = Console(highlight=False, stderr=True)
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]
 
 
@@ -126,6 +132,7 @@ def migrate() -> None:
     from app import settings
     from app.migrations import roles, run
     from app.settings import MigrationSettings
+    from ledger.settings import LedgerSettings
 
     settings.require(LedgerSettings)
     service_url = LedgerSettings().database_url
@@ -133,69 +140,7 @@ def migrate() -> None:
         run.migrate(MigrationSettings().migrate_database_url or service_url, service_url=service_url)
     except roles.NotAllowed as refusal:
         sys.exit(f"pennyrail cannot migrate: {refusal}")
-    out.print("the database is up to date")
-
-
-@ledger_cli.command("verify")
-def ledger_verify(folder: DevHouse = None) -> None:
-    """Replay the whole book and its seals. Names the first broken row, and exits 1 if there is one."""
-    from ledger import audit
-
-    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
-    with database.sessions(engine)() as session, _shown_progress() as progress:
-        report = audit.verify(session, progress=progress)
-    engine.dispose()
-    for line in report.lines():
-        out.print(line, soft_wrap=True)
-    if not report.clean:
-        raise typer.Exit(1)
-
-
-@ledger_cli.command("seal")
-def ledger_seal(folder: DevHouse = None) -> None:
-    """Seal what can be sealed now. The workers do it by themselves."""
-    from ledger import seals
-
-    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
-    try:
-        made = seals.seal_all(database.sessions(engine), now=datetime.now(UTC))
-    except HorizonWentBack as error:
-        out.print(str(error), style="red", soft_wrap=True)
-        raise typer.Exit(1) from None
-    finally:
-        engine.dispose()
-    for sealed in made:
-        out.print(f"seal {sealed.number}: {sealed.leaves} transactions")
-    if not made:
-        out.print("nothing to seal")
-
-
-@chain_cli.command("rescan")
-def chain_rescan(
-    from_block: Annotated[int, typer.Argument(help="first block", min=0)],
-    to_block: Annotated[int, typer.Argument(help="last block", min=0)],
-    folder: DevHouse = None,
-) -> None:
-    """Read a range of blocks again. What is already known is not counted twice."""
-    from rails.chain import scanner
-    from workers import wiring
-    from workers.watching import StoryWatch
-
-    if to_block < from_block:
-        raise typer.BadParameter(f"the last block, {to_block}, is before the first, {from_block}")
-    house, now = wiring.reader(*where.reading(folder)), datetime.now(UTC)
-    report = scanner.rescan(
-        house.sessions,
-        house.rpc,
-        StoryWatch(now),
-        token=house.chain.usdc_address,
-        from_block=from_block,
-        to_block=to_block,
-        now=now,
-        limits=house.limits,
-    )
-    read = f"blocks {report.from_block} to {report.to_block}"
-    out.print(f"{read}: {report.rows} transfers seen, {report.new} of them new")
+    _out().print("the database is up to date")
 
 
 @cli.command()
@@ -215,10 +160,10 @@ def dev(
     ):
         for line in _welcome(home, folder):
             # Nobody can copy an address that was broken in two.
-            out.print(line, soft_wrap=True)
+            _out().print(line, soft_wrap=True)
         while not home.fallen():
             time.sleep(0.5)
-        warnings_out.print(
+        _warnings_out().print(
             f"{home.fallen()} has ended; see {home.logs / str(home.fallen())}.log", style="red"
         )
         raise typer.Exit(1)
@@ -232,7 +177,7 @@ def demo(
     from sandbox import demo as shown
 
     with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="pennyrail-demo-") as thrown_away:
-        if not shown.run((keep or Path(thrown_away)).absolute(), out=out):
+        if not shown.run((keep or Path(thrown_away)).absolute(), out=_out()):
             raise typer.Exit(1)
 
 
@@ -246,6 +191,7 @@ def sandbox_pay(
     folder: Annotated[Path, typer.Option(help="the folder of the running `pennyrail dev`")] = DEV_FOLDER,
 ) -> None:
     """Pay an attempt as its payer would: a USDC transfer, or the Pay button on the twin's page."""
+    from ledger import database
     from rails import instructions, status
     from sandbox import paying
     from sandbox.errors import AskedWrongly
@@ -261,9 +207,9 @@ def sandbox_pay(
         raise AskedWrongly(f"no attempt {payment_attempt_id} is open for payment in the house over {folder}")
     warning = paying.warning(told, state=attempt.state, amount_atomic=amount_atomic, times=times)
     if warning is not None:
-        warnings_out.print(warning, style="yellow", soft_wrap=True)
+        _warnings_out().print(warning, style="yellow", soft_wrap=True)
     for line in paying.pay(told, rpc_url=addresses.rpc_url, amount_atomic=amount_atomic, times=times):
-        out.print(line, soft_wrap=True)
+        _out().print(line, soft_wrap=True)
 
 
 def _welcome(home: "House", folder: Path) -> list[str]:
@@ -290,20 +236,22 @@ def _invoked() -> str:
     return name if shutil.which(name) == program else shlex.quote(program)
 
 
-@contextmanager
-def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal; on anything else nothing."""
-    with Progress(console=out, transient=True, disable=not out.is_terminal) as shown:
-        bar = shown.add_task("verifying", total=None)
+@cache
+def _out() -> "Console":
+    from rich.console import Console
 
-        def tell(name: str, done: int, of: int) -> None:
-            shown.update(bar, description=f"verifying {name}", completed=done, total=of)
+    return Console(highlight=False)
 
-        yield tell
+
+@cache
+def _warnings_out() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, stderr=True)
 
 
 def _say(what: str) -> None:
-    out.print(f"  {what}", style="dim")
+    _out().print(f"  {what}", style="dim")
 
 
 @contextmanager
@@ -317,7 +265,7 @@ def _ended_by_signals() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        out.print("stopped")
+        _out().print("stopped")
         raise typer.Exit(0) from None
     finally:
         signal.signal(signal.SIGTERM, before)

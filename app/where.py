@@ -7,6 +7,7 @@ import typer
 from pydantic import SecretStr
 
 from app import settings
+from app.dev_folder import DEV_FOLDER
 from app.settings import MigrationSettings
 from ledger.settings import LedgerSettings
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from outbound.settings import OutboundSettings
     from rails.chain.settings import ChainSettings
 
-DEV_FOLDER: Final = Path(".pennyrail/dev")
 DevHouse = Annotated[
     Path | None,
     typer.Option("--folder", help="the folder of a running `pennyrail dev`, instead of the environment"),

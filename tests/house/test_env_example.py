@@ -1,11 +1,14 @@
 """`.env.example` names every setting, and nothing that is not one."""
 
+import dataclasses
 import importlib
 import re
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
+
+from app.client_cli import settings as agents
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("ledger", "rails", "outbound", "workers", "app", "sandbox")
@@ -26,7 +29,9 @@ def settings_classes() -> list[type[BaseSettings]]:
 
 
 def variables() -> set[str]:
-    return {
+    # The agents' commands start without the settings library.
+    of_agents = {agents.variable(each.name) for each in dataclasses.fields(agents.AgentSettings)}
+    return of_agents | {
         (each.model_config.get("env_prefix", "") + name).upper()
         for each in settings_classes()
         for name in each.model_fields

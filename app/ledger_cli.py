@@ -1,0 +1,64 @@
+"""`pennyrail ledger`: reading, sealing and verifying the book."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from app import reading, where
+from app.where import DevHouse
+from ledger import database
+from ledger.errors import HorizonWentBack
+
+cli = typer.Typer(help="The book.", no_args_is_help=True)
+reading.register(cli)
+out = Console(highlight=False)
+
+
+@cli.command("verify")
+def verify(folder: DevHouse = None) -> None:
+    """Replay the whole book and its seals. Names the first broken row, and exits 1 if there is one."""
+    from ledger import audit
+
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
+    with database.sessions(engine)() as session, _shown_progress() as progress:
+        report = audit.verify(session, progress=progress)
+    engine.dispose()
+    for line in report.lines():
+        out.print(line, soft_wrap=True)
+    if not report.clean:
+        raise typer.Exit(1)
+
+
+@cli.command("seal")
+def seal(folder: DevHouse = None) -> None:
+    """Seal what can be sealed now. The workers do it by themselves."""
+    from ledger import seals
+
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
+    try:
+        made = seals.seal_all(database.sessions(engine), now=datetime.now(UTC))
+    except HorizonWentBack as error:
+        out.print(str(error), style="red", soft_wrap=True)
+        raise typer.Exit(1) from None
+    finally:
+        engine.dispose()
+    for sealed in made:
+        out.print(f"seal {sealed.number}: {sealed.leaves} transactions")
+    if not made:
+        out.print("nothing to seal")
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal; on anything else nothing."""
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as shown:
+        bar = shown.add_task("verifying", total=None)
+
+        def tell(name: str, done: int, of: int) -> None:
+            shown.update(bar, description=f"verifying {name}", completed=done, total=of)
+
+        yield tell

@@ -1,5 +1,6 @@
 """The application: every door, mounted once."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -123,6 +124,9 @@ def application() -> FastAPI:
     )
     app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
     wiring.install(app, ledger.database_url, internal)
+    # What is here stays: a full collection of all that was imported would halt every request for 0.2 s.
+    gc.collect()
+    gc.freeze()
     return app
 
 

@@ -52,6 +52,8 @@ def measure(run: Run) -> Iterator[Row]:
         value = heard.percentile(kind, 99)
         yield Figure(f"{name}, by {LIMIT} healthz p50", AGENTS, value, LIMIT * middle, unit="ms", goal=1.0)
         yield Figure(f"{name.replace('p99', 'p50')}", AGENTS, heard.percentile(kind, 50), unit="ms")
+    cold = sorted(heard.percentile("first", 99) for heard in rounds)
+    yield Figure("the first status of all at once, p99", AGENTS, cold[-1], unit="ms")
     answered = sum(heard.count for heard in rounds) / sum(heard.seconds for heard in rounds)
     yield Figure("replies", AGENTS, answered)
     yield Figure("errors", AGENTS, sum(heard.errors for heard in rounds), unit="replies", goal=0)

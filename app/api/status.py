@@ -19,7 +19,8 @@ from app.api.fields import ClosedRequest, Reference, described
 from app.doors import Here
 from app.house import House
 from app.polling import stream
-from app.polling.answers import Answer, Answers, Asked, etag
+from app.polling.answers import Answer, Answers, etag
+from app.polling.marks import Asked
 from app.shapes import quota
 from rails.errors import NotFound
 from rails.status import ReferenceKind

@@ -5,39 +5,27 @@ import base64
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 
-from app import agents, errors
+from app import errors
 from app.envelope import Fields
 from app.house import House
 from app.models import Agent
-from app.polling.marks import Ask, Mark, Marks
+from app.polling.marks import Asked, Mark, Marks
 from app.shapes import quota
 from app.shapes.purchase import purchase
 from rails import errors as rails_errors
 from rails import status
 from rails.models import Quote
-from rails.status import ReferenceKind
 
 _MOST_REMEMBERED: Final = 5_000
-_Key = TypeVar("_Key", bound=Hashable)
-_Kept = TypeVar("_Kept")
+_MAKERS: Final = 2
 # How soon somebody who waits hears of a change. All who wait are read in one statement.
 LOOK_SECONDS: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Whose token was shown, and the reference of a purchase."""
-
-    token_hash: bytes
-    kind: ReferenceKind
-    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +43,6 @@ class Answer:
     """When the clock alone changes it, None if never."""
 
 
-class _Lately(OrderedDict[_Key, _Kept]):
-    """What was kept last, up to a number."""
-
-    def remember(self, key: _Key, kept: _Kept) -> None:
-        """Keep it, and forget the oldest if there are too many."""
-        self[key] = kept
-        self.move_to_end(key)
-        if len(self) > _MOST_REMEMBERED:
-            self.popitem(last=False)
-
-
 class Answers:
     """The answers given lately, in one process. Nothing here is believed without asking the database."""
 
@@ -73,21 +50,17 @@ class Answers:
         self._here = here
         self._marks = Marks(here.sessions)
         self._waiting = 0
-        # What a reference means never changes. Whose it is, the mark says.
-        self._quotes: _Lately[tuple[ReferenceKind, str], str] = _Lately()
-        self._answers: _Lately[str, Answer] = _Lately()
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        # More at once would only take turns, and keep those waiting whose answer is there.
+        self._makers = CapacityLimiter(_MAKERS)
 
     async def now(self, asked: Asked) -> Answer:
         """How the purchase stands.
 
         raises: AuthRequired, QuoteNotFound, PurchaseNotFound, NotReady
         """
-        quote_id = self._quotes.get((asked.kind, asked.reference))
-        if quote_id is None:
-            quote_id = await run_in_threadpool(self._find, asked)
-            self._quotes.remember((asked.kind, asked.reference), quote_id)
         # Read before the answer is made: what changes meanwhile makes the answer old, not wrong for ever.
-        mark = await self._marks.read(Ask(asked.token_hash, quote_id))
+        mark = await self._marks.read(asked)
         if mark.agent_id is None:
             raise errors.AuthRequired("no valid token")
         if mark.quote_id is None:
@@ -95,10 +68,11 @@ class Answers:
                 rails_errors.QuoteNotFound if asked.kind == "quote_id" else rails_errors.PurchaseNotFound
             )
             raise unknown("no purchase of yours")
-        kept = self._answers.get(quote_id)
+        kept = self._answers.get(mark.quote_id)
         if kept is None or not self._still_good(kept, mark):
-            kept = await run_in_threadpool(self._make, mark.agent_id, quote_id, mark.version)
-            self._answers.remember(quote_id, kept)
+            making = (mark.agent_id, mark.quote_id, mark.version)
+            kept = await to_thread.run_sync(self._make, *making, limiter=self._makers)
+            self._remember(mark.quote_id, kept)
         return kept
 
     async def changed(self, asked: Asked, *, since: str, seconds: float) -> Answer:
@@ -134,19 +108,11 @@ class Answers:
         due = mark.due_at is not None and mark.due_at <= now
         return kept.version == mark.version and not due and (kept.good_until is None or now < kept.good_until)
 
-    def _find(self, asked: Asked) -> str:
-        with self._here.sessions() as session:
-            known = agents.known(session, token_hash=asked.token_hash)
-            if known is None:
-                raise errors.AuthRequired("no valid token")
-            found = status.find(
-                session,
-                agent_id=known.agent.agent_id,
-                kind=asked.kind,
-                reference=asked.reference,
-                now=self._here.clock(),
-            )
-        return found.quote.quote_id
+    def _remember(self, quote_id: str, answer: Answer) -> None:
+        self._answers[quote_id] = answer
+        self._answers.move_to_end(quote_id)
+        if len(self._answers) > _MOST_REMEMBERED:
+            self._answers.popitem(last=False)
 
     def _make(self, agent_id: str, quote_id: str, version: tuple[Any, ...]) -> Answer:
         here, now = self._here, self._here.clock()

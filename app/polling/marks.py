@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 from app.errors import NotReady
 from ledger import database
 from ledger.database import Sessions
+from rails.status import ReferenceKind
 
 _MOST: Final = 500
 _SECONDS: Final = 5
@@ -29,10 +30,28 @@ _MARKS: Final = """
             FROM payment_exception AS exception
             WHERE exception.payment_attempt_id = attempt.payment_attempt_id AND exception.closed_at IS NULL
         )
-    FROM unnest(%s::bytea[], %s::text[]) WITH ORDINALITY
-        AS asked (token_hash, quote_id, place)
+    FROM unnest(%s::bytea[], %s::text[], %s::text[]) WITH ORDINALITY
+        AS asked (token_hash, kind, reference, place)
     LEFT JOIN agent_token AS token ON token.token_hash = asked.token_hash AND token.revoked_at IS NULL
-    LEFT JOIN quote ON quote.quote_id = asked.quote_id AND quote.agent_id = token.agent_id
+    LEFT JOIN LATERAL (
+        SELECT asked.reference AS quote_id
+        WHERE asked.kind = 'quote_id'
+        UNION ALL
+        SELECT meant.quote_id
+        FROM payment_attempt AS meant
+        WHERE asked.kind = 'payment_attempt_id' AND meant.payment_attempt_id = asked.reference
+        UNION ALL
+        -- A PaymentIntent id is a reference too, but never one that an agent was given.
+        SELECT meant.quote_id
+        FROM payment_attempt AS meant
+        WHERE asked.kind = 'checkout_session_id' AND meant.reference = asked.reference
+            AND starts_with(asked.reference, 'cs_')
+        UNION ALL
+        SELECT meant.quote_id
+        FROM receipt AS meant
+        WHERE asked.kind = 'receipt_id' AND meant.receipt_id = asked.reference
+    ) AS meant ON true
+    LEFT JOIN quote ON quote.quote_id = meant.quote_id AND quote.agent_id = token.agent_id
     LEFT JOIN payment_attempt AS attempt ON attempt.quote_id = quote.quote_id
     LEFT JOIN account ON account.name = 'agent:' || token.agent_id
     LEFT JOIN balance ON balance.account_id = account.id AND balance.shard = 0
@@ -41,11 +60,12 @@ _MARKS: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Whose token was shown, and which purchase is meant."""
+class Asked:
+    """Whose token was shown, and the reference of a purchase."""
 
     token_hash: bytes
-    quote_id: str
+    kind: ReferenceKind
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +90,11 @@ class Marks:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._waiting: list[tuple[Ask, asyncio.Future[Mark]]] = []
+        self._waiting: list[tuple[Asked, asyncio.Future[Mark]]] = []
         self._reading: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[TupleRow] | None = None
 
-    async def read(self, ask: Ask) -> Mark:
+    async def read(self, ask: Asked) -> Mark:
         """The mark of one purchase.
 
         raises: NotReady, the database does not answer.
@@ -103,7 +123,7 @@ class Marks:
                 else:
                     answer.set_result(marks[place])
 
-    async def _look(self, asks: Sequence[Ask]) -> list[Mark] | None:
+    async def _look(self, asks: Sequence[Asked]) -> list[Mark] | None:
         """The marks in order; None when the database does not answer."""
         # Once more: a connection may have been closed while nobody asked.
         for _ in range(2):
@@ -116,7 +136,7 @@ class Marks:
                 await self.close()
         return None
 
-    async def _select(self, asks: Sequence[Ask]) -> list[TupleRow]:
+    async def _select(self, asks: Sequence[Asked]) -> list[TupleRow]:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(
                 await asyncio.to_thread(database.address, self._sessions),
@@ -125,7 +145,11 @@ class Marks:
                 application_name="pennyrail-polling",
                 options=_OPTIONS,
             )
-        given = ([ask.token_hash for ask in asks], [ask.quote_id for ask in asks])
+        given = (
+            [ask.token_hash for ask in asks],
+            [ask.kind for ask in asks],
+            [ask.reference for ask in asks],
+        )
         cursor = self._connection.cursor(binary=True)
         await cursor.execute(_MARKS, given, prepare=True)
         return await cursor.fetchall()

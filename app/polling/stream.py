@@ -10,7 +10,8 @@ from starlette.responses import Response, StreamingResponse
 
 from app import envelope
 from app.errors import AuthRequired
-from app.polling.answers import Answer, Answers, Asked
+from app.polling.answers import Answer, Answers
+from app.polling.marks import Asked
 from rails.errors import NotFound
 
 # A stream ends by itself: the client comes back with the last id, perhaps to another process.

@@ -28,7 +28,8 @@ def _done(outcome: Outcome) -> None:
     out = _console()
     label = str(outcome.envelope.get("command") or "").partition(" ")[2]
     _SHOWN.get(label, _anything)(out, outcome.data)
-    for warning in outcome.envelope.get("warnings") or []:  # type: ignore[attr-defined]
+    warnings = outcome.envelope.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else ():
         _prose(_console(stderr=True), f"note: {warning}")
 
 

@@ -1,9 +1,9 @@
 """Waiting for a purchase, as politely as its own status asks, whatever the network does meanwhile."""
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
 from app.client_cli import calls, outcomes
@@ -136,7 +136,7 @@ def _back_off(watch: _Watch, asked_seconds: float | None, tell: Callable[[str], 
     watch.failures += 1
     most = min(BACKOFF_MOST_SECONDS, 2.0 ** (watch.failures - 1))
     # Not all who wait come back in the same moment.
-    return max(asked_seconds or 0.0, most * random.uniform(0.5, 1.0))  # noqa: S311
+    return max(asked_seconds or 0.0, most * SystemRandom().uniform(0.5, 1.0))
 
 
 def _timed_out(visit: Visit, watch: _Watch, reference: str, timeout_seconds: float) -> Outcome:

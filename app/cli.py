@@ -83,17 +83,26 @@ def api(
 @cli.command()
 def mcp(
     api_base_url: Annotated[
-        str | None, typer.Option(help="the service to speak to, instead of PENNYRAIL_API_BASE_URL")
+        str | None, typer.Option(help="the service to speak to, if not the one of PENNYRAIL_API_BASE_URL")
     ] = None,
 ) -> None:
-    """Serve the agents' tools over MCP on standard input and output, as the agent of PENNYRAIL_TOKEN."""
+    """Serve the agents' tools over MCP on standard input and output.
+
+    As the agent of PENNYRAIL_TOKEN or of `pennyrail signup`; as nobody yet if there is neither.
+    """
+    from app.client_cli.outcomes import Refused
+    from app.client_cli.visit import Shared, Visit
     from app.mcp import stdio
-    from app.mcp.settings import McpSettings
     from rails import redaction
 
     redaction.configure(logging.WARNING)
-    told = McpSettings()
-    stdio.run(base_url=api_base_url or told.api_base_url, token=told.token.get_secret_value())
+    visit = Visit("mcp", Shared(api_base_url=api_base_url))
+    try:
+        base_url, shown = visit.base_url, visit.shown
+    except Refused as refused:
+        _warnings_out().print(refused.outcome.error_message, style="red", soft_wrap=True)
+        raise typer.Exit(refused.outcome.exit_code) from None
+    stdio.run(base_url=base_url, token=shown.token if shown is not None else "")
 
 
 @cli.command()

@@ -46,6 +46,11 @@ class Outcome:
         code = mapping(self.envelope.get("error")).get("code")
         return code if isinstance(code, str) else None
 
+    @property
+    def error_message(self) -> str:
+        """The words of the envelope's error, empty if it has none."""
+        return str(mapping(self.envelope.get("error")).get("message") or "")
+
 
 class Refused(Exception):
     """A command stops here; `outcome` is what it tells."""

@@ -1,11 +1,13 @@
 """`pennyrail mcp`: the same tools from a process of its own that knows an address and no database."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from mcp import Client
@@ -21,7 +23,9 @@ OURS = ("DATABASE_URL", "REDIS_URL", "STRIPE_", "PENNYRAIL_")
 
 def bare(**settings: str) -> dict[str, str]:
     """An environment that knows nothing of a service but `settings`."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | settings
+    nowhere = {"PENNYRAIL_CONFIG_PATH": os.path.join("no", "such", "config.json")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return kept | nowhere | settings
 
 
 @asynccontextmanager
@@ -106,3 +110,44 @@ def test_the_process_ends_when_its_input_ends() -> None:
     )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_whoever_signed_up_at_the_command_line_is_that_agent_in_its_tools(
+    sessions: Sessions, tmp_path: Path
+) -> None:
+    config = {"PENNYRAIL_CONFIG_PATH": str(tmp_path / "config.json")}
+
+    async def whoami() -> CallToolResult:
+        async with process(**config) as client:
+            return await client.call_tool("get_balance", {})
+
+    with opened(sessions) as tools:
+        command = [sys.executable, "-m", "app.cli", "signup", "--agent", "--agent-name", "painter"]
+        signed_up = subprocess.run(
+            [*command, "--runtime", "tests", "--api-base-url", tools.doors.url],
+            env=bare(**config),
+            capture_output=True,
+            check=True,
+        )
+        seen = asyncio.run(whoami())
+
+    assert done(seen)["actor"] == json.loads(signed_up.stdout)["data"]["actor"]
+
+
+def test_a_saved_token_is_not_shown_to_another_service(sessions: Sessions, tmp_path: Path) -> None:
+    saved = {"api_base_url": "http://127.0.0.1:1", "token": "isk_r_saved", "saved_at": "", "actor": None}
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+
+    with opened(sessions) as tools:
+        ended = subprocess.run(
+            [sys.executable, "-m", "app.cli", "mcp", "--api-base-url", tools.doors.url],
+            env=bare(PENNYRAIL_CONFIG_PATH=str(tmp_path / "config.json")),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert ended.returncode != 0
+    assert "http://127.0.0.1:1" in ended.stderr
+    assert "isk_r_saved" not in ended.stderr + ended.stdout

@@ -85,7 +85,7 @@ def _agent(sessions: Sessions, number: int) -> Asked:
     terms = catalog.Terms(Amount(500, CREDIT), None, RAIL)
     quote = purchase.quote(
         sessions, rails, agent_id=agent.agent_id, terms=terms, idempotency_key="quote", now=now
-    )
+    ).quote
     bought = purchase.buy(
         sessions,
         rails,
@@ -94,7 +94,7 @@ def _agent(sessions: Sessions, number: int) -> Asked:
         rail_id=RAIL,
         idempotency_key="buy",
         now=now,
-    )
+    ).view
     assert bought.attempt is not None
     return Asked(token=token, payment_attempt_id=bought.attempt.payment_attempt_id)
 

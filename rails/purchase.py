@@ -62,15 +62,6 @@ class Quoted:
 
 def quote(
     sessions: Sessions, rails: Rails, *, agent_id: str, terms: Terms, idempotency_key: str, now: datetime
-) -> Quote:
-    """The quote of these terms: see `quote_once`."""
-    return quote_once(
-        sessions, rails, agent_id=agent_id, terms=terms, idempotency_key=idempotency_key, now=now
-    ).quote
-
-
-def quote_once(
-    sessions: Sessions, rails: Rails, *, agent_id: str, terms: Terms, idempotency_key: str, now: datetime
 ) -> Quoted:
     """Fix a price for credits on one rail. The same key and terms return the same quote, for ever.
 
@@ -124,28 +115,6 @@ class Bought:
 
 
 def buy(
-    sessions: Sessions,
-    rails: Rails,
-    *,
-    agent_id: str,
-    quote_id: str,
-    rail_id: str,
-    idempotency_key: str,
-    now: datetime,
-) -> status.PurchaseView:
-    """The purchase of a quote: see `buy_once`."""
-    return buy_once(
-        sessions,
-        rails,
-        agent_id=agent_id,
-        quote_id=quote_id,
-        rail_id=rail_id,
-        idempotency_key=idempotency_key,
-        now=now,
-    ).view
-
-
-def buy_once(
     sessions: Sessions,
     rails: Rails,
     *,

@@ -49,7 +49,7 @@ def _door(rail: Rail) -> Callable[[Request, House, agents.Known, PurchaseRequest
         http_errors.remember(request, http_errors.PurchaseAsked(asked.quote_id, rail.rail_id, key))
 
         def once() -> purchase.Bought:
-            return purchase.buy_once(
+            return purchase.buy(
                 here.sessions,
                 here.rails,
                 agent_id=known.agent.agent_id,

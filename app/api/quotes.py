@@ -39,7 +39,7 @@ def credit_quotes(
     rail_id = asked.payment_method or here.settings.default_rail
     http_errors.remember(request, http_errors.QuoteAsked(asked.credits, asked.pack_id, rail_id))
     key = idempotency.one_of(header, asked.idempotency_key)
-    fixed = purchase.quote_once(
+    fixed = purchase.quote(
         here.sessions,
         here.rails,
         agent_id=known.agent.agent_id,

@@ -29,7 +29,9 @@ def rails(rail: FakeRail) -> Rails:
 def buy(sessions: Sessions, rails: Rails, rail: FakeRail) -> PurchaseView:
     """An open attempt to buy 500 credits, opened at noon."""
     terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
-    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="quote-1", now=NOON)
+    quote = purchase.quote(
+        sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="quote-1", now=NOON
+    ).quote
     return purchase.buy(
         sessions,
         rails,
@@ -38,7 +40,7 @@ def buy(sessions: Sessions, rails: Rails, rail: FakeRail) -> PurchaseView:
         rail_id=rail.rail_id,
         idempotency_key="buy-1",
         now=NOON,
-    )
+    ).view
 
 
 @pytest.fixture

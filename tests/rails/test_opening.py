@@ -36,7 +36,7 @@ class Buyer:
 
     def buy(self, *, after: timedelta = timedelta(), key: str = "b") -> Bought:
         """Buy so long after noon."""
-        return purchase.buy_once(
+        return purchase.buy(
             self.sessions,
             self.rails,
             agent_id=AGENT,
@@ -55,7 +55,7 @@ class Buyer:
 @pytest.fixture
 def buyer(sessions: Sessions, rails: Rails, rail: FakeRail) -> Buyer:
     terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
-    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON)
+    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON).quote
     return Buyer(sessions, rails, quote)
 
 

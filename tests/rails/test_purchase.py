@@ -150,14 +150,14 @@ def test_a_buy_that_the_processor_did_not_answer_is_finished_by_the_next_one(
     sessions: Sessions, rails: Rails, rail: FakeRail
 ) -> None:
     terms = catalog.terms(credits_wanted=None, pack_id="starter-500", rail_id=rail.rail_id)
-    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON)
+    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON).quote
     asked = {"agent_id": AGENT, "quote_id": quote.quote_id, "rail_id": rail.rail_id, "idempotency_key": "b"}
     rail.unreachable = True
     with pytest.raises(errors.RailUnreachable):
         purchase.buy(sessions, rails, now=NOON, **asked)
     rail.unreachable = False
 
-    view = purchase.buy(sessions, rails, now=LATER, **asked)
+    view = purchase.buy(sessions, rails, now=LATER, **asked).view
 
     assert view.state == "action_required"
     assert len(rail.opened) == 1
@@ -167,7 +167,7 @@ def test_a_price_outside_of_what_the_rail_takes_cannot_be_bought(
     sessions: Sessions, rails: Rails, rail: FakeRail
 ) -> None:
     terms = catalog.terms(credits_wanted=10, pack_id=None, rail_id=rail.rail_id)
-    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON)
+    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON).quote
     rail.limits = type(rail.limits)(Amount(50, USD), rail.limits.maximum)
 
     with pytest.raises(errors.PriceNotTaken):
@@ -234,7 +234,7 @@ def test_a_refusal_of_the_processor_closes_the_attempt(
     sessions: Sessions, rails: Rails, rail: FakeRail
 ) -> None:
     terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
-    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON)
+    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON).quote
     asked = {"agent_id": AGENT, "quote_id": quote.quote_id, "rail_id": rail.rail_id, "idempotency_key": "b"}
     rail.refusing = True
     with pytest.raises(errors.RailRefused):

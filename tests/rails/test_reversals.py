@@ -33,7 +33,7 @@ def attempt_id(sessions: Sessions) -> str:
 def _buy(sessions: Sessions, rail: FakeRail) -> str:
     rails = {rail.rail_id: rail}
     terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
-    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON)
+    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON).quote
     view = purchase.buy(
         sessions,
         rails,
@@ -42,7 +42,7 @@ def _buy(sessions: Sessions, rail: FakeRail) -> str:
         rail_id=rail.rail_id,
         idempotency_key="b",
         now=NOON,
-    )
+    ).view
     assert view.attempt is not None
     return view.attempt.payment_attempt_id
 

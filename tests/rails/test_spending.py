@@ -35,7 +35,7 @@ def buy(sessions: Sessions, rails: Rails, rail: FakeRail, limit: int) -> Buy:
         terms = catalog.terms(credits_wanted=credits, pack_id=None, rail_id=rail.rail_id)
         quote = purchase.quote(
             sessions, rails, agent_id=agent_id, terms=terms, idempotency_key=f"q{key}", now=now
-        )
+        ).quote
         return purchase.buy(
             sessions,
             rails,
@@ -44,7 +44,7 @@ def buy(sessions: Sessions, rails: Rails, rail: FakeRail, limit: int) -> Buy:
             rail_id=rail.rail_id,
             idempotency_key=key,
             now=now,
-        )
+        ).view
 
     return bought
 

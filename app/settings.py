@@ -47,6 +47,9 @@ class DoorSettings(BaseSettings):
         ge=0,
         description="how many may wait for a change in one process; others are told at once",
     )
+    status_waiting_most_each: int = Field(
+        default=20, ge=0, description="how many of them may wait for the same agent"
+    )
     low_credits: int = Field(default=20, ge=0, description="a balance under this is worth a top-up")
     preview_credits: int = Field(
         default=20, ge=0, le=1_000_000, description="free credits of a new agent; 0 gives none"

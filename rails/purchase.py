@@ -135,9 +135,11 @@ def buy(
     with sessions() as session:
         wanted = _quote_of(session, agent_id=agent_id, quote_id=quote_id, rail_id=rail_id)
         attempt = _claim(session, rails, wanted=wanted, idempotency_key=idempotency_key, now=now)
+        # Before the lease is taken, or a closed rail would hold it for nothing.
+        rail = _sellable(rails, rail_id) if attempt.state == "opening" else None
         lease = _lease(session, attempt, now=now)
-    if lease is not None:
-        _open(sessions, _sellable(rails, rail_id), wanted=wanted, attempt=attempt, lease=lease, now=now)
+    if lease is not None and rail is not None:
+        _open(sessions, rail, wanted=wanted, attempt=attempt, lease=lease, now=now)
     elif attempt.state == "opening":
         raise errors.InFlight("another call is opening this payment")
     elif (attempt.state, attempt.reason) == ("failed", _REFUSED):
@@ -166,6 +168,11 @@ def _claim(
         raise errors.QuoteExpired(wanted.credits, wanted.pack_id, wanted.rail_id)
     if not _sellable(rails, wanted.rail_id).limits.take(Amount(wanted.price_cents, USD)):
         raise errors.PriceNotTaken(wanted.credits, wanted.rail_id)
+    spending.take_turn(session, agent_id=wanted.agent_id)
+    # Whoever had the turn before may have opened this very payment.
+    existing = _attempt_for(session, wanted)
+    if existing is not None:
+        return existing
     spending.refuse_above(session, wanted=wanted, now=now)
     expires_at = now + timedelta(seconds=story().attempt_lifetime_seconds)
     session.execute(
@@ -258,11 +265,13 @@ def _open(
     except errors.RailError as error:
         with sessions() as session:
             left = _locked(session, attempt_id)
-            if isinstance(error, errors.RailRefused):
-                states.move(left, "failed", reason=_REFUSED)
-            # Whoever took over when we were late keeps its own lease.
+            if left.state != "opening":
+                # Whoever took over when we were late has opened it: that answer stands.
+                return
             if left.opening_until == lease:
                 left.opening_until = None
+                if isinstance(error, errors.RailRefused):
+                    states.move(left, "failed", reason=_REFUSED)
         raise
     with sessions() as session:
         _keep_opened(session, attempt_id=attempt_id, opened=opened, now=now)
@@ -332,7 +341,9 @@ def _before(session: Session, payment_attempt_id: str) -> _Before:
     handle = None
     if attempt.reference is not None and told is not None:
         cents = session.get_one(Quote, attempt.quote_id).price_cents
-        handle = Handle(payment_attempt_id, attempt.reference, Amount(cents, USD), told, attempt.expires_at)
+        price, ends = Amount(cents, USD), attempt.expires_at
+        lands_until = ends + story().late_payment
+        handle = Handle(payment_attempt_id, attempt.reference, price, told, ends, lands_until)
     return _Before(attempt.rail_id, handle, attempt.looks, attempt.look_at)
 
 
@@ -381,7 +392,8 @@ def _or_earlier_knock(
 def _next_look(attempt: PaymentAttempt, outcome: Outcome, *, now: datetime) -> datetime | None:
     if isinstance(outcome, Paid) and outcome.missing:
         return states.soon(attempt, now=now)
-    return states.next_look(attempt, watch=timedelta(days=story().watch_days), now=now)
+    told = story()
+    return states.next_look(attempt, watch=timedelta(days=told.watch_days), late=told.late_payment, now=now)
 
 
 def _write_down(session: Session, attempt: PaymentAttempt, outcome: Outcome, *, now: datetime) -> bool:

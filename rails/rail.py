@@ -117,6 +117,8 @@ class Handle:
     price: Amount
     instructions: Instructions
     expires_at: datetime
+    lands_until: datetime
+    """Until when what was sent in time may still arrive: only a look after it may say that nothing did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Settings of the story: how long a price stands, and how long a payment is waited for."""
 
+from datetime import timedelta
 from functools import lru_cache
 
 from pydantic import Field
@@ -27,6 +28,11 @@ class StorySettings(BaseSettings):
     late_payment_seconds: int = Field(
         default=900, ge=0, le=86400, description="how long after its end a transfer may still be on its way"
     )
+
+    @property
+    def late_payment(self) -> timedelta:
+        """How long after its end a transfer may still be on its way."""
+        return timedelta(seconds=self.late_payment_seconds)
 
 
 @lru_cache

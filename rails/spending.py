@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from rails import errors
@@ -38,22 +38,27 @@ def allowance(session: Session, *, agent_id: str, now: datetime) -> Allowance | 
         .where(
             PaymentAttempt.agent_id == agent_id,
             col(PaymentAttempt.created_at) >= today,
-            col(PaymentAttempt.state).not_in(GIVEN_UP),
+            # What was given up may still be paid, where there is an address to pay to.
+            or_(
+                col(PaymentAttempt.state).not_in(GIVEN_UP),
+                col(PaymentAttempt.deposit_address).is_not(None),
+            ),
         )
     ).one()
     return Allowance(limit_cents, int(used), today + timedelta(days=1))
 
 
-def refuse_above(session: Session, *, wanted: Quote, now: datetime) -> None:
-    """Go on only if the quote fits into what its agent may still buy today.
+def take_turn(session: Session, *, agent_id: str) -> None:
+    """Let nobody else open an attempt for this agent until the transaction ends, if buying is limited."""
+    if story().daily_spend_cents:
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"spend:{agent_id}", 0))))
 
-    Until the transaction ends, nobody else opens an attempt for this agent.
+
+def refuse_above(session: Session, *, wanted: Quote, now: datetime) -> None:
+    """Go on only if the quote fits into what its agent may still buy today. Take the agent's turn first.
 
     raises: SpendLimitReached
     """
-    if not story().daily_spend_cents:
-        return
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"spend:{wanted.agent_id}", 0))))
     left = allowance(session, agent_id=wanted.agent_id, now=now)
     if left is not None and wanted.price_cents > left.remaining_cents:
         raise errors.SpendLimitReached(

@@ -21,6 +21,8 @@ _MOVES: dict[str, frozenset[str]] = {
 }
 
 _SECONDS = (timedelta(seconds=5), timedelta(minutes=5))
+# A chain is read some seconds after its blocks are made.
+_READ = timedelta(seconds=15)
 _HOURS = (timedelta(hours=1), timedelta(days=1))
 
 
@@ -33,7 +35,9 @@ def move(attempt: PaymentAttempt, to: str, *, reason: str | None = None) -> bool
     return True
 
 
-def next_look(attempt: PaymentAttempt, *, watch: timedelta, now: datetime) -> datetime | None:
+def next_look(
+    attempt: PaymentAttempt, *, watch: timedelta, late: timedelta, now: datetime
+) -> datetime | None:
     """When to look at an attempt again, if nobody knocks before. None: not by ourselves.
 
     One that we gave up is looked at ever more rarely for as long as its address is watched: the webhook
@@ -44,8 +48,12 @@ def next_look(attempt: PaymentAttempt, *, watch: timedelta, now: datetime) -> da
     if attempt.state == "needs_review":
         return now + _SECONDS[1]
     if attempt.state in GIVEN_UP:
-        watched = attempt.reference is not None and now < attempt.expires_at + watch
-        return soon(attempt, now=now, bounds=_HOURS) if watched else None
+        if attempt.reference is None or now >= attempt.expires_at + watch:
+            return None
+        rarely = soon(attempt, now=now, bounds=_HOURS)
+        # A deposit is over only when somebody has looked after the last moment that one may arrive.
+        last = attempt.expires_at + late
+        return min(rarely, last + _READ) if attempt.deposit_address is not None and now < last else rarely
     return soon(attempt, now=now) if attempt.state in OPEN else None
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
-from rails import errors
+from rails import errors, states
 from rails.models import Activity, EvidenceRow, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.settings import story
 
@@ -49,7 +50,7 @@ class PurchaseView:
         attempt = self.attempt
         if attempt is None or attempt.deposit_address is None or self.state == "succeeded":
             return None
-        return attempt.expires_at + timedelta(seconds=story().late_payment_seconds)
+        return attempt.expires_at + story().late_payment
 
     @property
     def terminal(self) -> bool:
@@ -58,7 +59,10 @@ class PurchaseView:
             case "succeeded":
                 return True
             case "expired" | "failed" | "canceled":
-                return self.may_land_until is None or self.may_land_until <= self.now
+                # The clock alone does not say so: somebody has to have looked since.
+                looked_at = self.attempt.looked_at if self.attempt is not None else None
+                until = self.may_land_until
+                return until is None or (looked_at is not None and looked_at >= until)
             case _:
                 return False
 
@@ -150,15 +154,26 @@ def activity(session: Session, *, agent_id: str, limit: int, subject: str | None
 
 def pending(session: Session, *, agent_id: str, now: datetime) -> Sequence[PurchaseView]:
     """The agent's purchases whose money may be on its way, the newest first, five at most."""
+    looked_at, lands_until = (
+        col(PaymentAttempt.looked_at),
+        col(PaymentAttempt.expires_at) + story().late_payment,
+    )
+    may_land = and_(
+        col(PaymentAttempt.deposit_address).is_not(None),
+        or_(looked_at.is_(None), looked_at < lands_until),
+    )
     newest = session.exec(
         select(Quote)
         .join(PaymentAttempt, col(PaymentAttempt.quote_id) == col(Quote.quote_id))
-        .where(PaymentAttempt.agent_id == agent_id, PaymentAttempt.state != "succeeded")
+        .where(
+            PaymentAttempt.agent_id == agent_id,
+            PaymentAttempt.state != "succeeded",
+            or_(col(PaymentAttempt.state).not_in(states.GIVEN_UP), may_land),
+        )
         .order_by(col(PaymentAttempt.created_at).desc())
         .limit(_MOST_PENDING)
     ).all()
-    views = [view(session, quote=quote, now=now) for quote in newest]
-    return [each for each in views if not each.terminal]
+    return [view(session, quote=quote, now=now) for quote in newest]
 
 
 def attempt_of(session: Session, *, payment_attempt_id: str) -> PaymentAttempt | None:

@@ -22,7 +22,6 @@ from app.polling import stream
 from app.polling.answers import Answer, Answers, etag
 from app.polling.marks import Asked
 from app.shapes import quota
-from rails.errors import NotFound
 from rails.status import ReferenceKind
 
 router = APIRouter(route_class=boundary.GuardedRoute)
@@ -63,11 +62,12 @@ async def purchase_status(request: Request, here: Here) -> Response:
     answers = _answers(request)
     asked, first = await _first(request, here, answers, question.reference)
     if "text/event-stream" in request.headers.get("accept", ""):
-        if answers.full:
+        if answers.full_for(first.agent.agent_id):
             raise errors.NotReady("too many are waiting")
         return stream.events(request, answers, asked, first)
     known = request.headers.get("if-none-match")
-    waits = question.wait_seconds if not (first.terminal or answers.full) else None
+    full = answers.full_for(first.agent.agent_id)
+    waits = question.wait_seconds if not (first.terminal or full) else None
     if waits and (known is None or _matches(known, first.etag)):
         first = await answers.changed(asked, since=first.etag, seconds=waits)
     return _told(request, first, known)
@@ -85,16 +85,12 @@ async def _first(
         if token_hash is None:
             raise errors.AuthRequired("no valid token")
         asked = Asked(token_hash, *reference)
-        found = await answers.now(asked)
+        agent_id, mark = await answers.mark(asked)
     except errors.AuthRequired:
         await here.limits.hit("stranger", doors.address(request, here))
         raise
-    except NotFound:
-        # Whoever guesses is counted by its address as well as by what it owns.
-        await here.limits.hit("visit", doors.address(request, here))
-        raise
-    await here.limits.hit("status", found.agent.agent_id)
-    return asked, found
+    await here.limits.hit("status", agent_id)
+    return asked, await answers.at(asked, agent_id, mark)
 
 
 def _told(request: Request, answer: Answer, known: str | None) -> Response:

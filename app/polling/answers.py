@@ -4,12 +4,14 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from anyio import CapacityLimiter, to_thread
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import errors
 from app.envelope import Fields
@@ -49,20 +51,34 @@ class Answers:
     def __init__(self, here: House) -> None:
         self._here = here
         self._marks = Marks(here.sessions)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         # More at once would only take turns, and keep those waiting whose answer is there.
         self._makers = CapacityLimiter(_MAKERS)
+
+    async def mark(self, asked: Asked) -> tuple[str, Mark]:
+        """Whose token was shown, and how far what was asked for has come.
+
+        raises: AuthRequired, NotReady
+        """
+        mark = await self._marks.read(asked)
+        if mark.agent_id is None:
+            raise errors.AuthRequired("no valid token")
+        return mark.agent_id, mark
 
     async def now(self, asked: Asked) -> Answer:
         """How the purchase stands.
 
         raises: AuthRequired, QuoteNotFound, PurchaseNotFound, NotReady
         """
-        # Read before the answer is made: what changes meanwhile makes the answer old, not wrong for ever.
-        mark = await self._marks.read(asked)
-        if mark.agent_id is None:
-            raise errors.AuthRequired("no valid token")
+        return await self.at(asked, *await self.mark(asked))
+
+    async def at(self, asked: Asked, agent_id: str, mark: Mark) -> Answer:
+        """How the purchase stands at a mark, which is read before: what changes meanwhile makes the answer
+        old, not wrong for ever.
+
+        raises: QuoteNotFound, PurchaseNotFound, NotReady
+        """
         if mark.quote_id is None:
             unknown = (
                 rails_errors.QuoteNotFound if asked.kind == "quote_id" else rails_errors.PurchaseNotFound
@@ -70,8 +86,11 @@ class Answers:
             raise unknown("no purchase of yours")
         kept = self._answers.get(mark.quote_id)
         if kept is None or not self._still_good(kept, mark):
-            making = (mark.agent_id, mark.quote_id, mark.version)
-            kept = await to_thread.run_sync(self._make, *making, limiter=self._makers)
+            making = (agent_id, mark.quote_id, mark.version)
+            try:
+                kept = await to_thread.run_sync(self._make, *making, limiter=self._makers)
+            except (OperationalError, InterfaceError, PoolTimeout) as error:
+                raise errors.NotReady("the database does not answer") from error
             self._remember(mark.quote_id, kept)
         return kept
 
@@ -88,20 +107,24 @@ class Answers:
             left = give_up_at - clock()
             if found.etag != since or left <= 0:
                 return found
-            self._waiting += 1
+            agent_id = found.agent.agent_id
+            self._waiting[agent_id] += 1
             try:
                 await asyncio.sleep(min(LOOK_SECONDS, left))
             finally:
-                self._waiting -= 1
+                self._waiting[agent_id] -= 1
+                if not self._waiting[agent_id]:
+                    del self._waiting[agent_id]
 
     async def close(self) -> None:
         """Let the database go."""
         await self._marks.close()
 
-    @property
-    def full(self) -> bool:
-        """Whether as many wait as this process lets wait."""
-        return self._waiting >= self._here.settings.status_waiting_most
+    def full_for(self, agent_id: str) -> bool:
+        """Whether as many wait as this process lets wait, for this agent or for all."""
+        told = self._here.settings
+        each, most = told.status_waiting_most_each, told.status_waiting_most
+        return self._waiting[agent_id] >= each or self._waiting.total() >= most
 
     def _still_good(self, kept: Answer, mark: Mark) -> bool:
         now = self._here.clock()

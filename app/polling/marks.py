@@ -114,7 +114,12 @@ class Marks:
     async def _read_all(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-            marks = await self._look([ask for ask, _ in group])
+            try:
+                marks = await self._look([ask for ask, _ in group])
+            except Exception:
+                # A fault of ours: whoever waits must hear of it, and the next ones be read.
+                logger.exception("the state of purchases could not be read")
+                marks = None
             for place, (_, answer) in enumerate(group):
                 if answer.done():
                     continue

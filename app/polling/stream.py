@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app import envelope
-from app.errors import AuthRequired
+from app.errors import AuthRequired, NotReady
 from app.polling.answers import Answer, Answers
 from app.polling.marks import Asked
 from rails.errors import NotFound
@@ -47,8 +47,8 @@ async def _events(
         seen = answer.etag
         try:
             answer = await answers.changed(asked, since=seen, seconds=QUIET_SECONDS)
-        except (AuthRequired, NotFound):
-            # The token was revoked meanwhile. The next request is told so.
+        except (AuthRequired, NotFound, NotReady):
+            # The token was revoked meanwhile, or the database is away. The next request is told so.
             return
 
 

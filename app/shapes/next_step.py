@@ -117,7 +117,10 @@ def _wait(
 
 def _buy(here: House, view: PurchaseView) -> Fields:
     rail = here.rails.get(view.quote.rail_id)
-    if rail is not None and not rail.limits.take(Amount(view.quote.price_cents, USD)):
+    if rail is None or rail.unavailable_reason is not None:
+        closed = "this payment method takes no payments now: ask for a quote on another one"
+        return _step("agent", "request_new_quote", closed, [here.commands.methods()], seconds=POLL_SECONDS)
+    if not rail.limits.take(Amount(view.quote.price_cents, USD)):
         credits = Amount(view.quote.credits, CREDIT)
         commands = list(recommendations.instead(here, credits=credits, rail=rail))
         words = f"{not_taken(rail)}, so this quote cannot be bought: ask for one of these instead"

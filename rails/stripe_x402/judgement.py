@@ -86,6 +86,22 @@ def judge(case: Case) -> Outcome:
     return _nothing_on_chain(case)
 
 
+def too_early(outcome: Outcome, seen: Case, *, ends: datetime, lands_until: datetime) -> bool:
+    """Whether an outcome without money may not be believed yet.
+
+    A moment until which money may arrive is over, and the chain was not read that far: nobody can say.
+    """
+    match outcome:
+        case Pending():
+            moments = [ends, lands_until]
+        case Failed():
+            moments = [lands_until]
+        case _:
+            return False
+    over = [moment for moment in moments if moment <= seen.now]
+    return bool(over) and (seen.chain_read_at is None or seen.chain_read_at < max(over))
+
+
 def without_stripe(case: Case) -> Processing | None:
     """What can be said while Stripe does not answer: that something has arrived, or nothing at all."""
     arrived = case.standing or case.unconfirmed

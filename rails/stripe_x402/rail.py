@@ -23,14 +23,13 @@ from rails.rail import (
     Opened,
     Order,
     Outcome,
-    Pending,
     Source,
     Token,
 )
 from rails.stripe import versions
 from rails.stripe.client import translated
 from rails.stripe.settings import StripeSettings
-from rails.stripe_x402.judgement import Case, Intent, judge, without_stripe
+from rails.stripe_x402.judgement import Case, Intent, judge, too_early, without_stripe
 from rails.stripe_x402.settings import X402Settings
 
 NETWORK = "base"
@@ -112,9 +111,8 @@ class StripeX402:
                 raise unanswered
             return outcome
         judged = judge(case)
-        late = now >= handle.expires_at
-        if isinstance(judged, Pending) and late and not _read_until(handle.expires_at, case):
-            raise errors.RailUnreachable("the chain was not read as far as the end of the attempt")
+        if too_early(judged, case, ends=handle.expires_at, lands_until=handle.lands_until):
+            raise errors.RailUnreachable("the chain was not read as far as a transfer may stand")
         return judged
 
     def _intent(self, handle: Handle) -> Intent:
@@ -175,10 +173,6 @@ def _deposit_address(intent: Mapping[str, Any]) -> tuple[str, str]:
         return on_base["address"], token["token_contract_address"]
     except (KeyError, TypeError, StopIteration) as error:
         raise errors.RailRefused("the payment provider returned no deposit address") from error
-
-
-def _read_until(moment: datetime, case: Case) -> bool:
-    return case.chain_read_at is not None and case.chain_read_at >= moment
 
 
 def _read_intent(intent: Mapping[str, Any], handle: Handle) -> Intent:

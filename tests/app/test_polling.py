@@ -10,8 +10,11 @@ from datetime import timedelta
 from typing import get_args
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Engine, event, text
+from sqlalchemy.engine import make_url
 
 from app.shapes.next_step import Action, Actor, MayPay
 from ledger.database import Sessions
@@ -142,6 +145,87 @@ def test_the_balance_points_at_a_purchase_that_may_be_paid_and_not_at_another_on
     assert before["pending_purchases"] == after["pending_purchases"] == []
 
 
+def test_money_that_arrives_is_pointed_at_however_many_purchases_were_refused_since(doors: Doors) -> None:
+    agent = doors.agent()
+    arriving = bought(doors, agent)
+    settle(doors, arriving, FakeRail.arrive)
+    doors.deposit.refusing = True
+
+    for number in range(6):
+        quote = agent.quote(credits=10 + number)
+        refused = agent.post(
+            "/v1/credit-purchases/fake-deposits", quote_id=quote["quote_id"], idempotency_key=f"key-{number}"
+        )
+    top_up = ok(agent.get("/v1/quota"))["top_up"]
+
+    for told in (top_up, refused["error"]["recovery"]["top_up"]):
+        assert [each["payment_attempt_id"] for each in told["pending_purchases"]] == [
+            arriving["payment_attempt_id"]
+        ]
+        assert told["recommended"] is False
+
+
+def test_a_quote_of_a_rail_that_is_closed_leads_to_another_one(doors: Doors) -> None:
+    agent = doors.agent()
+    quote = agent.quote()
+    doors.deposit.unavailable_reason = "closed for a while"
+
+    step = agent.status(quote_id=quote["quote_id"])["next"]
+
+    assert (step["action"], step["suggested_commands"]) == (
+        "request_new_quote",
+        ["pennyrail credits methods --json"],
+    )
+
+
+def test_one_agent_that_waits_much_leaves_room_for_others(sessions: Sessions) -> None:
+    with opened(sessions, settings(status_waiting_most_each=2)) as doors, ThreadPoolExecutor(2) as pool:
+        greedy, other = doors.agent(), doors.agent("other")
+        wanted, others = bought(doors, greedy), bought(doors, other)
+
+        waiting = [pool.submit(poll, doors, greedy, wanted, wait=4) for _ in range(2)]
+        time.sleep(1)
+        began_at = time.monotonic()
+        third = poll(doors, greedy, wanted, wait=20)
+        third_seconds = time.monotonic() - began_at
+        others_reply = poll(doors, other, others, wait=1)
+        others_seconds = time.monotonic() - began_at - third_seconds
+
+        assert [each.result().status_code for each in waiting] == [200, 200]
+    assert third.status_code == others_reply.status_code == 200
+    assert third_seconds < 1
+    assert others_seconds >= 1
+
+
+def test_a_stream_ends_quietly_when_the_database_is_away(
+    doors: Doors, database_url: str, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = doors.agent()
+    purchase = bought(doors, agent)
+    headers = {"authorization": f"Bearer {agent.token}", "accept": "text/event-stream"}
+    asked = {"payment_attempt_id": purchase["payment_attempt_id"]}
+    name = str(make_url(database_url).database)
+
+    with (
+        psycopg.connect(postgres_url, autocommit=True) as server,
+        doors.http.stream("GET", PATH, params=asked, headers=headers) as stream,
+    ):
+        lines = stream.iter_lines()
+        first = next(lines)
+        server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'pennyrail-polling' AND datname = %s",
+            (name,),
+        )
+        rest = list(lines)
+
+    assert first == "retry: 2000"
+    assert any(line.startswith("data: ") for line in rest)
+    assert "AdminShutdown" in caplog.text
+    assert "broke with" not in caplog.text
+
+
 def test_a_quote_that_its_rail_does_not_take_is_not_led_to_a_purchase(doors: Doors) -> None:
     agent = doors.agent()
     doors.page.limits = Limits(Amount(50, USD), Amount(5000, USD))
@@ -181,10 +265,12 @@ def test_a_deposit_that_was_sent_in_time_is_awaited_before_a_new_quote_is_spoken
     doors.settle(purchase["payment_attempt_id"])
     expired = agent.status(payment_attempt_id=purchase["payment_attempt_id"])
     doors.clock.now += timedelta(minutes=15)
+    unlooked = agent.status(payment_attempt_id=purchase["payment_attempt_id"])
+    doors.settle(purchase["payment_attempt_id"])
     closed = agent.status(payment_attempt_id=purchase["payment_attempt_id"])
 
     assert (unseen["state"], expired["state"], closed["state"]) == ("action_required", "expired", "expired")
-    for each in (unseen, expired):
+    for each in (unseen, expired, unlooked):
         assert (each["terminal"], each["next"]["action"]) == (False, "wait_for_late_payment")
         assert each["next"]["may_pay"] == "no"
         assert each["next_actions"] == {}

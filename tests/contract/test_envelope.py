@@ -113,7 +113,7 @@ def test_row_006_the_exit_code_header_is_a_whole_number_of_the_table(house: Hous
 
 
 def test_row_007_an_unknown_path_is_an_envelope(house: House) -> None:
-    for method, path in (("GET", "/"), ("GET", "/index.html"), ("PUT", "/v1/quota"), ("POST", "/v1/cli")):
+    for method, path in (("GET", "/index.html"), ("PUT", "/v1/quota"), ("POST", "/v1/cli")):
         response = house.http.request(method, path, headers={"accept": "text/html"})
 
         assert response.headers["content-type"] == "application/json"

@@ -8,7 +8,7 @@ import pytest
 from ledger.money import USD, USDC, Amount
 from rails.chain.deposits import DepositView
 from rails.rail import Failed, NeedsReview, Outcome, Paid, Pending, Processing
-from rails.stripe_x402.judgement import Case, Intent, judge, without_stripe
+from rails.stripe_x402.judgement import Case, Intent, judge, too_early, without_stripe
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GRACE = timedelta(minutes=15)
@@ -220,3 +220,32 @@ def test_a_deposit_that_was_taken_back_leaves_the_payment_pending_with_the_orpha
 
     assert isinstance(outcome, Pending)
     assert [said.state for said in outcome.evidence] == ["orphaned"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "read_minutes", "now_minutes", "early"),
+    [
+        (Pending(), 0, 59, False),
+        (Pending(), 59, 60, True),
+        (Pending(), 60, 60, False),
+        (Pending(), 60, 74, False),
+        (Pending(), 74, 75, True),
+        (Pending(), 75, 75, False),
+        (Failed("canceled"), 0, 74, False),
+        (Failed("canceled"), 74, 75, True),
+        (Failed("canceled"), 75, 76, False),
+        (Processing(()), 0, 76, False),
+        (Paid(Amount(500, USD), ()), 0, 76, False),
+    ],
+)
+def test_that_nothing_came_is_believed_only_when_the_chain_was_read_that_far(
+    outcome: Outcome, read_minutes: int, now_minutes: int, early: bool
+) -> None:
+    read_at, now = NOON + timedelta(minutes=read_minutes), NOON + timedelta(minutes=now_minutes)
+    seen = replace(case(WAITING, chain_read_at=read_at), now=now)
+    ends, lands_until = NOON + timedelta(minutes=60), NOON + timedelta(minutes=75)
+
+    assert too_early(outcome, seen, ends=ends, lands_until=lands_until) is early
+    if isinstance(outcome, Pending) and now_minutes == 60:
+        blind = replace(seen, chain_read_at=None)
+        assert too_early(outcome, blind, ends=ends, lands_until=lands_until)

@@ -12,6 +12,7 @@ from rails import inbox, purchase, schedule
 from rails.conformance.fakes import FakeRail, hosted_page
 from rails.notice import Incoming
 from rails.rail import Evidence, Handle, NeedsReview, Outcome, Paid, Rails
+from rails.settings import story
 from rails.status import PurchaseView
 from tests.rails.conftest import NOON, buy
 
@@ -128,6 +129,19 @@ def test_an_attempt_that_we_gave_up_is_still_looked_at_now_and_then_for_a_month(
     sweep(sessions, rails, now=LATER + timedelta(minutes=61))
 
     assert (given_up.state, soon, credits_of_agent()) == ("expired", [], 500)
+
+
+def test_a_deposit_that_ended_is_looked_at_once_the_last_late_transfer_may_stand(
+    sessions: Sessions, rails: Rails, attempt_id: str
+) -> None:
+    end = NOON + timedelta(seconds=story().attempt_lifetime_seconds)
+    purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=end)
+    last = end + story().late_payment
+
+    before = due(sessions, now=last)
+    after = due(sessions, now=last + timedelta(seconds=15))
+
+    assert (before, after) == ([], [attempt_id])
 
 
 def test_an_attempt_that_nobody_ever_pays_is_forgotten_at_last(

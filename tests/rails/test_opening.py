@@ -182,6 +182,43 @@ def test_who_was_late_does_not_end_the_lease_of_who_took_over(buyer: Buyer, rail
     assert buyer.attempts()[0].opening_until == NOON + 2 * LEASE
 
 
+def test_a_refusal_that_comes_late_leaves_alone_what_another_call_has_opened(
+    buyer: Buyer, rail: FakeRail
+) -> None:
+    asked, answer, opening = Event(), Event(), rail.opening
+
+    def refuse(_order: Order) -> Opened:
+        asked.set()
+        answer.wait(10)
+        raise errors.RailRefused("no")
+
+    rail.opening = refuse
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(buyer.buy)
+        assert asked.wait(10)
+        rail.opening = opening
+        opened = buyer.buy(after=LEASE)
+        answer.set()
+        told = late.result()
+
+    assert opened.view.state == told.view.state == "action_required"
+    assert buyer.attempts()[0].state == "requires_action"
+    assert buyer.buy(after=LEASE).view.state == "action_required"
+
+
+def test_a_closed_rail_leaves_nobody_in_flight(buyer: Buyer, rail: FakeRail) -> None:
+    rail.unreachable = True
+    with pytest.raises(errors.RailUnreachable):
+        buyer.buy()
+    rail.unreachable, rail.unavailable_reason = False, "closed for a while"
+    with pytest.raises(errors.MethodUnavailable):
+        buyer.buy()
+
+    rail.unavailable_reason = None
+
+    assert buyer.buy().view.state == "action_required"
+
+
 def test_racing_purchases_ask_the_processor_once(buyer: Buyer, rail: FakeRail) -> None:
     start, asked, opening = Barrier(8), [], rail.opening
 

@@ -90,7 +90,18 @@ def test_a_repeated_purchase_counts_once(buy: Buy, sessions: Sessions) -> None:
     assert used(sessions) == 1000
 
 
-def test_what_was_never_paid_counts_no_more(
+def test_what_cannot_be_paid_any_more_counts_no_more(buy: Buy, sessions: Sessions, rail: FakeRail) -> None:
+    rail.refusing = True
+    with pytest.raises(errors.RailRefused):
+        buy(1000, key="refused")
+
+    rail.refusing = False
+
+    assert used(sessions) == 0
+    assert buy(1000, key="again").state == "action_required"
+
+
+def test_what_was_given_up_and_may_still_be_paid_goes_on_counting(
     buy: Buy, sessions: Sessions, rails: Rails, rail: FakeRail
 ) -> None:
     view = buy(1000, key="given up")
@@ -99,8 +110,41 @@ def test_what_was_never_paid_counts_no_more(
 
     purchase.settle(sessions, rails, payment_attempt_id=view.attempt.payment_attempt_id, now=NOON)
 
-    assert used(sessions) == 0
-    assert buy(1000, key="again").state == "action_required"
+    assert used(sessions) == 1000
+    with pytest.raises(errors.SpendLimitReached):
+        buy(1, key="more")
+
+
+def test_one_quote_bought_under_several_keys_at_once_is_not_counted_against_itself(
+    sessions: Sessions, rails: Rails, rail: FakeRail, limit: int
+) -> None:
+    terms = catalog.terms(credits_wanted=limit, pack_id=None, rail_id=rail.rail_id)
+    quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON).quote
+    start = Barrier(8)
+
+    def race(number: int) -> str:
+        start.wait()
+        try:
+            purchase.buy(
+                sessions,
+                rails,
+                agent_id=AGENT,
+                quote_id=quote.quote_id,
+                rail_id=rail.rail_id,
+                idempotency_key=f"key {number}",
+                now=NOON,
+            )
+        except errors.InFlight:
+            return "in flight"
+        except errors.SpendLimitReached:
+            return "refused"
+        return "bought"
+
+    with ThreadPoolExecutor(8) as racers:
+        told = list(racers.map(race, range(8)))
+
+    assert "refused" not in told
+    assert used(sessions) == limit
 
 
 def test_racing_purchases_of_different_quotes_stay_within_the_limit(buy: Buy, sessions: Sessions) -> None:

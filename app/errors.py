@@ -7,6 +7,7 @@ DoorError
 ├── BodyTooLarge
 ├── RateLimited               too often, by this agent or from this address
 ├── NothingHere               this installation has nothing to serve at this path
+├── KeysDiffer                the header Idempotency-Key and the field idempotency_key are not the same
 ├── WebhookRefused            not signed by the processor for us, or not now
 ├── ActivityNotFound          no event of this agent has this reference
 ├── ReceiptNotFound           no receipt of this agent has this id
@@ -68,6 +69,12 @@ class RateLimited(DoorError):
     most: int
     window_seconds: int
     code = "RATE_LIMITED"
+
+
+class KeysDiffer(DoorError):
+    """The header and the field name two keys, and one of them would be left out."""
+
+    code = "IDEMPOTENCY_CONFLICT"
 
 
 @dataclass

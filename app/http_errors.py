@@ -201,6 +201,11 @@ def _answer_ours(request: Request, error: Exception) -> Response:
     match error:
         case errors.InvalidArguments(message=message) | errors.WebhookRefused(message=message):
             return answer(request, error.code, message=message, recovery=recovery)
+        case errors.KeysDiffer():
+            differ = (
+                "the header Idempotency-Key and the field idempotency_key differ: give one, or both alike"
+            )
+            return answer(request, error.code, message=differ, recovery=recovery)
         case errors.RateLimited():
             return _limited(answer(request, error.code, recovery=recovery), error)
         case rails_errors.BadAmount():
@@ -257,6 +262,8 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.signup()}
         case errors.RateLimited(retry_after_seconds=seconds):
             return {"retry_after_seconds": seconds}
+        case errors.KeysDiffer():
+            return {"required_flag": FLAGS["idempotency_key"], "suggested_command": _usage(request, asked)}
         case errors.InvalidArguments(fields=fields):
             return _flags(fields) | {"suggested_command": _usage(request, asked)}
         case rails_errors.PriceNotTaken(credits=credits, rail_id=rail_id):

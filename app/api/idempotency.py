@@ -52,10 +52,10 @@ HeaderKey = Annotated[str | None, Depends(header_key)]
 def one_of(header: str | None, body: str | None) -> str | None:
     """The key, wherever it was given; None if it was nowhere.
 
-    raises: InvalidArguments if header and body differ.
+    raises: KeysDiffer if header and body do.
     """
     if header is not None and body is not None and header != body:
-        raise errors.InvalidArguments("idempotency_key: not the one of the header Idempotency-Key", _FIELD)
+        raise errors.KeysDiffer("two keys for one request")
     return header if header is not None else body
 
 

@@ -209,7 +209,12 @@ def _quote(rails: Rails) -> Door:
         "buying",
         "Fix a price; nothing is charged",
         purchases.NewQuote,
-        refuses=("CREDIT_PACK_NOT_FOUND", "PAYMENT_METHOD_UNAVAILABLE", "CREDIT_QUOTE_CONFLICT"),
+        refuses=(
+            "CREDIT_PACK_NOT_FOUND",
+            "PAYMENT_METHOD_UNAVAILABLE",
+            "CREDIT_QUOTE_CONFLICT",
+            "IDEMPOTENCY_CONFLICT",
+        ),
         example={
             "pack_id": DEFAULT_PACK_ID,
             "payment_method": next(iter(rails), ""),
@@ -236,6 +241,7 @@ def _buy(rail: Rail) -> Door:
             "CREDIT_QUOTE_EXPIRED",
             "PAYMENT_METHOD_MISMATCH",
             "CREDIT_PURCHASE_CONFLICT",
+            "IDEMPOTENCY_CONFLICT",
             "IDEMPOTENCY_IN_FLIGHT",
             "PURCHASE_LIMIT_EXCEEDED",
             "PAYMENT_PROVIDER_FAILURE",

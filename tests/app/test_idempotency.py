@@ -68,7 +68,8 @@ def test_two_different_keys_and_what_is_no_key_are_refused(
 
     for reply in replies:
         error = reply.json()["error"]
-        assert (reply.status_code, error["code"]) == (400, "INVALID_ARGUMENTS")
+        expected = (409, "IDEMPOTENCY_CONFLICT") if body_key else (400, "INVALID_ARGUMENTS")
+        assert (reply.status_code, error["code"]) == expected
         assert error["recovery"]["required_flag"] == "--idempotency-key"
     assert doors.deposit.opened == {}
 

@@ -50,7 +50,9 @@ def config(**changes: object) -> TwinConfig:
 def running(settings: TwinConfig) -> Iterator[LocalTwin]:
     """Serve a twin on a free port of loopback."""
     server = uvicorn.Server(
-        uvicorn.Config(stripe_twin.app(settings), port=0, log_config=None, log_level="critical")
+        uvicorn.Config(
+            stripe_twin.app(settings), port=0, loop="asyncio", log_config=None, log_level="critical"
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -48,7 +48,8 @@ def refuse_head(request: Request) -> None:
 
     raises: CredentialRejected
     """
-    own, passing = [_unquoted(request.scope["path"])], []
+    own = [_unquoted(request.scope["path"])]
+    passing: list[str] = []
     for name, value in request.headers.items():
         if credentials.is_payment_header(name):
             raise errors.CredentialRejected("a payment header")

@@ -183,7 +183,7 @@ def quota(visit: Visit) -> Outcome:
 def usage(
     visit: Visit, what: Annotated[str, typer.Argument(metavar="[quota]", help="the balance")] = "quota"
 ) -> Outcome:
-    """Show what this agent may spend, and how to get more."""
+    """Show what this agent may spend, which purchases are on their way, and how to get more."""
     if what != "quota":
         message = "usage knows only `quota`"
         raise Refused(outcomes.invalid(visit.label, message, recovery={"suggested_command": _QUOTA}))

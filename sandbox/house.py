@@ -230,6 +230,8 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
     addresses = Addresses(api_url, database_url, redis_url, net.rpc_url, twin.url)
     key = twin.live_secret_key if mode == "live" else twin.secret_key
     environment = {
+        # Every agent of the sandbox comes from one address, and demos and tests do not pace themselves.
+        **dict.fromkeys(UNLIMITED, "0"),
         **os.environ,
         "DATABASE_URL": make_url(database_url).set(username=SERVICE_USER).render_as_string(),
         "REDIS_URL": redis_url,
@@ -245,8 +247,6 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_TELL_SECONDS": "1",
         "PENNYRAIL_WEBHOOK_KEYS": webhook_key(folder),
         "PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK": str(mode == "test").lower(),
-        # Every agent of the sandbox comes from one address, and demos and tests do not pace themselves.
-        **dict.fromkeys(UNLIMITED, "0"),
     }
     return House(folder, addresses, environment, twin, net, {})
 

@@ -182,6 +182,8 @@ def _guide(out: Console, data: Envelope) -> None:
     _line(out, f"stage: {data.get('stage')}")
     if (balance := quota.get("balance")) is not None:
         _line(out, f"{balance} credits")
+    if warning := outcomes.text(outcomes.mapping(data.get("guide_warning")).get("message")):
+        _prose(out, warning)
     _next(out, data.get("next_command"))
 
 

@@ -90,7 +90,8 @@ def _quote(out: Console, data: Envelope) -> None:
 def _buy(out: Console, data: Envelope) -> None:
     _line(out, f"{data.get('credits')} credits for {_dollars(data.get('amount_cents'))}: {data.get('state')}")
     _pairs(out, {"attempt": data.get("payment_attempt_id"), "quote": data.get("quote_id")})
-    _how_to_pay(out, data)
+    if _may_be_paid(data):
+        _how_to_pay(out, data)
     _step(out, data)
 
 
@@ -111,9 +112,15 @@ def _status(out: Console, data: Envelope) -> None:
             "granted": receipt.get("credits_granted"),
         },
     )
-    if data.get("state") == "action_required":
+    if _may_be_paid(data):
         _how_to_pay(out, attempt)
     _step(out, data)
+
+
+def _may_be_paid(data: Envelope) -> bool:
+    """Whether money may still be sent: the instructions stay in a reply long after that."""
+    told = outcomes.mapping(data.get("next")).get("may_pay")
+    return data.get("state") == "action_required" if told is None else told == "once_unless_sent"
 
 
 def _how_to_pay(out: Console, attempt: Envelope) -> None:

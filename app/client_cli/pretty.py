@@ -80,9 +80,9 @@ def _quote(out: Console, data: Envelope) -> None:
             "quote": data.get("quote_id"),
             "pay with": data.get("accepted_payment_method"),
             "until": data.get("expires_at"),
-            "money": "real" if data.get("live_money") is True else "test",
         },
     )
+    _money(out, data)
     recommended = outcomes.mapping(outcomes.mapping(data.get("next_actions")).get("recommended_buy"))
     _next(out, recommended.get("command"))
 
@@ -90,6 +90,7 @@ def _quote(out: Console, data: Envelope) -> None:
 def _buy(out: Console, data: Envelope) -> None:
     _line(out, f"{data.get('credits')} credits for {_dollars(data.get('amount_cents'))}: {data.get('state')}")
     _pairs(out, {"attempt": data.get("payment_attempt_id"), "quote": data.get("quote_id")})
+    _money(out, data)
     if _may_be_paid(data):
         _how_to_pay(out, data)
     _step(out, data)
@@ -113,8 +114,17 @@ def _status(out: Console, data: Envelope) -> None:
         },
     )
     if _may_be_paid(data):
+        _money(out, quote)
         _how_to_pay(out, attempt)
     _step(out, data)
+
+
+def _money(out: Console, told: Envelope) -> None:
+    """Whether the money is real, where the answer says so."""
+    if told.get("live_money") is False:
+        _line(out, "test money: send nothing real")
+    elif told.get("live_money") is True:
+        _line(out, "real money")
 
 
 def _may_be_paid(data: Envelope) -> bool:

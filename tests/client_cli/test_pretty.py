@@ -75,6 +75,26 @@ def test_what_was_sent_is_not_asked_for_again_by_buying_again_or_by_the_status(
         assert "not pay again" in " ".join(told.stdout.split()).lower()
 
 
+def test_test_money_is_told_before_anybody_sends_real_money(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    attempt = {"stripe_x402": {"payable_instructions": PAYABLE}}
+    bought: dict[str, object] = {"state": "action_required", **attempt}
+    seen: dict[str, object] = {"state": "action_required", "payment_attempt": attempt}
+
+    for live, words in ((False, "test money: send nothing real\n"), (True, "real money\n")):
+        money: dict[str, object] = {"live_money": live}
+        quoted = shown("credits quote", money, capsys)
+        told = [
+            shown("credits buy", bought | money, capsys),
+            shown("credits status", seen | {"quote": money}, capsys),
+            shown("credits wait", seen | {"quote": money}, capsys),
+        ]
+        assert words in quoted
+        assert all(0 <= each.index(words) < each.index("send exactly") for each in told)
+        assert ("test money" in quoted) is not live
+
+
 def test_a_page_is_told_with_its_whole_address(capsys: pytest.CaptureFixture[str]) -> None:
     data: dict[str, object] = {"state": "action_required", "checkout_handoff_url": PAGE, "next": {}}
 

@@ -62,7 +62,7 @@ class AgentCommand(TyperCommand):
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             given = self._given(ctx, typed)
-            texts = {name: value for name, value in given.items() if isinstance(value, str)}
+            texts = {name: str(value) for name, value in given.items() if isinstance(value, str | bool)}
             stop(self._explained(label, error, given, suggest(texts)), typed)
 
     def _suggest(self) -> Suggest:
@@ -71,12 +71,23 @@ class AgentCommand(TyperCommand):
         return found
 
     def _given(self, ctx: "Context", args: list[str]) -> dict[str, object]:
-        """The options and arguments that were given, by name, as far as they can be told."""
-        try:
-            options, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        except typer.TyperException:
-            return {}
-        return {name: value for name, value in options.items() if value is not None}
+        """The options and arguments that were given, by name, as far as they can be told.
+
+        A name that is nearly an option's counts as that option: what was ordered stays ordered.
+        """
+        known = _options(self)
+        left = [_corrected(each, known) for each in args]
+        parser = self.make_parser(ctx)
+        parser.ignore_unknown_options = True
+        while left:
+            try:
+                options, _, _ = parser.parse_args(args=list(left))
+            except typer.TyperException:
+                # An option without its value stands at the end.
+                left.pop()
+            else:
+                return {name: value for name, value in options.items() if value is not None}
+        return {}
 
     def _explained(
         self, label: str, error: typer.TyperException, given: Mapping[str, object], suggestion: str
@@ -227,10 +238,31 @@ def _sentence(error: typer.TyperException, missing: list[str], command: AgentCom
 
 
 def _unknown_option(name: str, command: AgentCommand) -> str:
-    known = [spelling for each in command.params for spelling in each.opts if spelling.startswith("--")]
+    known = _options(command)
     if name in known:
         return f"{name} is not used in this way: see --help"
-    plain = _PLAIN.fullmatch(name.removeprefix("--")) is not None
-    near = difflib.get_close_matches(name, known, n=1) if plain else []
-    guess = f"; did you mean {near[0]}?" if near else ""
-    return f"there is no option {name}{guess}" if plain else "an option is not known: see --help"
+    near = _near(name, known)
+    guess = f"; did you mean {near}?" if near else ""
+    return f"there is no option {name}{guess}" if _is_plain(name) else "an option is not known: see --help"
+
+
+def _options(command: TyperCommand) -> list[str]:
+    spellings = (spelling for each in command.params for spelling in (*each.opts, *each.secondary_opts))
+    return [spelling for spelling in spellings if spelling.startswith("--")]
+
+
+def _near(name: str, known: list[str]) -> str | None:
+    near = difflib.get_close_matches(name, known, n=1) if _is_plain(name) else []
+    return near[0] if near else None
+
+
+def _corrected(typed: str, known: list[str]) -> str:
+    """An option under the name that was meant; everything else as it is."""
+    name, equals, value = typed.partition("=")
+    if not name.startswith("--") or name in known:
+        return typed
+    return f"{_near(name, known) or name}{equals}{value}"
+
+
+def _is_plain(name: str) -> bool:
+    return _PLAIN.fullmatch(name.removeprefix("--")) is not None

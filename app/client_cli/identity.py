@@ -34,9 +34,11 @@ def register(cli: typer.Typer) -> None:
 
 def _signup_that_fits(given: Mapping[str, str]) -> str:
     named = {"agent_name": "my-agent", "runtime": "shell", **given}
-    contact = f" --agent-contact {shlex.quote(given['agent_contact'])}" if "agent_contact" in given else ""
-    name, runtime = shlex.quote(named["agent_name"]), shlex.quote(named["runtime"])
-    return f"{PROGRAM} signup --agent{contact} --agent-name {name} --runtime {runtime} --json"
+    kept = ("agent_contact", "human_email", "agent_name", "runtime", "discovery_source")
+    words = [f"--{name.replace('_', '-')} {shlex.quote(named[name])}" for name in kept if name in named]
+    words += ["--show-token"] if given.get("show_token") == "True" else []
+    words += ["--no-save"] if given.get("save") == "False" else []
+    return f"{PROGRAM} signup --agent {' '.join(words)} --json"
 
 
 def signup(

@@ -15,7 +15,7 @@ from app.client_cli import outcomes, printing
 from app.client_cli.outcomes import PROGRAM, Outcome
 
 if TYPE_CHECKING:
-    from typer._click import Context
+    from typer._click import Context, HelpFormatter
     from typer._click.core import Command
 
 Suggest = Callable[[Mapping[str, str]], str]
@@ -44,6 +44,8 @@ CREDENTIAL_FLAGS: Final = frozenset(
     }
 )
 _PAYS: Final = frozenset({"credits quote", "credits buy"})
+# More characters than any sentence has.
+_SENTENCE: Final = 1000
 _PLAIN: Final = re.compile(r"[a-z][a-z-]{0,40}")
 
 
@@ -110,6 +112,10 @@ class AgentGroup(TyperGroup):
         """The arguments, or exit code 2."""
         self.rich_markup_mode = None
         typed = list(args)
+        if not typed:
+            # Like every other group: its help, and the exit code of a command that is not whole.
+            typer.echo(ctx.get_help())
+            raise typer.Exit(outcomes.INVALID)
         if typed[:1] and typed[0].startswith("-") and typed[0] != "--help":
             stop(unknown_command(self, ctx, ""), typed)
         return super().parse_args(ctx, args)
@@ -122,6 +128,16 @@ class AgentGroup(TyperGroup):
         if self.get_command(ctx, args[0]) is None:
             stop(unknown_command(self, ctx, args[0]), args)
         return super().resolve_command(ctx, args)
+
+    @override
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """The commands, each with its whole first sentence however narrow the terminal is."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, each.get_short_help_str(_SENTENCE)) for name, each in found if each and not each.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 class RootGroup(TyperGroup):

@@ -225,6 +225,21 @@ def test_wrong_arguments_are_an_envelope_that_repeats_nothing(alone: Shell, type
     assert refused.error["recovery"]["suggested_command"].startswith("pennyrail ")
 
 
+@pytest.mark.parametrize("group", ["credits", "activity", "auth", "claim"])
+def test_a_group_alone_prints_its_help_whole_and_exits_as_every_group_does(alone: Shell, group: str) -> None:
+    told, asked, operators = alone.run(group), alone.run(group, "--help"), alone.run("sandbox")
+
+    assert (told.exit_code, told.stdout, told.stderr) == (operators.exit_code, asked.stdout, "")
+    assert operators.stdout.strip() != ""
+    assert (asked.exit_code, "Commands:" in asked.stdout, "..." in asked.stdout.split("Commands:")[1]) == (
+        0,
+        True,
+        False,
+    )
+    assert all(words.split()[1] in told.stdout for words in EVERY if words.startswith(f"{group} "))
+    assert max(map(len, told.stdout.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("typed", ["credits bye", "auth", "activity lst", "claim --json"])
 def test_an_unknown_command_of_a_group_is_told_with_those_it_has(alone: Shell, typed: str) -> None:
     refused = alone.run(*typed.split())

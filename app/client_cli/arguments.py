@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typing_extensions import override
 
 from app import credentials
-from app.client_cli import outcomes, printing
+from app.client_cli import addressed, outcomes, printing
 from app.client_cli.outcomes import PROGRAM, Outcome
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ class AgentCommand(TyperCommand):
         label, typed = words(ctx), list(args)
         suggest = self._suggest()
         if (refusal := credential_refusal(label, self, ctx, typed)) is not None:
-            stop(refusal, typed)
+            stop(addressed.at(refusal, self._given(ctx, typed).get("api_base_url")), typed)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             given = self._given(ctx, typed)
             texts = {name: str(value) for name, value in given.items() if isinstance(value, str | bool)}
-            stop(self._explained(label, error, given, suggest(texts)), typed)
+            told = self._explained(label, error, given, suggest(texts))
+            stop(addressed.at(told, given.get("api_base_url")), typed)
 
     def _suggest(self) -> Suggest:
         assert self.callback is not None

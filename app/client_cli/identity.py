@@ -117,7 +117,7 @@ def _signed_up(visit: Visit, outcome: Outcome, *, save: bool, show: bool) -> Out
     }
     if "previous_config_path" in storage:
         warnings.append(
-            "the token that was saved here before is kept beside, at storage.previous_config_path"
+            f"the token that was saved here before is kept beside, in {storage['previous_config_path']}"
         )
     label = {"command": f"{PROGRAM} {visit.label}", "data": data, "warnings": warnings}
     return Outcome(outcome.envelope | label, outcome.exit_code)

@@ -173,6 +173,31 @@ def _quota(out: Console, data: Envelope) -> None:
         _next(out, top_up.get("first_command"))
 
 
+def _receipt(out: Console, data: Envelope) -> None:
+    told = outcomes.mapping(data.get("receipt"))
+    _line(out, f"{told.get('credits_granted')} credits for {_dollars(told.get('amount_cents'))}")
+    _money(out, told)
+    received = told.get("received_cents")
+    witnesses = outcomes.rows(told.get("witnesses"))
+    _pairs(
+        out,
+        {
+            "receipt": told.get("receipt_id"),
+            "granted": told.get("created_at"),
+            "paid by": told.get("accepted_payment_method"),
+            "received": None if received is None else _dollars(received),
+            "seen by": ", ".join(f"{each.get('source')} ({each.get('state')})" for each in witnesses),
+            "quote": told.get("quote_id"),
+            "attempt": told.get("payment_attempt_id"),
+            "entry": told.get("credit_event_id"),
+        },
+    )
+    if commands := data.get("verify_commands"):
+        _prose(out, "signed: anybody can check the signature without the service:")
+        for command in commands if isinstance(commands, list) else ():
+            _line(out, f"  {command}")
+
+
 def _activity(out: Console, data: Envelope) -> None:
     events = outcomes.rows(data.get("events"))
     for event in events:
@@ -283,6 +308,7 @@ _SHOWN: Final[Mapping[str, Callable[[Console, Envelope], None]]] = {
     "credits buy": _buy,
     "credits status": _status,
     "credits wait": _status,
+    "credits receipt": _receipt,
     "usage quota": _quota,
     "activity list": _activity,
     "activity show": _activity,

@@ -88,7 +88,9 @@ class DepositException(Said):
     received_units: str
     opened_at: datetime
     closed_at: datetime | None
-    closed_by: Literal["house", "operator"] | None
+    closed_by: Literal["house", "operator"] | None = Field(
+        description="in this version always the house: no command closes one"
+    )
 
 
 class Ping(Said):
@@ -106,7 +108,7 @@ class CreditsGranted(Said):
 
 
 class CreditsRefunded(Said):
-    """A purchase was refunded."""
+    """A purchase was refunded. In this version refunds at Stripe are not booked by themselves."""
 
     type: Literal["credits.refunded"] = "credits.refunded"
     timestamp: datetime
@@ -114,7 +116,7 @@ class CreditsRefunded(Said):
 
 
 class CreditsDisputed(Said):
-    """A payer disputed a purchase."""
+    """A payer disputed a purchase. In this version disputes at Stripe are not booked by themselves."""
 
     type: Literal["credits.disputed"] = "credits.disputed"
     timestamp: datetime

@@ -41,6 +41,10 @@ def scripted(script: Script) -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(text.encode())
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
+
         def log_message(self, *_words: object) -> None:
             pass
 

@@ -48,8 +48,16 @@ class _Shown(httpx.Auth):
             request.headers["authorization"] = f"Bearer {self._token}"
         answer = yield request
         if request.url.path == "/v1/agent-signups" and answer.status_code == 200:
-            fresh = at(answer.json(), "data", "token")
-            self._token = fresh if isinstance(fresh, str) else self._token
+            self._token = _fresh_token(answer) or self._token
+
+
+def _fresh_token(answer: httpx.Response) -> str | None:
+    # What is no JSON is told by whoever asked.
+    try:
+        fresh = at(answer.json(), "data", "token")
+    except (ValueError, RecursionError):
+        return None
+    return fresh if isinstance(fresh, str) else None
 
 
 @dataclass(frozen=True, slots=True)

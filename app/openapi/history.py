@@ -1,10 +1,10 @@
 """An agent's own history, as replies promise it."""
 
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from app.openapi.kinds import AttemptId, CreditEventId, EventId, Instant, QuoteId, ReceiptId, SessionId
+from app.openapi.kinds import AttemptId, CreditEventId, EventId, Instant, QuoteId, ReceiptId, SessionId, says
 from rails.activity import EventType
 
 Source = Literal["hosted_activity_ledger"]
@@ -42,7 +42,7 @@ class Event(TypedDict):
     """One thing that happened."""
 
     event_id: EventId
-    type: EventType
+    type: Annotated[EventType, says("in this version refunds and disputes are not booked by themselves")]
     occurred_at: Instant
     summary: str
     operation: Literal["usage", "payment", "credits"]

@@ -211,7 +211,7 @@ class Opened(TypedDict):
 
 
 class Difference(TypedDict):
-    """Money that is not what was asked for; a person decides about it."""
+    """Money that is not what was asked for; a person decides about it, and no time is promised for that."""
 
     kind: str
     asset: str

@@ -122,6 +122,18 @@ def test_what_is_no_reply_is_told_as_the_commands_tell_it(
     assert (recovery["suggested_tool_call"] or {}).get("after_seconds") == after_seconds
 
 
+def test_a_signup_that_something_else_answers_is_told_and_the_tools_go_on() -> None:
+    async def use(url: str) -> tuple[CallToolResult, CallToolResult]:
+        async with process("--api-base-url", url) as client:
+            signed_up = await client.call_tool("sign_up", {"agent_name": "painter", "runtime": "tests"})
+            return signed_up, await client.call_tool("list_packs", {})
+
+    with scripted(Script([(200, "<html>", {})])) as script:
+        both = asyncio.run(use(script.url))
+
+    assert [refused(each)["code"] for each in both] == ["HOSTED_API_NON_JSON_RESPONSE"] * 2
+
+
 def test_the_process_ends_when_its_input_ends() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "app.cli", "mcp"],

@@ -16,11 +16,29 @@ from tests.ledger.story import everything
 from tests.outbound import schema
 from tests.outbound.conftest import House
 
-PAGE = (Path(__file__).parents[2] / "docs" / "webhooks-out.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "webhooks-out.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("docs/webhooks-out.md", "docs/webhooks-out.schema.json", "app/discovery/skill.md"),
+        *("app/openapi/document.py", "app/openapi/history.py", "ARCHITECTURE.md"),
+    ],
+)
+def test_as_long_as_nobody_books_refunds_every_page_that_speaks_of_them_says_so(page: str) -> None:
+    rooms = ("app", "workers", "outbound", "rails")
+    sources = [path for room in rooms for path in (ROOT / room).rglob("*.py") if path.name != "reversals.py"]
+    booked = any(re.search(r"\breversals\b", path.read_text()) for path in sources)
+
+    words = " ".join((ROOT / page).read_text().split())
+
+    assert ("not booked by themselves" in words) is not booked
 
 
 def examples() -> list[dict[str, object]]:

@@ -11,11 +11,11 @@ from typer.core import TyperCommand, TyperGroup
 from typing_extensions import override
 
 from app import credentials
-from app.client_cli import outcomes, printing
+from app.client_cli import addressed, outcomes, printing
 from app.client_cli.outcomes import PROGRAM, Outcome
 
 if TYPE_CHECKING:
-    from typer._click import Context
+    from typer._click import Context, HelpFormatter
     from typer._click.core import Command
 
 Suggest = Callable[[Mapping[str, str]], str]
@@ -44,6 +44,8 @@ CREDENTIAL_FLAGS: Final = frozenset(
     }
 )
 _PAYS: Final = frozenset({"credits quote", "credits buy"})
+# More characters than any sentence has.
+_SENTENCE: Final = 1000
 _PLAIN: Final = re.compile(r"[a-z][a-z-]{0,40}")
 
 
@@ -57,13 +59,14 @@ class AgentCommand(TyperCommand):
         label, typed = words(ctx), list(args)
         suggest = self._suggest()
         if (refusal := credential_refusal(label, self, ctx, typed)) is not None:
-            stop(refusal, typed)
+            stop(addressed.at(refusal, self._given(ctx, typed).get("api_base_url")), typed)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             given = self._given(ctx, typed)
-            texts = {name: value for name, value in given.items() if isinstance(value, str)}
-            stop(self._explained(label, error, given, suggest(texts)), typed)
+            texts = {name: str(value) for name, value in given.items() if isinstance(value, str | bool)}
+            told = self._explained(label, error, given, suggest(texts))
+            stop(addressed.at(told, given.get("api_base_url")), typed)
 
     def _suggest(self) -> Suggest:
         assert self.callback is not None
@@ -71,12 +74,23 @@ class AgentCommand(TyperCommand):
         return found
 
     def _given(self, ctx: "Context", args: list[str]) -> dict[str, object]:
-        """The options and arguments that were given, by name, as far as they can be told."""
-        try:
-            options, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        except typer.TyperException:
-            return {}
-        return {name: value for name, value in options.items() if value is not None}
+        """The options and arguments that were given, by name, as far as they can be told.
+
+        A name that is nearly an option's counts as that option: what was ordered stays ordered.
+        """
+        known = _options(self)
+        left = [_corrected(each, known) for each in args]
+        parser = self.make_parser(ctx)
+        parser.ignore_unknown_options = True
+        while left:
+            try:
+                options, _, _ = parser.parse_args(args=list(left))
+            except typer.TyperException:
+                # An option without its value stands at the end.
+                left.pop()
+            else:
+                return {name: value for name, value in options.items() if value is not None}
+        return {}
 
     def _explained(
         self, label: str, error: typer.TyperException, given: Mapping[str, object], suggestion: str
@@ -99,6 +113,10 @@ class AgentGroup(TyperGroup):
         """The arguments, or exit code 2."""
         self.rich_markup_mode = None
         typed = list(args)
+        if not typed:
+            # Like every other group: its help, and the exit code of a command that is not whole.
+            typer.echo(ctx.get_help())
+            raise typer.Exit(outcomes.INVALID)
         if typed[:1] and typed[0].startswith("-") and typed[0] != "--help":
             stop(unknown_command(self, ctx, ""), typed)
         return super().parse_args(ctx, args)
@@ -111,6 +129,16 @@ class AgentGroup(TyperGroup):
         if self.get_command(ctx, args[0]) is None:
             stop(unknown_command(self, ctx, args[0]), args)
         return super().resolve_command(ctx, args)
+
+    @override
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """The commands, each with its whole first sentence however narrow the terminal is."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, each.get_short_help_str(_SENTENCE)) for name, each in found if each and not each.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 class RootGroup(TyperGroup):
@@ -227,10 +255,31 @@ def _sentence(error: typer.TyperException, missing: list[str], command: AgentCom
 
 
 def _unknown_option(name: str, command: AgentCommand) -> str:
-    known = [spelling for each in command.params for spelling in each.opts if spelling.startswith("--")]
+    known = _options(command)
     if name in known:
         return f"{name} is not used in this way: see --help"
-    plain = _PLAIN.fullmatch(name.removeprefix("--")) is not None
-    near = difflib.get_close_matches(name, known, n=1) if plain else []
-    guess = f"; did you mean {near[0]}?" if near else ""
-    return f"there is no option {name}{guess}" if plain else "an option is not known: see --help"
+    near = _near(name, known)
+    guess = f"; did you mean {near}?" if near else ""
+    return f"there is no option {name}{guess}" if _is_plain(name) else "an option is not known: see --help"
+
+
+def _options(command: TyperCommand) -> list[str]:
+    spellings = (spelling for each in command.params for spelling in (*each.opts, *each.secondary_opts))
+    return [spelling for spelling in spellings if spelling.startswith("--")]
+
+
+def _near(name: str, known: list[str]) -> str | None:
+    near = difflib.get_close_matches(name, known, n=1) if _is_plain(name) else []
+    return near[0] if near else None
+
+
+def _corrected(typed: str, known: list[str]) -> str:
+    """An option under the name that was meant; everything else as it is."""
+    name, equals, value = typed.partition("=")
+    if not name.startswith("--") or name in known:
+        return typed
+    return f"{_near(name, known) or name}{equals}{value}"
+
+
+def _is_plain(name: str) -> bool:
+    return _PLAIN.fullmatch(name.removeprefix("--")) is not None

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from app.client_cli import outcomes, printing
+from app.client_cli import addressed, outcomes, printing
 from app.client_cli.arguments import AgentCommand, Suggest
 from app.client_cli.outcomes import PROGRAM, SUGGESTED, Outcome, Refused
 from app.client_cli.visit import Shared, Visit
@@ -72,7 +72,7 @@ class Run:
                 pretty=pretty,
             ),
         )
-        outcome = self._outcome(visit, given)
+        outcome = addressed.at(self._outcome(visit, given), address)
         printing.show(outcome, pretty=pretty)
         raise typer.Exit(outcome.exit_code)
 

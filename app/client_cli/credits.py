@@ -1,5 +1,6 @@
 """`pennyrail credits`: what is for sale, its price, buying it and waiting for it."""
 
+import math
 import secrets
 import shlex
 import sys
@@ -27,7 +28,8 @@ _KINDS: Final[Mapping[str, str]] = {
     "cs_": "checkout_session_id",
     "receipt_": "receipt_id",
 }
-_ANY_QUOTE: Final = SUGGESTED.quote(rail_id="stripe_x402.exact.usdc", pack_id="starter-500")
+_ANY_RAIL: Final = "stripe_x402.exact.usdc"
+_ANY_QUOTE: Final = SUGGESTED.quote(rail_id=_ANY_RAIL, pack_id="starter-500")
 
 QuoteId = Annotated[str | None, typer.Option(metavar="QUOTE_ID", help="the purchase of this quote")]
 AttemptId = Annotated[str | None, typer.Option(metavar="PAYATT_ID", help="this payment attempt")]
@@ -57,15 +59,25 @@ def packs(
 
 
 def _quote_that_fits(given: Mapping[str, str]) -> str:
-    if (rail_id := given.get("payment_method")) is None:
-        return _ANY_QUOTE
-    credits = given.get("credits", "")
-    whole = int(credits) if credits.isascii() and credits.isdigit() else None
-    return (
-        SUGGESTED.quote(rail_id=rail_id, pack_id=given.get("pack") if whole is None else None, credits=whole)
-        if whole is not None or "pack" in given
-        else SUGGESTED.quote(rail_id=rail_id, pack_id="starter-500")
+    """The quote that was meant: what was ordered stays, only what is missing is filled in."""
+    pack_id, credits = given.get("pack"), _whole(given.get("credits"))
+    if credits is None and "credits" in given and pack_id is None:
+        return SUGGESTED.packs()
+    return SUGGESTED.quote(
+        rail_id=given.get("payment_method") or _ANY_RAIL,
+        pack_id=None if credits is not None else pack_id or "starter-500",
+        credits=credits,
+        key=given.get("idempotency_key"),
     )
+
+
+def _whole(credits: str | None) -> int | None:
+    """A number of credits that may be asked for, at least as many as were; None if that was no number."""
+    try:
+        told = float(credits or "")
+    except ValueError:
+        return None
+    return math.ceil(told) if math.isfinite(told) and told > 0 else None
 
 
 @command(cli, "credits quote", example=_ANY_QUOTE, suggest=_quote_that_fits)
@@ -84,7 +96,9 @@ def quote(
     terms: dict[str, object] = {"pack_id": pack, "credits": credits}
     terms = {name: value for name, value in terms.items() if value is not None}
     if len(terms) != 1:
-        recovery = {"required_flags": ["--pack", "--credits"], "suggested_command": _ANY_QUOTE}
+        given = {**terms, "payment_method": payment_method, "idempotency_key": idempotency_key}
+        fits = _quote_that_fits({name: str(value) for name, value in given.items() if value is not None})
+        recovery = {"required_flags": ["--pack", "--credits"], "suggested_command": fits}
         raise Refused(outcomes.invalid(visit.label, "give either --pack or --credits", recovery=recovery))
     made = None if idempotency_key else f"quote-{time.time_ns() // 1_000_000}-{secrets.token_hex(4)}"
     key = idempotency_key or made or ""
@@ -100,7 +114,7 @@ def quote(
 def _buy_that_fits(given: Mapping[str, str]) -> str:
     quote_id, provider = given.get("quote_id"), given.get("provider")
     if quote_id is None:
-        return _ANY_QUOTE
+        return _ANY_QUOTE if provider is None else SUGGESTED.methods()
     if provider is None:
         # Its status names the provider and the whole command.
         return SUGGESTED.status_of_quote(quote_id)

@@ -6,15 +6,17 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from app.client_cli import outcomes
+from app.client_cli import outcomes, shortfall
 from app.client_cli.command import command
 from app.client_cli.outcomes import PROGRAM, SUGGESTED, Envelope, Fields, Outcome, Refused
 from app.client_cli.visit import Visit
 
-Stage = Literal["service_unreachable", "auth_required", "quota_required", "ready"]
+Stage = Literal["service_unreachable", "auth_required", "purchase_pending", "quota_required", "ready"]
 
 _GUIDE: Final = f"{PROGRAM} top-up --guide --json"
 _DOCTOR: Final = f"{PROGRAM} doctor --json"
+# Its status says how to pay it, if it was not paid; a wait would say nothing before its end.
+_TO_BE_PAID: Final = frozenset({"created", "action_required"})
 # Nothing here may ever be true: the guide only reads.
 _MUTATIONS: Final[Fields] = {
     "signup": False,
@@ -33,7 +35,15 @@ class Answers:
     health: Outcome
     models: Outcome
     methods: Outcome
+    packs: Outcome
     quota: Outcome | None
+
+    @property
+    def pending(self) -> Envelope | None:
+        """The newest purchase whose money may be on its way."""
+        told = self.quota.data if self.quota is not None else {}
+        waiting = outcomes.rows(outcomes.mapping(told.get("top_up")).get("pending_purchases"))
+        return waiting[0] if waiting else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ def _answers(visit: Visit, token: str | None) -> Answers:
         health=visit.call("GET", "/healthz"),
         models=visit.call("GET", "/v1/models"),
         methods=visit.call("GET", "/v1/payment-methods"),
+        packs=visit.call("GET", "/v1/credit-packs"),
         quota=None if token is None else visit.call("GET", "/v1/quota", token=token),
     )
 
@@ -113,7 +124,10 @@ def stage(answers: Answers, enough: Need) -> Stage:
         return "auth_required"
     if not answers.quota.ok:
         return "service_unreachable"
-    return "ready" if enough.met else "quota_required"
+    if enough.met:
+        return "ready"
+    # Who buys again while money is on its way has paid twice.
+    return "purchase_pending" if answers.pending is not None else "quota_required"
 
 
 def preferred(methods: Sequence[Envelope]) -> Envelope | None:
@@ -128,8 +142,7 @@ def preferred(methods: Sequence[Envelope]) -> Envelope | None:
 def _told(visit: Visit, answers: Answers, credits_needed: int | None, elsewhere: Outcome | None) -> Fields:
     methods = outcomes.rows(answers.methods.data.get("methods"))
     rail, enough = preferred(methods), need(answers, credits_needed)
-    reached = stage(answers, enough)
-    top_up = _payment_command(rail, "quote_command")
+    reached, top_up = stage(answers, enough), _quote(answers, rail, enough)
     recovery = outcomes.mapping(
         outcomes.mapping(elsewhere.envelope["error"] if elsewhere else None).get("recovery")
     )
@@ -137,9 +150,11 @@ def _told(visit: Visit, answers: Answers, credits_needed: int | None, elsewhere:
     next_command = {
         "service_unreachable": _DOCTOR,
         "auth_required": back or outcomes.SIGNUP,
+        "purchase_pending": _look_after(answers.pending or {}),
         "quota_required": top_up or SUGGESTED.methods(),
         "ready": SUGGESTED.quota(),
     }[reached]
+    handoff = _handoff(rail, visit, top_up)
     return {
         "guide": True,
         "stage": reached,
@@ -147,13 +162,72 @@ def _told(visit: Visit, answers: Answers, credits_needed: int | None, elsewhere:
         "blockers": [] if reached == "ready" else [reached],
         "next_command": next_command,
         "next_command_copy_runnable": True,
-        "self_fund_next_command": top_up,
-        "self_fund_next_command_label": _label(rail),
-        "guide_warning": _warning(rail) if reached == "quota_required" else None,
+        "self_fund_next_command": next_command if reached == "purchase_pending" else top_up,
+        "self_fund_next_command_label": (
+            "pending_purchase" if reached == "purchase_pending" else _label(rail)
+        ),
+        "guide_warning": _warning(reached, rail),
         "checks": _checks(visit, answers, enough, methods, rail),
         "mutations": dict(_MUTATIONS),
-        "suggested_commands": suggested(methods),
-        "self_fund_handoff": _handoff(rail, visit, credits_needed),
+        "suggested_commands": _around(next_command, reached, suggested(methods, quote=top_up)),
+        "self_fund_handoff": handoff and handoff | _after(answers, reached, credits_needed),
+    }
+
+
+def _quote(answers: Answers, rail: Envelope | None, enough: Need) -> str | None:
+    """The quote to ask for: one that covers what is missing."""
+    usual = _payment_command(rail, "quote_command")
+    if rail is None or answers.quota is None or not answers.quota.ok:
+        return usual
+    return shortfall.quote(
+        rail,
+        missing=enough.needed - enough.balance,
+        exactly=enough.because == "credits_needed",
+        methods=answers.methods,
+        packs=answers.packs,
+        usual=usual,
+    )
+
+
+def _look_after(pending: Envelope) -> str:
+    """What to do about a purchase on its way: read how to pay it, or wait for what was paid."""
+    attempt_id = str(pending.get("payment_attempt_id"))
+    told = outcomes.text(pending.get("status_command"))
+    if pending.get("state") in _TO_BE_PAID and told is not None:
+        return told
+    return outcomes.wait_command(attempt_id)
+
+
+def _around(next_command: str, reached: Stage, commands: list[str]) -> list[str]:
+    """The commands that may come next. Nothing that opens a payment while another is under way."""
+    if reached != "purchase_pending":
+        return commands
+    return list(dict.fromkeys([next_command, SUGGESTED.quota(), SUGGESTED.activity()]))
+
+
+def _after(answers: Answers, reached: Stage, credits_needed: int | None) -> Envelope:
+    """What to do after the next command, one step after the other, until the guide says that all is well."""
+    more = "" if credits_needed is None else f" --credits-needed {credits_needed}"
+    again = f"{PROGRAM} top-up --guide{more} --json"
+    if reached == "purchase_pending" and answers.pending is not None:
+        wait = outcomes.wait_command(str(answers.pending.get("payment_attempt_id")))
+        waits = _look_after(answers.pending) == wait
+        return {
+            "after_next": again if waits else wait,
+            "steps": [{"command": each} for each in ([again] if waits else [wait, again])],
+        }
+    if reached != "quota_required":
+        return {"after_next": again, "steps": [{"command": again}]}
+    buy, attempt_id = "data.next_actions.recommended_buy.command", "data.payment_attempt_id"
+    return {
+        "after_next": f"do not quote again: run the buy command that the reply names at {buy}, pay what the"
+        f" reply of that says, once, wait with `{outcomes.wait_command()}`, then run `{again}`",
+        "steps": [
+            {"command_path": buy, "in_reply_of": "quote"},
+            {"do": "pay as data.next of the reply says, once"},
+            {"command": outcomes.wait_command(), "fill_in": {"PAYMENT_ATTEMPT_ID": attempt_id}},
+            {"command": again},
+        ],
     }
 
 
@@ -188,6 +262,7 @@ def _checks(
             "balance": enough.balance if quota is not None and quota.ok else None,
             "needed": enough.needed,
             "needed_because": enough.because,
+            "missing": max(0.0, enough.needed - enough.balance) if quota is not None and quota.ok else None,
             "jobs_left_today": enough.jobs_left,
             "limits": quota.data.get("limits") if quota is not None else None,
             "top_up": quota.data.get("top_up") if quota is not None else None,
@@ -195,10 +270,9 @@ def _checks(
     }
 
 
-def _handoff(rail: Envelope | None, visit: Visit, credits_needed: int | None) -> Fields | None:
+def _handoff(rail: Envelope | None, visit: Visit, quote: str | None) -> Envelope | None:
     if rail is None:
         return None
-    more = "" if credits_needed is None else f" --credits-needed {credits_needed}"
     return {
         "preferred_method": rail.get("method_id"),
         "live_money": rail.get("live_money"),
@@ -207,13 +281,12 @@ def _handoff(rail: Envelope | None, visit: Visit, credits_needed: int | None) ->
         "agent_settleable": rail.get("agent_settleable"),
         "human_handoff_required": not _alone(rail),
         "payment_commands": {
-            "quote": _payment_command(rail, "quote_command"),
+            "quote": quote,
             "buy": _payment_command(rail, "purchase_command"),
             "status": _payment_command(rail, "status_command"),
-            "wait": f"{PROGRAM} credits wait PAYMENT_ATTEMPT_ID --json",
+            "wait": outcomes.wait_command(),
         },
         "wallet_settlement": _wallet_settlement() if _alone(rail) else None,
-        "after_next": f"{PROGRAM} top-up --guide{more} --json",
         "auth": {
             "with_env": f'PENNYRAIL_TOKEN="$TOKEN" {_GUIDE}',
             "with_stdin": f'printf %s "$TOKEN" | {PROGRAM} top-up --guide --token-stdin --json',
@@ -246,19 +319,25 @@ def _summary(rail: Envelope | None) -> Fields | None:
     }
 
 
-def _warning(rail: Envelope | None) -> Fields | None:
-    if rail is None:
+def _warning(reached: Stage, rail: Envelope | None) -> Fields | None:
+    if reached == "purchase_pending":
+        message = "a purchase is on its way: look after it, and do not buy again meanwhile"
+        return {"next_command_safety": "reads_only", "message": message}
+    if rail is None or reached != "quota_required":
         return None
     money = "live_money" if rail.get("live_money") is True else "test_money"
     return {"next_command_safety": f"{money}_payment_action", "payment_top_up_path": _path(rail)}
 
 
-def suggested(methods: Sequence[Envelope]) -> list[str]:
-    """The commands that may come next, those of the way to pay to take first."""
+def suggested(methods: Sequence[Envelope], *, quote: str | None = None) -> list[str]:
+    """The commands that may come next, those of the way to pay to take first.
+
+    `quote` is that way's quote, if it is not the usual one.
+    """
     rail = preferred(methods)
     ordered = ([rail] if rail else []) + [row for row in methods if row is not rail]
     lines = [
-        line
+        quote if quote is not None and row is rail and name == "quote_command" else line
         for row in ordered
         for name in ("quote_command", "purchase_command", "status_command")
         if row.get("available") is True and (line := _payment_command(row, name))

@@ -1,5 +1,6 @@
 """Who an agent is: `signup`, `claim request`, `whoami`, `auth`, and what it has left: `usage quota`."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ claim = typer.Typer(help="A person behind the agent.", cls=AgentGroup, no_args_i
 _QUOTA: Final = SUGGESTED.quota()
 # The service says this of a token that is shown; one that was saved was not shown.
 _SHOWN_ONCE: Final = "hosted restricted token is returned once"
+# What suggested commands leave for the agent to fill in, typed as it stood there.
+_GAP: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 _CLAIM: Final = f"{PROGRAM} claim request --contact CONTACT --json"
 
 
@@ -33,10 +36,13 @@ def register(cli: typer.Typer) -> None:
 
 
 def _signup_that_fits(given: Mapping[str, str]) -> str:
-    named = {"agent_name": "my-agent", "runtime": "shell", **given}
-    contact = f" --agent-contact {shlex.quote(given['agent_contact'])}" if "agent_contact" in given else ""
-    name, runtime = shlex.quote(named["agent_name"]), shlex.quote(named["runtime"])
-    return f"{PROGRAM} signup --agent{contact} --agent-name {name} --runtime {runtime} --json"
+    filled = {name: value for name, value in given.items() if not _GAP.fullmatch(value)}
+    named = {"agent_name": "my-agent", "runtime": "shell", **filled}
+    kept = ("agent_contact", "human_email", "agent_name", "runtime", "discovery_source")
+    words = [f"--{name.replace('_', '-')} {shlex.quote(named[name])}" for name in kept if name in named]
+    words += ["--show-token"] if given.get("show_token") == "True" else []
+    words += ["--no-save"] if given.get("save") == "False" else []
+    return f"{PROGRAM} signup --agent {' '.join(words)} --json"
 
 
 def signup(
@@ -64,6 +70,8 @@ def signup(
     """Become an agent, or come back as the same one with a fresh token. The token is saved, not shown."""
     assert agent
     visit.drain()
+    if any(each is not None and _GAP.fullmatch(each) for each in (agent_contact, human_email)):
+        raise Refused(_gap_left(visit, agent_name=agent_name, runtime=runtime))
     if save:
         _probe(visit)
     body = {
@@ -76,6 +84,16 @@ def signup(
     asked = {name: value for name, value in body.items() if value is not None}
     outcome = visit.call("POST", "/v1/agent-signups", body={**asked, "return_token": save or show_token})
     return _signed_up(visit, outcome, save=save, show=show_token) if outcome.ok else outcome
+
+
+def _gap_left(visit: Visit, *, agent_name: str, runtime: str) -> Outcome:
+    message = (
+        "the contact is a word to fill in: give an inbox of your own, or leave it out;"
+        " without one every signup makes a new agent"
+    )
+    fits = _signup_that_fits({"agent_name": agent_name, "runtime": runtime})
+    recovery = {"optional_flags": ["--agent-contact"], "suggested_command": fits}
+    return outcomes.invalid(visit.label, message, recovery=recovery)
 
 
 def _signed_up(visit: Visit, outcome: Outcome, *, save: bool, show: bool) -> Outcome:
@@ -99,7 +117,7 @@ def _signed_up(visit: Visit, outcome: Outcome, *, save: bool, show: bool) -> Out
     }
     if "previous_config_path" in storage:
         warnings.append(
-            "the token that was saved here before is kept beside, at storage.previous_config_path"
+            f"the token that was saved here before is kept beside, in {storage['previous_config_path']}"
         )
     label = {"command": f"{PROGRAM} {visit.label}", "data": data, "warnings": warnings}
     return Outcome(outcome.envelope | label, outcome.exit_code)

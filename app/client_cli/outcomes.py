@@ -1,6 +1,7 @@
 """What a command tells: an envelope and an exit code, the server's or one that is made here."""
 
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -58,6 +59,11 @@ class Refused(Exception):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.error_code)
         self.outcome = outcome
+
+
+def wait_command(reference: str = "PAYMENT_ATTEMPT_ID") -> str:
+    """Wait for the end of a purchase."""
+    return f"{PROGRAM} credits wait {shlex.quote(reference)} --json"
 
 
 def success(label: str, data: Fields, *, warnings: Sequence[str] = ()) -> Outcome:

@@ -80,9 +80,9 @@ def _quote(out: Console, data: Envelope) -> None:
             "quote": data.get("quote_id"),
             "pay with": data.get("accepted_payment_method"),
             "until": data.get("expires_at"),
-            "money": "real" if data.get("live_money") is True else "test",
         },
     )
+    _money(out, data)
     recommended = outcomes.mapping(outcomes.mapping(data.get("next_actions")).get("recommended_buy"))
     _next(out, recommended.get("command"))
 
@@ -90,7 +90,9 @@ def _quote(out: Console, data: Envelope) -> None:
 def _buy(out: Console, data: Envelope) -> None:
     _line(out, f"{data.get('credits')} credits for {_dollars(data.get('amount_cents'))}: {data.get('state')}")
     _pairs(out, {"attempt": data.get("payment_attempt_id"), "quote": data.get("quote_id")})
-    _how_to_pay(out, data)
+    _money(out, data)
+    if _may_be_paid(data):
+        _how_to_pay(out, data)
     _step(out, data)
 
 
@@ -111,9 +113,24 @@ def _status(out: Console, data: Envelope) -> None:
             "granted": receipt.get("credits_granted"),
         },
     )
-    if data.get("state") == "action_required":
+    if _may_be_paid(data):
+        _money(out, quote)
         _how_to_pay(out, attempt)
     _step(out, data)
+
+
+def _money(out: Console, told: Envelope) -> None:
+    """Whether the money is real, where the answer says so."""
+    if told.get("live_money") is False:
+        _line(out, "test money: send nothing real")
+    elif told.get("live_money") is True:
+        _line(out, "real money")
+
+
+def _may_be_paid(data: Envelope) -> bool:
+    """Whether money may still be sent: the instructions stay in a reply long after that."""
+    told = outcomes.mapping(data.get("next")).get("may_pay")
+    return data.get("state") == "action_required" if told is None else told == "once_unless_sent"
 
 
 def _how_to_pay(out: Console, attempt: Envelope) -> None:
@@ -156,6 +173,31 @@ def _quota(out: Console, data: Envelope) -> None:
         _next(out, top_up.get("first_command"))
 
 
+def _receipt(out: Console, data: Envelope) -> None:
+    told = outcomes.mapping(data.get("receipt"))
+    _line(out, f"{told.get('credits_granted')} credits for {_dollars(told.get('amount_cents'))}")
+    _money(out, told)
+    received = told.get("received_cents")
+    witnesses = outcomes.rows(told.get("witnesses"))
+    _pairs(
+        out,
+        {
+            "receipt": told.get("receipt_id"),
+            "granted": told.get("created_at"),
+            "paid by": told.get("accepted_payment_method"),
+            "received": None if received is None else _dollars(received),
+            "seen by": ", ".join(f"{each.get('source')} ({each.get('state')})" for each in witnesses),
+            "quote": told.get("quote_id"),
+            "attempt": told.get("payment_attempt_id"),
+            "entry": told.get("credit_event_id"),
+        },
+    )
+    if commands := data.get("verify_commands"):
+        _prose(out, "signed: anybody can check the signature without the service:")
+        for command in commands if isinstance(commands, list) else ():
+            _line(out, f"  {command}")
+
+
 def _activity(out: Console, data: Envelope) -> None:
     events = outcomes.rows(data.get("events"))
     for event in events:
@@ -182,6 +224,8 @@ def _guide(out: Console, data: Envelope) -> None:
     _line(out, f"stage: {data.get('stage')}")
     if (balance := quota.get("balance")) is not None:
         _line(out, f"{balance} credits")
+    if warning := outcomes.text(outcomes.mapping(data.get("guide_warning")).get("message")):
+        _prose(out, warning)
     _next(out, data.get("next_command"))
 
 
@@ -264,6 +308,7 @@ _SHOWN: Final[Mapping[str, Callable[[Console, Envelope], None]]] = {
     "credits buy": _buy,
     "credits status": _status,
     "credits wait": _status,
+    "credits receipt": _receipt,
     "usage quota": _quota,
     "activity list": _activity,
     "activity show": _activity,

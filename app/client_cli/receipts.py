@@ -1,5 +1,6 @@
 """`pennyrail credits receipt`: the signed receipt of a purchase, and the keys to check it with."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Final
@@ -46,8 +47,22 @@ def receipt(
     while True:
         outcome, left = visit.get(path), give_up_at - time.monotonic()
         if outcome.error_code != "RECEIPT_NOT_SEALED_YET" or left <= 0:
-            return outcome
+            return _with_proof(visit, outcome, receipt_id) if outcome.ok else outcome
         time.sleep(min(_PAUSE_SECONDS, left))
+
+
+def _with_proof(visit: Visit, outcome: Outcome, receipt_id: str) -> Outcome:
+    """The receipt under the name of its command, with the commands that check its signature."""
+    named = shlex.quote(receipt_id)
+    commands = [
+        f"{PROGRAM} credits receipt {named} --save-keys keys.json --json > receipt.json",
+        f"{PROGRAM} receipt verify receipt.json --key keys.json",
+    ]
+    told = {
+        "command": f"{PROGRAM} {visit.label}",
+        "data": {**outcome.data, "verify_commands": commands},
+    }
+    return Outcome(outcome.envelope | told, outcome.exit_code)
 
 
 def _save_keys(visit: Visit, file: Path) -> None:

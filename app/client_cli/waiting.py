@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.client_cli import calls, outcomes
 from app.client_cli.calls import Unreachable
-from app.client_cli.outcomes import PROGRAM, Outcome
+from app.client_cli.outcomes import Outcome
 from app.client_cli.visit import Visit
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ HOLD_READ_SECONDS: Final = 40
 FALLBACK_SECONDS: Final = 10.0
 LEAST_SECONDS: Final = 0.5
 BACKOFF_MOST_SECONDS: Final = 30.0
+# Nothing was opened that could be paid, so nothing comes by waiting.
+_AGENTS_TURN: Final = frozenset({"buy", "repeat_buy", "request_new_quote"})
 # Only for a service that does not say `terminal` yet.
 _ENDS: Final = frozenset({"succeeded", "expired", "failed", "canceled"})
 
@@ -143,18 +145,34 @@ def _timed_out(visit: Visit, watch: _Watch, reference: str, timeout_seconds: flo
     state = outcomes.text(watch.last.data.get("state")) if watch.last is not None else None
     stands = f"the purchase is {state}" if state else "nothing was heard of the purchase"
     trouble = f" ({watch.trouble})" if watch.trouble else ""
+    then, commands = _what_then(watch.last, reference)
     told = outcomes.failure(
         visit.label,
         "WAIT_TIMED_OUT",
-        f"{stands} after {timeout_seconds:g} seconds{trouble}. It goes on without this command:"
-        " what has been sent must not be sent again. Wait again, or read the status later",
+        f"{stands} after {timeout_seconds:g} seconds{trouble}. {then}",
         exit_code=outcomes.TIMED_OUT,
         retryable=True,
         recovery={
-            "suggested_command": f"{PROGRAM} credits wait {reference} --json",
+            "suggested_command": commands[0],
+            "suggested_commands": commands,
             "retry_after_seconds": int(watch.pace_seconds),
         },
         data=watch.last.data if watch.last is not None else None,
     )
     actor = watch.last.envelope.get("actor") if watch.last is not None else None
     return Outcome(told.envelope | {"actor": actor}, told.exit_code)
+
+
+def _what_then(last: Outcome | None, reference: str) -> tuple[str, list[str]]:
+    """What to do when the time is over, in words and in commands."""
+    step = outcomes.mapping(last.data.get("next")) if last is not None else {}
+    told = step.get("suggested_commands")
+    commands = [each for each in told if isinstance(each, str)] if isinstance(told, list) else []
+    if step.get("action") in _AGENTS_TURN and commands:
+        message = outcomes.text(step.get("message")) or "it goes on when the next command is run"
+        return f"Waiting changes nothing by itself: {message}", commands
+    words = (
+        "It goes on without this command: what has been sent must not be sent again."
+        " Wait again, or read the status later"
+    )
+    return words, [outcomes.wait_command(reference)]

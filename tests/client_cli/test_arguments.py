@@ -128,7 +128,13 @@ def test_buy_pays_with_no_wallet_and_says_why(alone: Shell) -> None:
         (
             "credits quote --credits 10",
             ["--payment-method"],
-            "pennyrail credits quote --pack starter-500 --payment-method stripe_x402.exact.usdc --json",
+            "pennyrail credits quote --credits 10 --payment-method stripe_x402.exact.usdc --json",
+        ),
+        (
+            "credits quote --pack builder-2000 --idempotency-key k",
+            ["--payment-method"],
+            "pennyrail credits quote --pack builder-2000 --payment-method stripe_x402.exact.usdc"
+            " --idempotency-key k --json",
         ),
         (
             "credits buy --provider stripe --quote-id quote_1",
@@ -140,6 +146,17 @@ def test_buy_pays_with_no_wallet_and_says_why(alone: Shell) -> None:
             "credits buy --quote-id quote_1 --idempotency-key k",
             ["--provider"],
             "pennyrail credits status --quote-id quote_1 --json",
+        ),
+        (
+            "credits buy --provider stripe",
+            ["--quote-id", "--idempotency-key"],
+            "pennyrail credits methods --json",
+        ),
+        (
+            "signup --agent --runtime codex --agent-contact a@example.com --no-save --show-token",
+            ["--agent-name"],
+            "pennyrail signup --agent --agent-contact a@example.com --agent-name my-agent --runtime codex"
+            " --show-token --no-save --json",
         ),
         ("credits wait", ["ATTEMPT_ID"], "pennyrail usage quota --json"),
         ("claim request", ["--contact"], "pennyrail claim request --contact CONTACT --json"),
@@ -154,6 +171,34 @@ def test_what_is_missing_is_named_with_the_command_that_would_do(
     assert (refused.exit_code, refused.error["code"]) == (2, "INVALID_ARGUMENTS")
     assert refused.error["recovery"]["required_flags"] == missing
     assert refused.error["recovery"]["suggested_command"] == suggested
+
+
+QUOTE_80 = "pennyrail credits quote --credits 80 --payment-method stripe_checkout --json"
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        ("--credit 80 --payment-method stripe_checkout", QUOTE_80),
+        ("--credit=80 --payment-methods=stripe_checkout", QUOTE_80),
+        ("--credits 80 --payment-method stripe_checkout --fast", QUOTE_80),
+        ("--credits 79.5 --payment-method stripe_checkout", QUOTE_80),
+        ("--credits 80 --payment-method stripe_checkout extra", QUOTE_80),
+        ("--credits 80 --pack starter-500 --payment-method stripe_checkout", QUOTE_80),
+        ("--payment-method stripe_checkout --credits many", "pennyrail credits packs list --json"),
+        (
+            "--payment-method stripe_checkout --pack",
+            "pennyrail credits quote --pack starter-500 --payment-method stripe_checkout --json",
+        ),
+    ],
+)
+def test_a_slip_of_the_fingers_changes_no_order(alone: Shell, typed: str, suggested: str) -> None:
+    refused = alone.run("credits", "quote", *typed.split())
+
+    recovery = refused.error["recovery"]
+    assert (refused.exit_code, refused.error["code"]) == (2, "INVALID_ARGUMENTS")
+    assert recovery["suggested_command"] == suggested
+    assert "--payment-method" not in recovery.get("required_flags", [])
 
 
 @pytest.mark.parametrize(
@@ -178,6 +223,21 @@ def test_wrong_arguments_are_an_envelope_that_repeats_nothing(alone: Shell, type
     assert (refused.exit_code, refused.error["code"]) == (2, "INVALID_ARGUMENTS")
     assert "correct-horse" not in refused.stdout + refused.stderr
     assert refused.error["recovery"]["suggested_command"].startswith("pennyrail ")
+
+
+@pytest.mark.parametrize("group", ["credits", "activity", "auth", "claim"])
+def test_a_group_alone_prints_its_help_whole_and_exits_as_every_group_does(alone: Shell, group: str) -> None:
+    told, asked, operators = alone.run(group), alone.run(group, "--help"), alone.run("sandbox")
+
+    assert (told.exit_code, told.stdout, told.stderr) == (operators.exit_code, asked.stdout, "")
+    assert operators.stdout.strip() != ""
+    assert (asked.exit_code, "Commands:" in asked.stdout, "..." in asked.stdout.split("Commands:")[1]) == (
+        0,
+        True,
+        False,
+    )
+    assert all(words.split()[1] in told.stdout for words in EVERY if words.startswith(f"{group} "))
+    assert max(map(len, told.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("typed", ["credits bye", "auth", "activity lst", "claim --json"])

@@ -181,12 +181,23 @@ def test_a_receipt_comes_with_the_keys_that_verify_it_offline(
         answer.write_text(
             signing.run("credits", "receipt", receipt_id, "--save-keys", str(keys), **token).stdout
         )
+        words = signing.run("credits", "receipt", receipt_id, "--pretty", **token)
         nowhere = signing.run(
             "credits", "receipt", receipt_id, "--save-keys", str(tmp_path / "no" / "f"), **token
         )
     verified = shell.run("receipt", "verify", str(answer), "--key", str(keys))
 
     assert early.error["code"] == "RECEIPT_NOT_SEALED_YET"
+    jws = json.loads(answer.read_text())["data"]["jws"]
+    assert (jws in words.stdout, "{" in words.stdout) == (False, False)
+    assert words.stdout.startswith("500 credits for $5.00\nreal money\n")
+    assert f"  receipt   {receipt_id}\n" in words.stdout
+    assert "seen by   " in words.stdout
+    assert len(words.stdout.splitlines()) < 16
+    assert (
+        f"  pennyrail credits receipt {receipt_id} --save-keys keys.json --json > receipt.json\n"
+        in words.stdout
+    )
     assert (nowhere.exit_code, nowhere.error["code"]) == (9, "PUBLIC_CLI_FILE_WRITE_FAILED")
     assert json.loads(keys.read_text())["keys"]
     assert (verified.exit_code, "the receipt is genuine" in verified.stdout) == (0, True), verified.stdout

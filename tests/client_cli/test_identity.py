@@ -90,6 +90,7 @@ def test_the_token_of_another_agent_is_kept_beside_and_its_own_is_replaced(shell
     again = shell.run(*SIGNUP, "--agent-contact", "ME@example.invalid ")
 
     assert (json.loads(kept.read_text()), mode(kept)) == (first, 0o600)
+    assert [each for each in other.envelope["warnings"] if str(kept) in each]
     assert "previous_config_path" not in again.data["storage"]
     assert again.data["actor"] == other.data["actor"]
     assert shell.run("whoami").exit_code == 0

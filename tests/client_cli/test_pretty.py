@@ -7,6 +7,7 @@ import pytest
 
 from app.client_cli import pretty
 from app.client_cli.outcomes import Outcome
+from ledger.money import USDC, Amount
 from tests.app.conftest import Doors
 from tests.client_cli.conftest import Shell
 
@@ -46,6 +47,52 @@ def test_a_deposit_is_told_with_its_whole_address_on_a_line_that_can_be_copied(
         told = shown(command, data, capsys)
         assert f"  to     {ADDRESS}\n" in told
         assert "send exactly 5.00 USDC on base, once, in one transfer:" in told
+
+
+@pytest.mark.parametrize("outcome", ["paid", "arrived", "underpaid"])
+def test_what_was_sent_is_not_asked_for_again_by_buying_again_or_by_the_status(
+    shell: Shell, doors: Doors, outcome: str
+) -> None:
+    attempt = shell.signed_up().bought()
+    reference, quote_id = doors.reference(attempt["payment_attempt_id"]), attempt["quote_id"]
+    {
+        "paid": lambda: doors.deposit.pay(reference),
+        "arrived": lambda: doors.deposit.arrive(reference),
+        "underpaid": lambda: doors.deposit.pay_wrongly(
+            reference, "underpaid", received=Amount(4_000_000, USDC)
+        ),
+    }[outcome]()
+    doors.settle(attempt["payment_attempt_id"])
+    terms = ("--provider=fake_deposit", f"--quote-id={quote_id}", f"--idempotency-key=purchase:{quote_id}")
+
+    bought = shell.run("credits", "buy", *terms, "--pretty")
+    status = shell.run("credits", "status", "--quote-id", quote_id, "--pretty")
+
+    for told in (bought, status):
+        assert told.exit_code == 0
+        assert "send exactly" not in told.stdout
+        assert attempt["stripe_x402"]["payable_instructions"]["deposit_address"] not in told.stdout
+        assert "not pay again" in " ".join(told.stdout.split()).lower()
+
+
+def test_test_money_is_told_before_anybody_sends_real_money(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    attempt = {"stripe_x402": {"payable_instructions": PAYABLE}}
+    bought: dict[str, object] = {"state": "action_required", **attempt}
+    seen: dict[str, object] = {"state": "action_required", "payment_attempt": attempt}
+
+    for live, words in ((False, "test money: send nothing real\n"), (True, "real money\n")):
+        money: dict[str, object] = {"live_money": live}
+        quoted = shown("credits quote", money, capsys)
+        told = [
+            shown("credits buy", bought | money, capsys),
+            shown("credits status", seen | {"quote": money}, capsys),
+            shown("credits wait", seen | {"quote": money}, capsys),
+        ]
+        assert words in quoted
+        assert all(0 <= each.index(words) < each.index("send exactly") for each in told)
+        assert ("test money" in quoted) is not live
 
 
 def test_a_page_is_told_with_its_whole_address(capsys: pytest.CaptureFixture[str]) -> None:

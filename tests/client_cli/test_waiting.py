@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -124,6 +125,21 @@ def test_when_the_time_is_over_it_says_where_things_stand_and_never_to_pay_again
     assert "must not be sent again" in over.error["message"]
     assert "buy" not in json.dumps(over.error) + str(over.error["recovery"])
     assert (over.envelope["data"] or {}).get("state") in (None, "action_required")
+
+
+def test_waiting_for_a_quote_that_nobody_bought_says_to_buy_it(shell: Shell) -> None:
+    quoted = shell.signed_up().run("credits", "quote", "--credits", "80", "--payment-method", "fake_deposit")
+    quote_id = quoted.data["quote_id"]
+
+    over = shell.run("credits", "wait", quote_id, "--timeout-seconds", "1")
+
+    step, recovery = over.envelope["data"]["next"], over.error["recovery"]
+    assert (over.exit_code, over.error["code"], step["action"]) == (8, "WAIT_TIMED_OUT", "buy")
+    assert recovery["suggested_commands"] == step["suggested_commands"]
+    assert recovery["suggested_command"].startswith("pennyrail credits buy ")
+    assert step["message"] in over.error["message"]
+    assert "sent again" not in over.error["message"]
+    assert shell.run(*shlex.split(recovery["suggested_command"])[1:]).data["state"] == "action_required"
 
 
 def test_a_token_that_is_refused_ends_the_wait(alone: Shell) -> None:

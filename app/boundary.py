@@ -12,36 +12,9 @@ from starlette.responses import Response
 from starlette.types import Message
 from typing_extensions import override
 
-from app import credentials, doors, errors
+from app import credentials, doors, errors, passing_headers
 from app.house import house
 
-# What browsers, proxies and caches send with every request: none of it is kept, and some of it is hashes.
-_NOT_SCANNED: Final = frozenset(
-    {
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "authorization",
-        "cache-control",
-        "connection",
-        "content-digest",
-        "content-length",
-        "content-type",
-        "cookie",
-        "digest",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "origin",
-        "pragma",
-        "referer",
-        "repr-digest",
-        "transfer-encoding",
-        "user-agent",
-        "x-amz-content-sha256",
-    }
-)
 _MOST_ENCODINGS: Final = 3
 
 
@@ -75,13 +48,15 @@ def refuse_head(request: Request) -> None:
 
     raises: CredentialRejected
     """
-    texts = [_unquoted(request.scope["path"])]
+    own = [_unquoted(request.scope["path"])]
+    passing: list[str] = []
     for name, value in request.headers.items():
         if credentials.is_payment_header(name):
             raise errors.CredentialRejected("a payment header")
-        if name not in _NOT_SCANNED and not name.startswith("sec-"):
-            texts.append(value)
-    if credentials.looks_like_one("\n".join(texts)):
+        if not passing_headers.is_opaque(name):
+            (passing if passing_headers.numbers_something(name) else own).append(value)
+    # One in a header of a tracer is refused too, unless it may be there by chance.
+    if credentials.looks_like_one("\n".join(own)) or credentials.is_unmistakable("\n".join(passing)):
         raise errors.CredentialRejected("in a header or the path")
     if request.scope["query_string"]:
         for name, value in request.query_params.multi_items():

@@ -69,13 +69,14 @@ _VALUE: Final = re.compile(
     # The first line of a PEM without the one above it: Ed25519, elliptic curves, RSA.
     r"|\bM(?:C4CAQAwBQYDK2Vw|HcCAQEEI|IGHAgEAMBMGByqGSM49|II[EJ]\w{2}IBA(?:DANBgkqhkiG9w0|AKC))"
     r"|(?<!\w)0[xX][0-9a-fA-F]{64}(?!\w)"
-    rf"|(?<!{_JOINED})[0-9a-fA-F]{{64}}(?!{_JOINED})"
     rf"|\b[a-z]prv[{_BASE58}]{{100}}"
     r"|(?i:\bbearer)\s+[\w.~+/=-]{16}"
     # A JSON Web Token, and a payment of x402, which is base64 of JSON that begins with its version.
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
     r"|\beyJ4NDAyVmVyc2lvbi"
 )
+# Hashes are written so, too.
+_BARE_KEY: Final = re.compile(rf"(?<!{_JOINED})[0-9a-fA-F]{{64}}(?!{_JOINED})")
 # A private key as Bitcoin wallets export it.
 _WIF: Final = re.compile(rf"(?<!\w)[5KLc9][{_BASE58}]{{50,51}}(?!\w)")
 _INVISIBLE: Final = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
@@ -96,15 +97,23 @@ def named(name: str) -> bool:
 
 def looks_like_one(text: str) -> bool:
     """Whether a value gives itself away, whatever its field is called."""
-    if not text.isascii():
-        # Digits and letters of other widths are the same to whoever copies them.
-        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    text = _plain(text)
+    return is_unmistakable(text) or _BARE_KEY.search(text) is not None or card_numbers.is_in(text)
+
+
+def is_unmistakable(text: str) -> bool:
+    """Whether a value has a form that only credentials have: no mere number, and no bare hex."""
+    text = _plain(text)
     return (
         _VALUE.search(text) is not None
         or any(_is_base58check(found[0]) for found in _WIF.finditer(text))
-        or card_numbers.is_in(text)
         or seed_phrases.is_in(text)
     )
+
+
+def _plain(text: str) -> str:
+    """The text with the letters and digits that whoever copies it would read."""
+    return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
 
 
 def anywhere_in(value: object) -> bool:

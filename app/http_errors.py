@@ -276,7 +276,11 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
             return {"suggested_command": commands.methods()}
         case errors.ReceiptNotSealedYet() | errors.NotReady():
             return {"retry_after_seconds": RETRY_AFTER_SECONDS}
-        case rails_errors.PurchaseNotFound() | errors.ActivityNotFound() | errors.ReceiptNotFound():
+        case rails_errors.PurchaseNotFound():
+            # The history does not tell of deposits before they are paid; the balance does.
+            found_by = [commands.quota(), commands.activity()]
+            return {"suggested_command": found_by[0], "suggested_commands": found_by}
+        case errors.ActivityNotFound() | errors.ReceiptNotFound():
             return {"suggested_command": commands.activity()}
         case rails_errors.QuoteExpired(credits=credits, pack_id=pack_id, rail_id=rail_id):
             return {"suggested_command": commands.quote(rail_id=rail_id, pack_id=pack_id, credits=credits)}

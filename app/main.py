@@ -100,7 +100,7 @@ def create_app(
 
 
 def application() -> FastAPI:
-    """The application as the environment describes it: `uvicorn --factory app.main:application`."""
+    """The application as the environment describes it, for `pennyrail api` to serve."""
     require(*OF_A_PROCESS)
     # Only a process that serves has a queue: importing it reads the queue's settings.
     from workers import wakeups

@@ -50,6 +50,7 @@ class Target:
     url: str
     host: str
     port: int
+    secure: bool
 
 
 def target(url: str, rules: Rules) -> Target:
@@ -70,7 +71,7 @@ def target(url: str, rules: Rules) -> Target:
     port = port if port is not None else 443 if secure else 80
     if port not in rules.ports and not rules.loopback:
         raise ForbiddenUrl(f"a URL has one of the ports {', '.join(map(str, sorted(rules.ports)))}")
-    return Target(url, parts.hostname, port)
+    return Target(url, parts.hostname, port, secure)
 
 
 def _parts(url: str) -> tuple[SplitResult, int | None]:

@@ -101,9 +101,8 @@ class _Pinned(httpcore.NetworkBackend):
     def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore.NetworkStream:
         """A connection to the first of the addresses that takes one."""
         assert (host.strip("[]"), port) == (self.target.host, self.target.port)
-        secure = self.target.url.startswith("https:")
         found = self.post.resolve(self.target.host, port)
-        for address in addresses.allowed(found, self.post.rules, secure=secure):
+        for address in addresses.allowed(found, self.post.rules, secure=self.target.secure):
             try:
                 return _Bounded(self.post.dial(address, port, _left(self.deadline)), self.deadline)
             except TimeoutError:

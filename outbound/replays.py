@@ -7,19 +7,23 @@ from typing import Final
 
 from sqlmodel import Session, col, select, text
 
-from outbound import endpoints, payloads, telling
+from outbound import endpoints, payloads, schedule, telling
 from outbound.errors import NoSuchEvent
 from outbound.models import Attempt, Delivery, Event
 from rails import ids
 
-# What is under way is left alone: it may be answered any moment.
+# What is under way is left alone: it may be answered any moment. Only its lease tells that it is, so what
+# would be tried within that time anyway is left alone too.
 _AGAIN: Final = """
     INSERT INTO webhook_delivery (endpoint_id, event_id, state, try_at, created_at)
     SELECT :endpoint, event.event_id, 'pending', :now, :now
     FROM webhook_event AS event
     WHERE {which}
     ON CONFLICT (endpoint_id, event_id) DO UPDATE
-    SET state = 'pending', tries = 0, try_at = least(webhook_delivery.try_at, excluded.try_at)
+    SET state = 'pending', tries = 0, try_at = CASE
+        WHEN webhook_delivery.try_at <= :leased_until THEN webhook_delivery.try_at
+        ELSE excluded.try_at
+    END
     RETURNING event_id
 """
 _ONE: Final = text(_AGAIN.format(which="event.event_id = :event"))
@@ -46,7 +50,7 @@ def replay_one(session: Session, *, event_id: str, endpoint_id: str, now: dateti
     raises: NoSuchEndpoint, NoSuchEvent
     """
     endpoints.get(session, endpoint_id)
-    told = session.connection().execute(_ONE, {"endpoint": endpoint_id, "event": event_id, "now": now})
+    told = session.connection().execute(_ONE, {**_when(now), "endpoint": endpoint_id, "event": event_id})
     if told.one_or_none() is None:
         raise NoSuchEvent("no event has this id")
 
@@ -57,8 +61,12 @@ def replay_since(session: Session, *, since: datetime, endpoint_id: str, now: da
     raises: NoSuchEndpoint
     """
     endpoints.get(session, endpoint_id)
-    told = session.connection().execute(_SINCE, {"endpoint": endpoint_id, "since": since, "now": now})
+    told = session.connection().execute(_SINCE, {**_when(now), "endpoint": endpoint_id, "since": since})
     return len(told.all())
+
+
+def _when(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "leased_until": now + schedule.LEASE}
 
 
 def send_test(session: Session, endpoint_id: str, *, now: datetime) -> str:

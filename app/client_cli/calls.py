@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from app.client_cli import outcomes
+from app.client_cli import outcomes, unanswered
 from app.client_cli.outcomes import Fields, Outcome
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 EXIT_CODE_HEADER: Final = "x-image-skill-exit-code"
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 60
-RETRY_AFTER_SECONDS: Final = 30
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -107,7 +106,7 @@ def meaning(label: str, response: "httpx.Response") -> Outcome:
         found = response.json()
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or "ok" not in found:
+    if not unanswered.is_envelope(found):
         return _no_envelope(label, response)
     return Outcome(found, exit_code(response, ok=found["ok"] is True))
 
@@ -125,14 +124,15 @@ def unreachable(label: str, base_url: str, error: Unreachable, *, same_again: st
     """The failure for an answer that never came. `same_again` is the command that is safe to repeat."""
     doctor = f"{outcomes.PROGRAM} doctor --json"
     safe = " Repeat the same command with the same key: it is carried out once" if same_again else ""
+    told = unanswered.NOT_REACHED
     return outcomes.failure(
         label,
-        "HOSTED_API_REQUEST_FAILED",
+        told.code,
         f"{base_url} did not answer: {error}.{safe}",
         exit_code=outcomes.PROVIDER,
-        retryable=True,
+        retryable=told.retryable,
         recovery={
-            "retry_after_seconds": RETRY_AFTER_SECONDS,
+            **told.recovery,
             "suggested_command": same_again or doctor,
             "suggested_commands": [same_again, doctor] if same_again else [doctor],
             "request_may_have_arrived": error.sent,
@@ -149,14 +149,15 @@ def retry_after_seconds(response: "httpx.Response") -> float | None:
 def _no_envelope(label: str, response: "httpx.Response") -> Outcome:
     status = response.status_code
     redirected = 300 <= status < 400
-    told = "; redirects are not followed, so give the final address" if redirected else ""
+    final = "; redirects are not followed, so give the final address" if redirected else ""
+    told = unanswered.no_envelope(status)
     return outcomes.failure(
         label,
-        "HOSTED_API_NON_JSON_RESPONSE",
-        f"HTTP {status} came back without an envelope: is this the address of a Pennyrail service?{told}",
+        told.code,
+        f"HTTP {status} came back without an envelope: is this the address of a Pennyrail service?{final}",
         exit_code=_by_status(status),
-        retryable=status >= 500,
-        recovery={"suggested_command": f"{outcomes.PROGRAM} doctor --json", "http_status": status},
+        retryable=told.retryable,
+        recovery={**told.recovery, "suggested_command": f"{outcomes.PROGRAM} doctor --json"},
     )
 
 

@@ -8,7 +8,7 @@ import typer
 
 from app.client_cli import outcomes, printing
 from app.client_cli.arguments import AgentCommand, Suggest
-from app.client_cli.outcomes import PROGRAM, Outcome, Refused
+from app.client_cli.outcomes import PROGRAM, SUGGESTED, Outcome, Refused
 from app.client_cli.visit import Shared, Visit
 
 Act = Callable[..., Outcome]
@@ -87,7 +87,10 @@ class Run:
                 "INTERRUPTED",
                 "interrupted; what the service has begun goes on there",
                 exit_code=outcomes.INTERRUPTED,
-                recovery={"suggested_command": f"{PROGRAM} activity list --limit 20 --json"},
+                recovery={
+                    "suggested_command": SUGGESTED.quota(),
+                    "suggested_commands": [SUGGESTED.quota(), SUGGESTED.activity()],
+                },
             )
         except Exception as error:
             # Its message may hold what was typed; its name cannot.

@@ -115,12 +115,13 @@ def keep_previous(file: Path, previous: Saved) -> Path:
 
 
 def remove(file: Path) -> bool:
-    """Forget the config. Whether there was one.
+    """Forget the config, behind a link too. Whether there was one.
 
     raises: NotWritable
     """
+    real = _real(file)
     try:
-        file.unlink()
+        real.unlink()
     except FileNotFoundError:
         return False
     except OSError as error:

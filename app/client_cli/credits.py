@@ -28,7 +28,6 @@ _KINDS: Final[Mapping[str, str]] = {
     "receipt_": "receipt_id",
 }
 _ANY_QUOTE: Final = SUGGESTED.quote(rail_id="stripe_x402.exact.usdc", pack_id="starter-500")
-_HISTORY: Final = SUGGESTED.activity()
 
 QuoteId = Annotated[str | None, typer.Option(metavar="QUOTE_ID", help="the purchase of this quote")]
 AttemptId = Annotated[str | None, typer.Option(metavar="PAYATT_ID", help="this payment attempt")]
@@ -191,7 +190,7 @@ def status(
     cli,
     "credits wait",
     example=f"{PROGRAM} credits wait PAYMENT_ATTEMPT_ID --timeout-seconds 600 --json",
-    suggest=lambda _given: _HISTORY,
+    suggest=lambda _given: SUGGESTED.quota(),
 )
 def wait(
     visit: Visit,

@@ -1,6 +1,5 @@
 """`pennyrail top-up --guide`: the next step of an agent to enough credits. It reads and changes nothing."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -153,7 +152,7 @@ def _told(visit: Visit, answers: Answers, credits_needed: int | None, elsewhere:
         "guide_warning": _warning(rail) if reached == "quota_required" else None,
         "checks": _checks(visit, answers, enough, methods, rail),
         "mutations": dict(_MUTATIONS),
-        "suggested_commands": _suggested(methods, rail),
+        "suggested_commands": suggested(methods),
         "self_fund_handoff": _handoff(rail, visit, credits_needed),
     }
 
@@ -254,7 +253,9 @@ def _warning(rail: Envelope | None) -> Fields | None:
     return {"next_command_safety": f"{money}_payment_action", "payment_top_up_path": _path(rail)}
 
 
-def _suggested(methods: Sequence[Envelope], rail: Envelope | None) -> list[str]:
+def suggested(methods: Sequence[Envelope]) -> list[str]:
+    """The commands that may come next, those of the way to pay to take first."""
+    rail = preferred(methods)
     ordered = ([rail] if rail else []) + [row for row in methods if row is not rail]
     lines = [
         line
@@ -273,7 +274,7 @@ def _payment_command(rail: Envelope | None, name: str) -> str | None:
     if told is not None or name != "quote_command":
         return told
     pack_id = outcomes.text(rail.get("default_pack_id")) or "starter-500"
-    return SUGGESTED.quote(rail_id=str(rail.get("method_id")), pack_id=shlex.quote(pack_id))
+    return SUGGESTED.quote(rail_id=str(rail.get("method_id")), pack_id=pack_id)
 
 
 def _label(rail: Envelope | None) -> str:

@@ -18,10 +18,10 @@ def listed(
     visit: Visit,
     limit: Annotated[int | None, typer.Option(help="how many events at most")] = None,
     subject: Annotated[
-        str | None, typer.Option(metavar="ID", help="only events about this: payatt_..., receipt_...")
+        str | None, typer.Option(metavar="KIND", help="only events of this kind: payment, credit or usage")
     ] = None,
 ) -> Outcome:
-    """List the newest events of this agent."""
+    """List the newest events of this agent. What is not paid yet stands in `pennyrail usage quota`."""
     query = {"limit": None if limit is None else str(limit), "subject": subject}
     return visit.get("/v1/activity", {name: value for name, value in query.items() if value is not None})
 

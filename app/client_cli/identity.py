@@ -120,13 +120,18 @@ def _stored(visit: Visit, outcome: Outcome, token: str) -> Fields:
 
 
 def _previous(visit: Visit, fresh: Saved) -> Saved | None:
-    """The saved token of another agent, None if there is none: the same agent's is refused from now on."""
+    """The saved token that somebody may still need, None if there is none.
+
+    The same agent's is refused from now on. Of a token that was saved by hand nobody knows whose it is.
+    """
     try:
         before = config.read(visit.config_path)
     except config.NotReadable:
         return None
-    same = before is not None and before.api_base_url == fresh.api_base_url and before.actor == fresh.actor
-    return None if same else before
+    if before is None or before.token == fresh.token:
+        return None
+    known = before.actor is not None and before.actor == fresh.actor
+    return None if known and before.api_base_url == fresh.api_base_url else before
 
 
 def _not_stored() -> Fields:
@@ -178,7 +183,7 @@ def quota(visit: Visit) -> Outcome:
 def usage(
     visit: Visit, what: Annotated[str, typer.Argument(metavar="[quota]", help="the balance")] = "quota"
 ) -> Outcome:
-    """Show what this agent may spend, and how to get more."""
+    """Show what this agent may spend, which purchases are on their way, and how to get more."""
     if what != "quota":
         message = "usage knows only `quota`"
         raise Refused(outcomes.invalid(visit.label, message, recovery={"suggested_command": _QUOTA}))
@@ -223,8 +228,7 @@ def auth_save(visit: Visit) -> Outcome:
     fresh = Saved(visit.base_url, shown.token, _now(), None)
     try:
         previous = _previous(visit, fresh)
-        different = previous is not None and previous.token != fresh.token
-        kept = config.keep_previous(visit.config_path, previous) if previous and different else None
+        kept = config.keep_previous(visit.config_path, previous) if previous else None
         config.write(visit.config_path, fresh)
     except config.NotWritable as error:
         raise Refused(visit.cannot_write(visit.config_path, str(error))) from None

@@ -152,8 +152,8 @@ def _quota(out: Console, data: Envelope) -> None:
             f"{jobs.get('remaining')} of {jobs.get('limit')} free jobs left until {jobs.get('resets_at')}",
         )
     top_up = outcomes.mapping(data.get("top_up"))
-    if top_up.get("recommended") is True:
-        _next(out, top_up.get("quote_command"))
+    if top_up.get("recommended") is True or top_up.get("pending_purchases"):
+        _next(out, top_up.get("first_command"))
 
 
 def _activity(out: Console, data: Envelope) -> None:

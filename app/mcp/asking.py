@@ -3,16 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import httpx
 
+from app.client_cli import unanswered
+from app.client_cli.unanswered import Unanswered
 from app.mcp.replies import Arguments, Reply, failure
-
-# What clients of the contract say when they reach nobody; no service sends these.
-NOT_REACHED: Final = "HOSTED_API_REQUEST_FAILED"
-NOT_JSON: Final = "HOSTED_API_NON_JSON_RESPONSE"
-RETRY_AFTER_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +29,23 @@ class Doors:
     async def _ask(self, request: httpx.Request) -> Reply:
         try:
             answer = await self.http.send(request)
-        except httpx.TransportError:
+        except httpx.RequestError:
             # Not the error's own words: they may hold the address with a password in it.
-            return self._not_reached(
-                NOT_REACHED, "the service was not reached; nothing is known of this call"
-            )
+            message = "the service was not reached; nothing is known of this call"
+            return self._unanswered(unanswered.NOT_REACHED, message)
         try:
             reply = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             reply = None
-        if not isinstance(reply, dict) or "ok" not in reply:
-            return self._not_reached(NOT_JSON, "something answered that is not this service")
+        if not unanswered.is_envelope(reply):
+            message = "something answered that is not this service"
+            return self._unanswered(unanswered.no_envelope(answer.status_code), message)
         return reply
 
-    def _not_reached(self, code: str, message: str) -> Reply:
-        again = {"retry_after_seconds": RETRY_AFTER_SECONDS}
-        return failure(code, message, retryable=True, trace_id=self.trace_id, recovery=again)
+    def _unanswered(self, told: Unanswered, message: str) -> Reply:
+        return failure(
+            told.code, message, retryable=told.retryable, trace_id=self.trace_id, recovery=told.recovery
+        )
 
 
 def _query(asked: Arguments) -> Mapping[str, str | int | float | bool]:

@@ -196,7 +196,9 @@ _ALL: Final = (
         "get_balance",
         "Read the balance",
         "Read how many credits you can spend: data.limits.payment_backed_remaining_credits were bought,"
-        " data.limits.remaining_credits are free. No money moves. Next, if they are too few: get_quote.",
+        " data.limits.remaining_credits are free. data.top_up.pending_purchases are the purchases whose money"
+        " may be on its way: look there for an attempt whose id you have lost, before you buy anything anew."
+        " No money moves. Next, if the credits are too few and nothing is pending: get_quote.",
         _balance,
         {},
     ),
@@ -213,12 +215,12 @@ _ALL: Final = (
     Tool(
         "list_activity",
         "List your activity",
-        "Read your own history of payments and credits, newest first. No money moves. Use it to find an"
-        " attempt again whose id you have lost, before you buy anything anew.",
+        "Read your own history, newest first: Checkout sessions that were opened, credits that came, went and"
+        " were used. A deposit stands here once it is paid; until then get_balance lists it. No money moves.",
         _activity,
         {
             "limit": _number("How many events, 20 if left out.", minimum=1),
-            "subject": _text("Only events about this id. Optional."),
+            "subject": _text("Only events of this kind. Optional.", enum=["payment", "credit", "usage"]),
         },
     ),
 )

@@ -41,7 +41,7 @@ WORDS: Final[Mapping[str, tuple[str, Any]]] = {
     "If-None-Match": ("The ETag of the state that is known already.", '"0a1b2c3d"'),
     "Last-Event-ID": ("The id of the last event of a stream that was cut.", '"0a1b2c3d"'),
     "limit": ("At most this many events.", 20),
-    "subject": ("Only events about this kind of thing.", "payment"),
+    "subject": ("Only events of this kind: payment, credit or usage.", "payment"),
     "reference": (
         "The id of an event, or any id that an event links to: a quote, a payment, a Checkout session,"
         " a receipt, a credit event.",

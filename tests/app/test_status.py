@@ -152,6 +152,16 @@ def test_row_114_unknown_and_foreign_references_are_refused_alike(doors: Doors) 
             assert agent.seen[-1].status_code == 404
 
 
+def test_an_unknown_purchase_leads_to_those_that_are_open_and_then_to_the_history(doors: Doors) -> None:
+    agent = doors.agent()
+
+    recovery = agent.get("/v1/credit-purchases/status", payment_attempt_id="payatt_lost")["error"]["recovery"]
+
+    open_ones, history = "pennyrail usage quota --json", "pennyrail activity list --limit 20 --json"
+    assert recovery["suggested_command"] == open_ones
+    assert recovery["suggested_commands"] == [open_ones, history]
+
+
 def test_row_118_a_settled_purchase_shows_receipt_event_witnesses_and_the_new_balance(doors: Doors) -> None:
     agent = doors.agent()
     purchase = paid(doors, agent)

@@ -141,7 +141,7 @@ def test_buy_pays_with_no_wallet_and_says_why(alone: Shell) -> None:
             ["--provider"],
             "pennyrail credits status --quote-id quote_1 --json",
         ),
-        ("credits wait", ["ATTEMPT_ID"], "pennyrail activity list --limit 20 --json"),
+        ("credits wait", ["ATTEMPT_ID"], "pennyrail usage quota --json"),
         ("claim request", ["--contact"], "pennyrail claim request --contact CONTACT --json"),
         ("top-up", ["--guide"], "pennyrail top-up --guide --json"),
     ],

@@ -138,5 +138,21 @@ def test_what_is_enough_is_what_was_asked_for_or_the_cheapest_model_or_no_low_ba
     assert guide.stage(answers, enough) == ("ready" if met else "quota_required")
 
 
+def test_the_name_of_a_pack_comes_out_of_the_command_as_it_went_in() -> None:
+    rail = {
+        "method_id": "fake_deposit",
+        "available": True,
+        "agent_settleable": True,
+        "requires_browser": False,
+        "buyer_modes": ["agent_only"],
+        "default_pack_id": "the small pack",
+    }
+
+    told = guide.suggested([rail])
+
+    [quote] = [line for line in told if "credits quote" in line]
+    assert shlex.split(quote)[shlex.split(quote).index("--pack") + 1] == "the small pack"
+
+
 def said(data: dict[str, Any]) -> Outcome:
     return Outcome({"ok": True, "data": data}, 0)

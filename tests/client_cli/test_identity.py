@@ -172,6 +172,33 @@ def test_a_token_is_saved_and_forgotten_by_hand(shell: Shell) -> None:
     assert shell.run("auth", "save").exit_code == 2
 
 
+def test_a_token_that_was_saved_by_hand_is_kept_beside_the_next_one(shell: Shell) -> None:
+    first, second = (
+        shell.run(*SIGNUP, "--show-token", "--no-save").data["token"] for _each in ("one", "another")
+    )
+    shell.run("auth", "save", "--token-stdin", stdin=first)
+
+    replaced = shell.run("auth", "save", "--token-stdin", stdin=second)
+    again = shell.run("auth", "save", "--token-stdin", stdin=second)
+
+    kept = Path(replaced.data["previous_config_path"])
+    assert (json.loads(kept.read_text())["token"], mode(kept)) == (first, 0o600)
+    assert shell.saved()["token"] == second
+    assert again.data["previous_config_path"] is None
+
+
+def test_logging_out_forgets_the_token_behind_a_link(shell: Shell, tmp_path: Path) -> None:
+    real = tmp_path / "elsewhere.json"
+    shell.config.parent.mkdir(parents=True)
+    shell.config.symlink_to(real)
+    shell.signed_up()
+
+    gone, twice = shell.run("auth", "logout"), shell.run("auth", "logout")
+
+    assert (gone.data["removed"], twice.data["removed"], real.exists()) == (True, False, False)
+    assert shell.config.is_symlink()
+
+
 def test_a_broken_config_is_named_and_can_be_thrown_away(shell: Shell) -> None:
     shell.config.parent.mkdir(parents=True)
     shell.config.write_text('{"token": "isk_r_half')

@@ -74,6 +74,15 @@ def test_whatever_is_missing_from_an_answer_breaks_no_sentence(capsys: pytest.Ca
         shown(command, {"events": [{}], "limits": None}, capsys)
 
 
+def test_a_balance_leads_to_the_purchase_that_is_on_its_way(shell: Shell) -> None:
+    shell.signed_up()
+    attempt_id = shell.bought()["payment_attempt_id"]
+
+    told = shell.run("usage", "quota", "--pretty").stdout
+
+    assert f"next: pennyrail credits status --payment-attempt-id {attempt_id} --json" in told
+
+
 def test_a_whole_purchase_fits_80_columns(shell: Shell, doors: Doors) -> None:
     shell.signed_up()
     attempt = shell.bought()

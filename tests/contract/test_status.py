@@ -160,6 +160,8 @@ def test_row_114_unknown_and_foreign_references_are_refused_alike(house: House, 
         ]
         assert refused[0]["code"] == codes.get(name, "CREDIT_PURCHASE_NOT_FOUND")
         assert refused[0] == refused[1]
+        commands = refused[0]["recovery"].get("suggested_commands", [])
+        assert any("activity list --limit 20 --json" in each for each in commands) == (name != "quote_id")
 
 
 def test_row_115_credits_come_only_after_verified_settlement(house: House, agent: Caller) -> None:

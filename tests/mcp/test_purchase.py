@@ -5,9 +5,11 @@ import threading
 import time
 from datetime import timedelta
 
+import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
+from app.mcp.tools import TOOLS
 from ledger import seals
 from ledger.database import Sessions
 from tests.app.conftest import NOON
@@ -97,6 +99,31 @@ def test_history_names_the_attempts(tools: Tools) -> None:
     told = tools.done("list_activity", agent.token, limit=1)
 
     assert [event["subject"]["id"] for event in told["data"]["events"]] == [attempt_id]
+
+
+@pytest.mark.parametrize("kind", ["payment", "credit", "usage"])
+def test_history_is_narrowed_by_the_kinds_that_the_tool_names(tools: Tools, kind: str) -> None:
+    agent = tools.doors.agent()
+    agent.buy(agent.quote(payment_method="fake_page"))
+
+    told = tools.done("list_activity", agent.token, subject=kind)
+
+    assert TOOLS["list_activity"].fields["subject"]["enum"] == ["payment", "credit", "usage"]
+    assert len(told["data"]["events"]) == (1 if kind == "payment" else 0)
+
+
+def test_a_lost_attempt_is_found_again_by_the_balance(tools: Tools) -> None:
+    agent = tools.doors.agent()
+    attempt_id = agent.buy(agent.quote())["payment_attempt_id"]
+
+    lost = tools.refused("get_status", agent.token, payment_attempt_id="payatt_lost")
+    asked = lost["recovery"]["suggested_tool_call"]
+    told = tools.done(asked["tool"], agent.token, **asked["arguments"])
+
+    assert asked == {"tool": "get_balance", "arguments": {}}
+    assert told["next_tool_call"] == {"tool": "get_status", "arguments": {"payment_attempt_id": attempt_id}}
+    assert "pending_purchases" in TOOLS["get_balance"].description
+    assert "get_balance" in TOOLS["list_activity"].description
 
 
 def test_packs_lead_to_a_quote(tools: Tools) -> None:

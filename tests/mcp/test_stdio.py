@@ -16,7 +16,9 @@ from mcp.types import CallToolResult
 
 from app.mcp.tools import TOOLS
 from ledger.database import Sessions
+from tests.client_cli.conftest import Shell
 from tests.mcp.conftest import MODES, done, opened, refused
+from tests.scripted import Script, scripted
 
 OURS = ("DATABASE_URL", "REDIS_URL", "STRIPE_", "PENNYRAIL_")
 
@@ -94,8 +96,30 @@ def test_a_secret_does_not_leave_the_machine_and_a_missing_service_is_told() -> 
     assert refused(nobody)["recovery"]["suggested_tool_call"] == {
         "tool": "list_packs",
         "arguments": {},
-        "after_seconds": 5,
+        "after_seconds": 30,
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "after_seconds"), [(200, None), (307, None), (404, None), (502, 30), (503, 30)]
+)
+def test_what_is_no_reply_is_told_as_the_commands_tell_it(
+    tmp_path: Path, status: int, after_seconds: int | None
+) -> None:
+    async def use(url: str) -> CallToolResult:
+        async with process("--api-base-url", url) as client:
+            return await client.call_tool("list_packs", {})
+
+    with scripted(Script([(status, "<html>", {})])) as script:
+        told = refused(asyncio.run(use(script.url)))
+        typed = Shell(tmp_path / "config.json", script.url).run("credits", "packs").error
+
+    recovery = told["recovery"]
+    assert (told["code"], told["retryable"]) == (typed["code"], typed["retryable"])
+    assert recovery["http_status"] == typed["recovery"]["http_status"] == status
+    for each in (recovery, typed["recovery"]):
+        assert each.get("retry_after_seconds") == after_seconds
+    assert (recovery["suggested_tool_call"] or {}).get("after_seconds") == after_seconds
 
 
 def test_the_process_ends_when_its_input_ends() -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from outbound import endpoints, replays, schedule
+from outbound import delivery, endpoints, replays, schedule
 from outbound.addresses import Rules
 from outbound.errors import NoSuchEndpoint, NoSuchEvent
 from outbound.post import Post
@@ -242,6 +242,41 @@ def test_one_event_and_all_since_a_time_are_told_again_under_their_ids(
         replays.replay_one(session, event_id="msg_none", endpoint_id=endpoint_id, now=house.now)
     with pytest.raises(NoSuchEndpoint), house.sessions() as session:
         replays.replay_one(session, event_id=one, endpoint_id="ep_none", now=house.now)
+
+
+def test_what_is_being_told_is_not_told_a_second_time_by_a_replay(house: House, receiver: Receiver) -> None:
+    endpoint_id, _ = house.endpoint(receiver.url)
+    granted(house, "a")
+
+    def replay(_: object) -> None:
+        receiver.before = lambda _: None
+        with house.sessions() as session:
+            replays.replay_since(session, since=make.NOON, endpoint_id=endpoint_id, now=house.now)
+        time.sleep(4 * delivery.LOOK_SECONDS)
+
+    receiver.before = replay
+    house.deliver()
+
+    assert len(receiver.messages) == 1
+    assert states(house) == ["delivered"]
+
+
+def test_what_waits_long_for_its_next_try_is_told_at_once_by_a_replay(
+    house: House, receiver: Receiver
+) -> None:
+    endpoint_id, _ = house.endpoint(receiver.url)
+    granted(house, "a")
+    receiver.status = 500
+    for seconds in (0, 7, 37):
+        assert house.deliver(after_seconds=seconds) == {"pending": 1}
+    receiver.status = 204
+
+    before = house.deliver()
+    with house.sessions() as session:
+        replays.replay_since(session, since=make.NOON, endpoint_id=endpoint_id, now=house.now)
+    after = house.deliver()
+
+    assert (before, after) == ({}, {"delivered": 1})
 
 
 def test_a_test_reaches_one_endpoint_and_no_other(house: House, receiver: Receiver) -> None:

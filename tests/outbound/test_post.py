@@ -152,6 +152,14 @@ def test_a_name_is_looked_up_once_and_exactly_that_address_is_connected_to(
     assert (secure.messages[0].headers["host"], secure.messages[0].body) == (NAME, b"{}")
 
 
+def test_a_url_in_capitals_is_the_same_url(secure: Receiver, authority: Authority) -> None:
+    world = World(port_of(secure), PUBLIC)
+
+    answer = post(world, authority).send(f"HTTPS://{NAME.upper()}/In", headers={}, body="{}")
+
+    assert (answer.status, world.dialled) == (204, [PUBLIC])
+
+
 def test_the_address_is_judged_again_at_every_send(secure: Receiver, authority: Authority) -> None:
     world = World(port_of(secure), PUBLIC, "169.254.169.254")
     sending = post(world, authority)

@@ -203,7 +203,10 @@ class Opened(TypedDict):
     checkout_compact_url: NotRequired[Url]
     checkout_url: NotRequired[Url]
     stripe_x402: NotRequired[Deposit]
-    credits_granted: Literal[0]
+    credits_granted: Annotated[
+        Literal[0],
+        says("granted by this call: always 0; what was granted is in receipt.credits_granted"),
+    ]
     receipt: Receipt | None
     next: NextStep
     next_actions: SettlementActions

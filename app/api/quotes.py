@@ -12,10 +12,9 @@ from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
-from app.shapes import next_step, recommendations
+from app.shapes import next_step, recommendations, warnings
 from app.shapes.policy import payment_policy
 from app.shapes.quote import quote as shown
-from app.shapes.quote import warnings
 from rails import catalog, purchase, status
 from rails.status import PurchaseView
 
@@ -50,9 +49,11 @@ def credit_quotes(
     )
     with here.sessions() as session:
         view = status.view(session, quote=fixed.quote, now=here.clock())
-    reply = envelope.success(
-        request, data=_quoted(here, view), agent=known.agent, warnings=warnings(here, fixed.quote)
-    )
+        warned = [
+            *warnings.not_buyable(here, fixed.quote),
+            *warnings.others_pending(session, here, fixed.quote),
+        ]
+    reply = envelope.success(request, data=_quoted(here, view), agent=known.agent, warnings=warned)
     return envelope.tell(reply, replayed=fixed.replayed)
 
 

@@ -10,7 +10,7 @@ from ledger.money import USD, Amount
 from rails import catalog, pricing
 from rails.models import PaymentAttempt, Quote
 from rails.rail import Rail
-from rails.status import PurchaseView
+from rails.status import NONE_PENDING, Pending, PurchaseView
 
 Reason = Literal[
     "credits_depleted",
@@ -138,7 +138,7 @@ def buy_command(here: House, quote: Quote) -> str:
 
 
 def top_up(
-    here: House, available: Amount, *, also: Sequence[Reason] = (), pending: Sequence[PurchaseView] = ()
+    here: House, available: Amount, *, also: Sequence[Reason] = (), pending: Pending = NONE_PENDING
 ) -> Fields:
     """Whether and how to buy credits, for a balance. `also` are reasons that the balance does not tell.
 
@@ -152,11 +152,11 @@ def top_up(
     urgency, score = _URGENCY[reason]
     first, fallback = rails[0], rails[-1]
     quote = _quote_command(here, first)
-    waiting = [_pending(here, view) for view in pending]
+    waiting = [_pending(here, view) for view in pending.purchases]
     steps = (quote, here.commands.buy(provider=first.listing.provider), here.commands.status_of_attempt())
     return {
         "available": True,
-        "recommended": reason != "available" and not pending,
+        "recommended": reason != "available" and not waiting,
         "recommendation_reason": reason,
         "urgency": urgency,
         "urgency_score": score,
@@ -165,6 +165,7 @@ def top_up(
         "preferred_payment_method": first.rail_id,
         "first_command": waiting[0]["status_command"] if waiting else quote,
         "pending_purchases": waiting,
+        "more_pending_purchases": pending.more,
         "quote_command": quote,
         "quote_command_copy_runnable": True,
         "quote_command_effect": _quote_effect(first),

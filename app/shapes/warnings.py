@@ -1,0 +1,38 @@
+"""What an agent should know before it pays, in sentences: `warnings` of quotes, purchases and statuses."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session
+
+from app.house import House
+from app.shapes import recommendations
+from app.shapes.quote import not_taken
+from ledger.money import CREDIT, USD, Amount
+from rails import status
+from rails.models import Quote
+from rails.status import PurchaseView
+
+
+def others_pending(session: Session, here: House, fixed: Quote) -> Sequence[str]:
+    """The agent's purchases beside this quote's whose money may be on its way, an entry for each."""
+    found = status.pending(session, agent_id=fixed.agent_id, now=here.clock(), beside_quote_id=fixed.quote_id)
+    more = [f"there are more such purchases than are named here: {here.commands.quota()}"] * found.more
+    return [*(_pending(here, view) for view in found.purchases), *more]
+
+
+def not_buyable(here: House, fixed: Quote) -> Sequence[str]:
+    """That the rail of a quote does not take its price, and what to ask for instead."""
+    rail = here.rails.get(fixed.rail_id)
+    if rail is None or rail.limits.take(Amount(fixed.price_cents, USD)):
+        return []
+    commands = recommendations.instead(here, credits=Amount(fixed.credits, CREDIT), rail=rail)
+    return [f"{not_taken(rail)}, so this quote cannot be bought; instead: {' or '.join(commands)}"]
+
+
+def _pending(here: House, view: PurchaseView) -> str:
+    assert view.attempt is not None, "what was never bought is not pending"
+    attempt_id = view.attempt.payment_attempt_id
+    return (
+        f"money of another purchase of yours may be on its way: {attempt_id} ({view.state});"
+        f" look at it before you pay: {here.commands.status_of_attempt(attempt_id)}"
+    )

@@ -56,10 +56,8 @@ class Commands:
     client: str
 
     def signup(self) -> str:
-        """Become an agent, or get a fresh token."""
-        return self._line(
-            "signup --agent --agent-contact AGENT_CONTACT --agent-name AGENT_NAME --runtime RUNTIME"
-        )
+        """Become an agent. With a contact, whoever knows it and the name would get the agent's token."""
+        return self._line("signup --agent --agent-name my-agent --runtime my-runtime")
 
     def claim(self) -> str:
         """Name the inbox of whoever may take responsibility."""

@@ -30,6 +30,7 @@ _TOP_UP_AFTER: Final = (
     rails_errors.QuoteExpired,
     rails_errors.RailRefused,
 )
+_OF_SIGNUP: Final = (FLAGS["agent_contact"],)
 CHALLENGE: Final = 'Bearer realm="agents"'
 
 
@@ -259,13 +260,15 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
         case errors.WebhookRefused():
             return {}
         case errors.AuthRequired():
-            return {"suggested_command": commands.signup()}
+            return {"suggested_command": commands.signup(), "optional_flags": list(_OF_SIGNUP)}
         case errors.RateLimited(retry_after_seconds=seconds):
             return {"retry_after_seconds": seconds}
         case errors.KeysDiffer():
             return {"required_flag": FLAGS["idempotency_key"], "suggested_command": _usage(request, asked)}
         case errors.InvalidArguments(fields=fields):
-            return _flags(fields) | {"suggested_command": _usage(request, asked)}
+            signs_up = label(envelope.path_template(request)) == "signup"
+            optional = {"optional_flags": list(_OF_SIGNUP)} if signs_up else {}
+            return _flags(fields) | optional | {"suggested_command": _usage(request, asked)}
         case rails_errors.PriceNotTaken(credits=credits, rail_id=rail_id):
             return _other_amount(here, credits, rail_id)
         case rails_errors.BadAmount() if not isinstance(asked, PurchaseAsked):

@@ -96,6 +96,20 @@ def test_a_document_is_there_for_who_asks_only_for_its_head(doors: Doors, path: 
     assert head.headers["content-type"] == whole.headers["content-type"]
 
 
+@pytest.mark.parametrize("path", ["/", *PAGES])
+def test_no_page_suggests_to_sign_up_with_a_contact(doors: Doors, path: str) -> None:
+    text = doors.http.get(path).text
+
+    assert "pennyrail signup --agent --agent-name my-agent --runtime my-runtime --json" in text
+    assert "AGENT_CONTACT" not in text
+
+
+def test_the_skill_warns_of_a_contact_that_others_know(doors: Doors) -> None:
+    text = " ".join(doors.http.get("/skill.md").text.split())
+
+    assert "whoever signs up with the same contact and name gets this agent's token" in text
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_every_path_on_a_page_is_one_of_the_document(doors: Doors, path: str) -> None:
     text = doors.http.get(path).text.replace("https://pennyrail.example", "")

@@ -55,6 +55,12 @@ def test_the_document_says_that_a_buy_reply_never_grants_by_itself(document: Jso
     )
 
 
+def test_the_document_warns_of_a_contact_that_others_know(document: Json) -> None:
+    fields = document["components"]["schemas"]["SignupRequest"]["properties"]
+
+    assert "gets this agent's token" in fields["agent_contact"]["description"]
+
+
 def test_every_door_has_a_name_of_its_own_and_words_for_everything_it_takes(document: Json) -> None:
     names = [operation["operationId"] for _, operation in operations(document)]
     forms = [form for name, form in document["components"]["schemas"].items() if name.endswith("Request")]

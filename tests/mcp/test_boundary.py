@@ -73,7 +73,7 @@ def test_a_stranger_is_told_how_to_become_an_agent(tools: Tools, name: str) -> N
     assert error["code"] == "AUTH_REQUIRED"
     assert "suggested_command" in error["recovery"]
     call = error["recovery"]["suggested_tool_call"]
-    assert (call["tool"], call["fill_in"]) == ("sign_up", ["agent_name", "runtime"])
+    assert call == {"tool": "sign_up", "arguments": {"agent_name": "my-agent", "runtime": "my-runtime"}}
     assert "Authorization: Bearer TOKEN" in text(answer)
 
 

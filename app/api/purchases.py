@@ -61,7 +61,10 @@ def _door(rail: Rail) -> Callable[[Request, House, agents.Known, PurchaseRequest
 
         bought = idempotency.bought(once, wait_seconds=here.settings.in_flight_wait_seconds)
         with here.sessions() as session:
-            warned = warnings.others_pending(session, here, bought.view.quote)
+            warned = [
+                *warnings.test_money(live=bought.view.quote.live_money),
+                *warnings.others_pending(session, here, bought.view.quote),
+            ]
         opened = _opened(here, bought.view)
         reply = envelope.success(request, data=opened, agent=known.agent, warnings=warned)
         return envelope.tell(reply, replayed=bought.replayed)

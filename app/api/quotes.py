@@ -50,6 +50,8 @@ def credit_quotes(
     with here.sessions() as session:
         view = status.view(session, quote=fixed.quote, now=here.clock())
         warned = [
+            *warnings.test_money(live=fixed.quote.live_money),
+            *([] if asked.payment_method else warnings.chosen_for_you(here, rail_id=rail_id)),
             *warnings.not_buyable(here, fixed.quote),
             *warnings.others_pending(session, here, fixed.quote),
         ]

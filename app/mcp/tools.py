@@ -97,8 +97,8 @@ _ALL: Final = (
     Tool(
         "sign_up",
         "Sign up as an agent",
-        "Become an agent of this service. Every call makes a new, empty agent, so call it once and only if you"
-        " have no token. With an agent_contact the same contact and agent_name give the same agent a fresh"
+        "Become an agent of this service. Every call makes a new, empty agent, so call it once, if you have no"
+        " token. With an agent_contact the same contact and agent_name give the same agent a fresh"
         " token, and its old one stops working, for whoever knows both: better leave it out. No money"
         " moves. The reply shows data.token once: keep it secret, and send it from now on as the header"
         " `Authorization: Bearer TOKEN` of this connection. Next: list_payment_methods.",
@@ -106,7 +106,9 @@ _ALL: Final = (
         {
             "agent_name": _text("A name for yourself.", maxLength=120),
             "runtime": _text("What you run in, for example claude-desktop.", maxLength=120),
-            "agent_contact": _text("An e-mail address to come back with. Optional, better left out.", maxLength=254),
+            "agent_contact": _text(
+                "An e-mail address to come back with. Optional, better left out.", maxLength=254
+            ),
             "discovery_source": _text(
                 "Where you heard of this service, as a slug. Optional.",
                 maxLength=64,

@@ -1,6 +1,7 @@
 """What an agent should know before it pays, in sentences: `warnings` of quotes, purchases and statuses."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlmodel import Session
 
@@ -11,6 +12,20 @@ from ledger.money import CREDIT, USD, Amount
 from rails import status
 from rails.models import Quote
 from rails.status import PurchaseView
+
+_SANDBOX: Final = "test money: this quote and its address are of a sandbox; send nothing real"
+
+
+def test_money(*, live: bool) -> Sequence[str]:
+    """That nothing real may be sent, unless the money is live: the networks and tokens look the same."""
+    return [] if live else [_SANDBOX]
+
+
+def chosen_for_you(here: House, *, rail_id: str) -> Sequence[str]:
+    """That nobody named a payment method, which one was taken, and which others there are."""
+    others = [rail.rail_id for rail in recommendations.by_preference(here) if rail.rail_id != rail_id]
+    also = f"; there is also: {', '.join(others)}" if others else ""
+    return [f"payment_method was left out, so this quote is for {rail_id}{also}"]
 
 
 def others_pending(session: Session, here: House, fixed: Quote) -> Sequence[str]:

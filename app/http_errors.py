@@ -50,8 +50,8 @@ STATUS: Final = {
         400,
         2,
         False,
-        "the request holds what looks like a payment credential; it was not read or stored."
-        " 64 hex digits alone may be a private key: write a hash with its name, as in sha256:...",
+        "the request holds what looks like a payment credential; the message says where, what it looked like"
+        " and what to do instead; it was not stored",
     ),
     "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
     "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),
@@ -200,7 +200,11 @@ def _answer_ours(request: Request, error: Exception) -> Response:
     asked: Asked = getattr(request.state, "asked", None)
     recovery = {**_recovery(request, error, asked), **_top_up(request, error)}
     match error:
-        case errors.InvalidArguments(message=message) | errors.WebhookRefused(message=message):
+        case (
+            errors.InvalidArguments(message=message)
+            | errors.WebhookRefused(message=message)
+            | errors.CredentialRejected(message=message)
+        ):
             return answer(request, error.code, message=message, recovery=recovery)
         case errors.KeysDiffer():
             differ = (

@@ -19,7 +19,7 @@ from mcp.types import (
 from mcp.types import Tool as ListedTool
 from starlette.requests import Request
 
-from app import credentials
+from app import credential_kinds, credentials
 from app.agents import TOKEN_PREFIX
 from app.mcp import telling
 from app.mcp.asking import Doors
@@ -90,8 +90,10 @@ async def _reply(
 ) -> Reply:
     trace_id = entrance.trace_id(request)
     # Before any door is asked: what is a secret must not leave the agent's machine.
-    if credentials.anywhere_in(dict(given)):
-        return refusal("PAYMENT_CREDENTIAL_REJECTED", trace_id=trace_id)
+    if (found := credentials.found_in(dict(given))) is not None:
+        place = f"the argument {found.field}" if found.field else "an argument"
+        told = credential_kinds.refusal(place, found.kind)
+        return refusal("PAYMENT_CREDENTIAL_REJECTED", trace_id=trace_id, message=told)
     if (problem := _misfit(tool, given)) is not None:
         return refusal("INVALID_ARGUMENTS", trace_id=trace_id, message=problem)
     async with entrance.client(request, token) as http:

@@ -97,8 +97,8 @@ _ALL: Final = (
     Tool(
         "sign_up",
         "Sign up as an agent",
-        "Become an agent of this service. Every call makes a new, empty agent, so call it once, if you have no"
-        " token. With an agent_contact the same contact and agent_name give the same agent a fresh"
+        "Become an agent of this service. Every call makes a new, empty agent, so call it once."
+        " With an agent_contact the same contact and agent_name give the same agent a fresh"
         " token, and its old one stops working, for whoever knows both: better leave it out. No money"
         " moves. The reply shows data.token once: keep it secret, and send it from now on as the header"
         " `Authorization: Bearer TOKEN` of this connection. Next: list_payment_methods.",

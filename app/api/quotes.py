@@ -16,6 +16,7 @@ from app.shapes import next_step, recommendations, warnings
 from app.shapes.policy import payment_policy
 from app.shapes.quote import quote as shown
 from rails import catalog, purchase, status
+from rails.models import Quote
 from rails.status import PurchaseView
 
 router = APIRouter(route_class=boundary.GuardedRoute)
@@ -71,5 +72,13 @@ def _next(here: House, view: PurchaseView) -> Fields:
         # The same key would return this same quote for ever.
         fresh = f"quote-{secrets.token_hex(8)}"
         return {**shown(view), "next": next_step.ask_again(here, view, key=fresh), "next_actions": {}}
-    recommended = recommendations.recommended_buy(here, view.quote)
-    return {**shown(view), "next_actions": {"recommended_buy": recommended} if recommended else {}}
+    return {**shown(view), "next_actions": _actions(here, view.quote)}
+
+
+def _actions(here: House, fixed: Quote) -> Fields:
+    recommended = recommendations.recommended_buy(here, fixed)
+    instead = recommendations.quotes_instead(here, fixed)
+    return {
+        **({"recommended_buy": recommended} if recommended else {}),
+        **({"quotes_instead": instead} if instead else {}),
+    }

@@ -74,6 +74,9 @@ class QuoteActions(TypedDict):
     """The purchase that a quote leads to, absent when it cannot be bought now."""
 
     recommended_buy: NotRequired[RecommendedBuy]
+    quotes_instead: NotRequired[
+        Annotated[list[Command], says("what to ask for when the method takes no payment of this price")]
+    ]
 
 
 class Quote(TypedDict):

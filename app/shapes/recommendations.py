@@ -6,7 +6,7 @@ from typing import Final, Literal
 from app.commands import purchase_key
 from app.envelope import Fields
 from app.house import House
-from ledger.money import USD, Amount
+from ledger.money import CREDIT, USD, Amount
 from rails import catalog, pricing
 from rails.models import PaymentAttempt, Quote
 from rails.rail import Rail
@@ -126,6 +126,14 @@ def instead(here: House, *, credits: Amount, rail: Rail) -> Sequence[str]:
         here.commands.quote(rail_id=rail.rail_id, credits=pricing.worth(nearest).units),
         *(here.commands.quote(rail_id=each.rail_id, credits=credits.units) for each in others),
     ]
+
+
+def quotes_instead(here: House, fixed: Quote) -> Sequence[str]:
+    """The quotes to ask for when the rail of this one does not take its price, none if it does."""
+    rail = here.rails.get(fixed.rail_id)
+    if rail is None or rail.limits.take(Amount(fixed.price_cents, USD)):
+        return []
+    return instead(here, credits=Amount(fixed.credits, CREDIT), rail=rail)
 
 
 def buy_command(here: House, quote: Quote) -> str:

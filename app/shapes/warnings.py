@@ -8,7 +8,6 @@ from sqlmodel import Session
 from app.house import House
 from app.shapes import recommendations
 from app.shapes.quote import not_taken
-from ledger.money import CREDIT, USD, Amount
 from rails import status
 from rails.models import Quote
 from rails.status import PurchaseView
@@ -37,10 +36,10 @@ def others_pending(session: Session, here: House, fixed: Quote) -> Sequence[str]
 
 def not_buyable(here: House, fixed: Quote) -> Sequence[str]:
     """That the rail of a quote does not take its price, and what to ask for instead."""
-    rail = here.rails.get(fixed.rail_id)
-    if rail is None or rail.limits.take(Amount(fixed.price_cents, USD)):
+    commands = recommendations.quotes_instead(here, fixed)
+    if not commands:
         return []
-    commands = recommendations.instead(here, credits=Amount(fixed.credits, CREDIT), rail=rail)
+    rail = here.rails[fixed.rail_id]
     return [f"{not_taken(rail)}, so this quote cannot be bought; instead: {' or '.join(commands)}"]
 
 

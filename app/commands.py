@@ -16,6 +16,7 @@ LABELS: Final[Mapping[str, str]] = {
     "/v1/credit-packs": "credits packs list",
     "/v1/credit-quotes": "credits quote",
     "/v1/credit-purchases/status": "credits status",
+    "/v1/receipts/{receipt_id}": "credits receipt",
     "/v1/activity": "activity list",
     "/v1/activity/{reference}": "activity show",
 }

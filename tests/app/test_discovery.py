@@ -64,6 +64,12 @@ def test_only_a_browser_gets_a_page(doors: Doors, accept: str, page: bool) -> No
     assert "accept" in reply.headers["vary"]
 
 
+def test_the_page_is_named_once(doors: Doors) -> None:
+    page = doors.http.get("/", headers={"accept": "text/html"})
+
+    assert "<title>Pennyrail</title>" in page.text
+
+
 def test_the_page_says_what_the_json_says_and_runs_nothing(doors: Doors) -> None:
     data = ok(doors.visitor().get("/"))
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Message
 from typing_extensions import override
 
-from app import credentials, doors, errors, passing_headers
+from app import credential_kinds, credentials, doors, errors, passing_headers
 from app.house import house
 
 _MOST_ENCODINGS: Final = 3
@@ -48,20 +48,35 @@ def refuse_head(request: Request) -> None:
 
     raises: CredentialRejected
     """
-    own = [_unquoted(request.scope["path"])]
-    passing: list[str] = []
+    own = [("the path", _unquoted(request.scope["path"]))]
+    passing: list[tuple[str, str]] = []
     for name, value in request.headers.items():
         if credentials.is_payment_header(name):
-            raise errors.CredentialRejected("a payment header")
+            raise _refused("a header", credential_kinds.of_name(name))
         if not passing_headers.is_opaque(name):
-            (passing if passing_headers.numbers_something(name) else own).append(value)
+            place = "the header Idempotency-Key" if name == "idempotency-key" else "a header"
+            (passing if passing_headers.numbers_something(name) else own).append((place, value))
     # One in a header of a tracer is refused too, unless it may be there by chance.
-    if credentials.looks_like_one("\n".join(own)) or credentials.is_unmistakable("\n".join(passing)):
-        raise errors.CredentialRejected("in a header or the path")
+    _search(own, credentials.looks_like_one)
+    _search(passing, credentials.is_unmistakable)
     if request.scope["query_string"]:
         for name, value in request.query_params.multi_items():
-            if credentials.anywhere_in({_unquoted(name): _unquoted(value)}):
-                raise errors.CredentialRejected("in the query")
+            found = credentials.found_in({_unquoted(name): _unquoted(value)})
+            if found is not None:
+                raise _refused("the query", found.kind)
+
+
+def _search(placed: list[tuple[str, str]], looks_like_one: Callable[[str], bool]) -> None:
+    whole = "\n".join(text for _, text in placed)
+    # All at once: most requests hold none.
+    if not looks_like_one(whole):
+        return
+    place, text = next((each for each in placed if looks_like_one(each[1])), ("the head", whole))
+    raise _refused(place, credentials.kind_of(text))
+
+
+def _refused(place: str, kind: credential_kinds.Kind) -> errors.CredentialRejected:
+    return errors.CredentialRejected(credential_kinds.refusal(place, kind))
 
 
 def _unquoted(text: str) -> str:
@@ -94,8 +109,10 @@ def _refuse_body(request: Request, body: bytes) -> None:
     except (ValueError, RecursionError):
         # Not `from error`: the parser's message quotes the body.
         raise errors.InvalidArguments("the body is not valid JSON") from None
-    if credentials.anywhere_in(value):
-        raise errors.CredentialRejected("in the body")
+    found = credentials.found_in(value)
+    if found is not None:
+        place = f"the field {found.field}" if found.field else "a field of the body"
+        raise _refused(place, found.kind)
 
 
 def _each_name_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

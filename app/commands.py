@@ -16,6 +16,7 @@ LABELS: Final[Mapping[str, str]] = {
     "/v1/credit-packs": "credits packs list",
     "/v1/credit-quotes": "credits quote",
     "/v1/credit-purchases/status": "credits status",
+    "/v1/receipts/{receipt_id}": "credits receipt",
     "/v1/activity": "activity list",
     "/v1/activity/{reference}": "activity show",
 }
@@ -56,10 +57,8 @@ class Commands:
     client: str
 
     def signup(self) -> str:
-        """Become an agent, or get a fresh token."""
-        return self._line(
-            "signup --agent --agent-contact AGENT_CONTACT --agent-name AGENT_NAME --runtime RUNTIME"
-        )
+        """Become an agent. With a contact, whoever knows it and the name would get the agent's token."""
+        return self._line("signup --agent --agent-name my-agent --runtime my-runtime")
 
     def claim(self) -> str:
         """Name the inbox of whoever may take responsibility."""

@@ -4,9 +4,12 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from app import card_numbers, seed_phrases
+from app import card_numbers, credential_kinds, seed_phrases
+from app.commands import FLAGS
+from app.credential_kinds import Kind
 
 X402_HEADERS: Final = frozenset(
     {
@@ -82,6 +85,17 @@ _WIF: Final = re.compile(rf"(?<!\w)[5KLc9][{_BASE58}]{{50,51}}(?!\w)")
 _INVISIBLE: Final = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
+_OURS: Final = frozenset({*FLAGS, *_PUBLIC_NAMES, "wait"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A credential in a JSON value: what it looks like, and its field if that is one of the contract."""
+
+    kind: Kind
+    field: str | None
+
+
 def is_payment_header(name: str) -> bool:
     """Whether a header of this name, in small letters, carries a payment."""
     return name in X402_HEADERS or name.startswith("x-payment")
@@ -116,33 +130,46 @@ def _plain(text: str) -> str:
     return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
 
 
+def kind_of(text: str) -> Kind:
+    """What a value that looks like a credential looks like."""
+    return credential_kinds.of_text(_plain(text))
+
+
 def anywhere_in(value: object) -> bool:
     """Whether a JSON value holds a credential at any depth."""
-    for name, text in _walk(value):
-        if (name is not None and named(name)) or (text is not None and looks_like_one(text)):
-            return True
-    return False
+    return found_in(value) is not None
 
 
-def _walk(value: object) -> Iterator[tuple[str | None, str | None]]:
+def found_in(value: object) -> Found | None:
+    """The first credential that a JSON value holds at any depth, None if it holds none."""
+    for field, name, text in _walk(value):
+        if text is not None and looks_like_one(text):
+            return Found(kind_of(text), field if field in _OURS else None)
+        if name is not None and named(name):
+            return Found(credential_kinds.of_name(name), None)
+    return None
+
+
+def _walk(value: object) -> Iterator[tuple[str | None, str | None, str | None]]:
+    """Every field with the texts in it, and every name of a field, which is a text too."""
     # A stack, not recursion: how deep a body nests is the sender's choice.
-    left = [value]
+    left: list[tuple[str | None, object]] = [(None, value)]
     while left:
-        here = left.pop()
+        field, here = left.pop()
         if isinstance(here, str):
-            yield None, here
+            yield field, None, here
         elif isinstance(here, int):
-            yield None, str(here)
+            yield field, None, str(here)
         elif isinstance(here, float) and here.is_integer():
-            yield None, f"{here:.0f}"
+            yield field, None, f"{here:.0f}"
         elif isinstance(here, Mapping):
             for name in here:
-                yield str(name), str(name)
-            left.extend(here.values())
+                yield None, str(name), str(name)
+            left.extend((str(name), each) for name, each in here.items())
         elif isinstance(here, list):
             # A phrase may come word by word.
-            yield None, " ".join(each for each in here if isinstance(each, str))
-            left.extend(here)
+            yield field, None, " ".join(each for each in here if isinstance(each, str))
+            left.extend((field, each) for each in here)
 
 
 def _is_base58check(text: str) -> bool:

@@ -42,9 +42,11 @@ class InvalidArguments(DoorError):
     code = "INVALID_ARGUMENTS"
 
 
+@dataclass
 class CredentialRejected(DoorError):
-    """The request holds what looks like a payment credential."""
+    """The request holds what looks like a credential. `message` says where and which, never the value."""
 
+    message: str
     code = "PAYMENT_CREDENTIAL_REJECTED"
 
 

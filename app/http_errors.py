@@ -30,6 +30,7 @@ _TOP_UP_AFTER: Final = (
     rails_errors.QuoteExpired,
     rails_errors.RailRefused,
 )
+_OF_SIGNUP: Final = (FLAGS["agent_contact"],)
 CHALLENGE: Final = 'Bearer realm="agents"'
 
 
@@ -49,8 +50,8 @@ STATUS: Final = {
         400,
         2,
         False,
-        "the request holds what looks like a payment credential; it was not read or stored."
-        " 64 hex digits alone may be a private key: write a hash with its name, as in sha256:...",
+        "the request holds what looks like a payment credential; the message says where, what it looked like"
+        " and what to do instead; it was not stored",
     ),
     "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
     "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),
@@ -199,7 +200,11 @@ def _answer_ours(request: Request, error: Exception) -> Response:
     asked: Asked = getattr(request.state, "asked", None)
     recovery = {**_recovery(request, error, asked), **_top_up(request, error)}
     match error:
-        case errors.InvalidArguments(message=message) | errors.WebhookRefused(message=message):
+        case (
+            errors.InvalidArguments(message=message)
+            | errors.WebhookRefused(message=message)
+            | errors.CredentialRejected(message=message)
+        ):
             return answer(request, error.code, message=message, recovery=recovery)
         case errors.KeysDiffer():
             differ = (
@@ -259,13 +264,15 @@ def _recovery(request: Request, error: Exception, asked: Asked) -> envelope.Fiel
         case errors.WebhookRefused():
             return {}
         case errors.AuthRequired():
-            return {"suggested_command": commands.signup()}
+            return {"suggested_command": commands.signup(), "optional_flags": list(_OF_SIGNUP)}
         case errors.RateLimited(retry_after_seconds=seconds):
             return {"retry_after_seconds": seconds}
         case errors.KeysDiffer():
             return {"required_flag": FLAGS["idempotency_key"], "suggested_command": _usage(request, asked)}
         case errors.InvalidArguments(fields=fields):
-            return _flags(fields) | {"suggested_command": _usage(request, asked)}
+            signs_up = label(envelope.path_template(request)) == "signup"
+            optional = {"optional_flags": list(_OF_SIGNUP)} if signs_up else {}
+            return _flags(fields) | optional | {"suggested_command": _usage(request, asked)}
         case rails_errors.PriceNotTaken(credits=credits, rail_id=rail_id):
             return _other_amount(here, credits, rail_id)
         case rails_errors.BadAmount() if not isinstance(asked, PurchaseAsked):

@@ -35,13 +35,14 @@ dd { margin: 0; text-align: right; min-width: 0; font-weight: 600; font-variant-
 .back:focus-visible { outline: 3px solid #7aa7ff; outline-offset: 2px; }
 """
 
+_HOUSE: Final = "Pennyrail"
 _PAGE: Final = Template("""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>$title · Pennyrail</title>
+<title>$name</title>
 <style>$style</style>
 </head>
 <body><main><p class="house">Pennyrail</p><h1>$title</h1><p>$text</p>$details$back</main></body>
@@ -173,6 +174,7 @@ def _page(
     filled = _PAGE.substitute(
         style=_STYLE,
         title=title,
+        name=title if title == _HOUSE else f"{title} · {_HOUSE}",
         text=text,
         details=_details(payment) if payment is not None else below,
         back=f'<a class="back" href="{escape(back)}">Back to the payment page</a>' if back else "",

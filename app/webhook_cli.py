@@ -1,10 +1,11 @@
 """Commands on outgoing webhooks: who is told, what came of it, and telling again."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -19,6 +20,7 @@ from outbound.models import Attempt
 
 endpoint_cli = typer.Typer(help="Endpoints that are told what happens.", no_args_is_help=True)
 log_cli = typer.Typer(help="What endpoints were told.", no_args_is_help=True)
+_STATES: Final = ("pending", "delivered", "failed")
 out = Console(highlight=False, markup=False)
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT_ID", help="an endpoint, ep_...")]
 To = Annotated[str, typer.Option("--endpoint", metavar="ENDPOINT_ID", help="whom to tell, ep_...")]
@@ -82,7 +84,7 @@ def enable(endpoint_id: EndpointId, folder: DevHouse = None) -> None:
     out.print("enabled" if since else "it was enabled already")
     if since:
         command = f"webhook replay --since {since.isoformat()} --endpoint {endpoint_id}"
-        out.print(f"for what happened meanwhile: pennyrail {command}", soft_wrap=True)
+        out.print(f"for what happened meanwhile: pennyrail {command}{_of(folder)}", soft_wrap=True)
 
 
 @endpoint_cli.command("rotate-secret")
@@ -107,7 +109,8 @@ def send_test(endpoint_id: EndpointId, folder: DevHouse = None) -> None:
     """Have the workers send an endpoint something that means nothing."""
     with _session(folder) as session:
         event_id = replays.send_test(session, endpoint_id, now=datetime.now(UTC))
-    out.print(f"{event_id} is on its way; see: pennyrail webhook deliveries --event {event_id}")
+    command = f"webhook deliveries --event {event_id}{_of(folder)}"
+    out.print(f"{event_id} is on its way; see: pennyrail {command}", soft_wrap=True)
 
 
 @log_cli.command("deliveries")
@@ -119,6 +122,8 @@ def deliveries(
     folder: DevHouse = None,
 ) -> None:
     """Show deliveries and their newest try, or every try to tell one event."""
+    if state is not None and state not in _STATES:
+        raise typer.BadParameter("--state is pending, delivered or failed")
     with _session(folder) as session:
         if event is not None:
             for tried in replays.attempts(session, event_id=event):
@@ -168,6 +173,11 @@ def events() -> None:
     """Show the types of events that an endpoint can ask for."""
     for each in payloads.TYPES:
         out.print(each)
+
+
+def _of(folder: Path | None) -> str:
+    """The option that makes a command speak to the same house."""
+    return f" --folder {shlex.quote(str(folder))}" if folder is not None else ""
 
 
 def _said(tried: Attempt) -> str:

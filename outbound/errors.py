@@ -97,6 +97,12 @@ class NoSuchEndpoint(OutboundError):
     code = "no_such_endpoint"
 
 
+class EndpointDisabled(OutboundError):
+    """Nothing is sent to a disabled endpoint."""
+
+    code = "endpoint_disabled"
+
+
 class NoSuchEvent(OutboundError):
     """No event has this id."""
 

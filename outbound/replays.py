@@ -8,7 +8,7 @@ from typing import Final
 from sqlmodel import Session, col, select, text
 
 from outbound import endpoints, payloads, schedule, telling
-from outbound.errors import NoSuchEvent
+from outbound.errors import EndpointDisabled, NoSuchEvent
 from outbound.models import Attempt, Delivery, Event
 from rails import ids
 
@@ -72,9 +72,10 @@ def _when(now: datetime) -> dict[str, datetime]:
 def send_test(session: Session, endpoint_id: str, *, now: datetime) -> str:
     """Have an endpoint told something that means nothing; the id of that event.
 
-    raises: NoSuchEndpoint
+    raises: NoSuchEndpoint, EndpointDisabled
     """
-    endpoints.get(session, endpoint_id)
+    if endpoints.get(session, endpoint_id).disabled_at is not None:
+        raise EndpointDisabled("the endpoint is disabled: enable it first")
     ping = payloads.PingEvent(timestamp=now, data=payloads.Ping(endpoint_id=endpoint_id))
     [event_id] = telling.record(session, [(ids.new("test"), ping)], now=now)
     replay_one(session, event_id=event_id, endpoint_id=endpoint_id, now=now)
@@ -84,7 +85,12 @@ def send_test(session: Session, endpoint_id: str, *, now: datetime) -> str:
 def deliveries(
     session: Session, *, endpoint_id: str | None, state: str | None, limit: int
 ) -> Sequence[Logged]:
-    """The newest deliveries of an endpoint, or of all, in one state or in any."""
+    """The newest deliveries of an endpoint, or of all, in one state or in any.
+
+    raises: NoSuchEndpoint
+    """
+    if endpoint_id is not None:
+        endpoints.get(session, endpoint_id)
     wanted = select(Delivery, Event).join(Event, col(Event.event_id) == col(Delivery.event_id))
     if endpoint_id is not None:
         wanted = wanted.where(col(Delivery.endpoint_id) == endpoint_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, case, or_
 from sqlmodel import Session, col, select
 
 from rails import errors, states
@@ -152,8 +152,23 @@ def activity(session: Session, *, agent_id: str, limit: int, subject: str | None
     return session.exec(newest).all()
 
 
-def pending(session: Session, *, agent_id: str, now: datetime) -> Sequence[PurchaseView]:
-    """The agent's purchases whose money may be on its way, the newest first, five at most."""
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Purchases whose money may be on its way."""
+
+    purchases: tuple[PurchaseView, ...]
+    more: bool
+    """Whether there are others beside these."""
+
+
+NONE_PENDING: Final = Pending((), more=False)
+
+
+def pending(session: Session, *, agent_id: str, now: datetime, beside_quote_id: str | None = None) -> Pending:
+    """The agent's purchases whose money may be on its way, five at most.
+
+    Those whose money was seen come first, then the newest. That of the quote `beside_quote_id` is left out.
+    """
     looked_at, lands_until = (
         col(PaymentAttempt.looked_at),
         col(PaymentAttempt.expires_at) + story().late_payment,
@@ -162,18 +177,21 @@ def pending(session: Session, *, agent_id: str, now: datetime) -> Sequence[Purch
         col(PaymentAttempt.deposit_address).is_not(None),
         or_(looked_at.is_(None), looked_at < lands_until),
     )
-    newest = session.exec(
+    seen_first = case((col(PaymentAttempt.state).in_(("processing", "needs_review")), 0), else_=1)
+    found = session.exec(
         select(Quote)
         .join(PaymentAttempt, col(PaymentAttempt.quote_id) == col(Quote.quote_id))
         .where(
             PaymentAttempt.agent_id == agent_id,
             PaymentAttempt.state != "succeeded",
             or_(col(PaymentAttempt.state).not_in(states.GIVEN_UP), may_land),
+            col(Quote.quote_id).is_distinct_from(beside_quote_id),
         )
-        .order_by(col(PaymentAttempt.created_at).desc())
-        .limit(_MOST_PENDING)
+        .order_by(seen_first, col(PaymentAttempt.created_at).desc())
+        .limit(_MOST_PENDING + 1)
     ).all()
-    return [view(session, quote=quote, now=now) for quote in newest]
+    shown = tuple(view(session, quote=quote, now=now) for quote in found[:_MOST_PENDING])
+    return Pending(shown, more=len(found) > _MOST_PENDING)
 
 
 def attempt_of(session: Session, *, payment_attempt_id: str) -> PaymentAttempt | None:

@@ -12,7 +12,7 @@ from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
-from app.shapes import next_step
+from app.shapes import next_step, warnings
 from app.shapes.attempt import how_to_pay
 from app.shapes.policy import payment_policy
 from app.shapes.purchase import settlement
@@ -60,7 +60,13 @@ def _door(rail: Rail) -> Callable[[Request, House, agents.Known, PurchaseRequest
             )
 
         bought = idempotency.bought(once, wait_seconds=here.settings.in_flight_wait_seconds)
-        reply = envelope.success(request, data=_opened(here, bought.view), agent=known.agent)
+        with here.sessions() as session:
+            warned = [
+                *warnings.test_money(live=bought.view.quote.live_money),
+                *warnings.others_pending(session, here, bought.view.quote),
+            ]
+        opened = _opened(here, bought.view)
+        reply = envelope.success(request, data=opened, agent=known.agent, warnings=warned)
         return envelope.tell(reply, replayed=bought.replayed)
 
     return buy

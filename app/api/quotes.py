@@ -12,11 +12,11 @@ from app.api.idempotency import HeaderKey
 from app.doors import Here, Knocking
 from app.envelope import Fields
 from app.house import House
-from app.shapes import next_step, recommendations
+from app.shapes import next_step, recommendations, warnings
 from app.shapes.policy import payment_policy
 from app.shapes.quote import quote as shown
-from app.shapes.quote import warnings
 from rails import catalog, purchase, status
+from rails.models import Quote
 from rails.status import PurchaseView
 
 router = APIRouter(route_class=boundary.GuardedRoute)
@@ -50,9 +50,13 @@ def credit_quotes(
     )
     with here.sessions() as session:
         view = status.view(session, quote=fixed.quote, now=here.clock())
-    reply = envelope.success(
-        request, data=_quoted(here, view), agent=known.agent, warnings=warnings(here, fixed.quote)
-    )
+        warned = [
+            *warnings.test_money(live=fixed.quote.live_money),
+            *([] if asked.payment_method else warnings.chosen_for_you(here, rail_id=rail_id)),
+            *warnings.not_buyable(here, fixed.quote),
+            *warnings.others_pending(session, here, fixed.quote),
+        ]
+    reply = envelope.success(request, data=_quoted(here, view), agent=known.agent, warnings=warned)
     return envelope.tell(reply, replayed=fixed.replayed)
 
 
@@ -68,5 +72,13 @@ def _next(here: House, view: PurchaseView) -> Fields:
         # The same key would return this same quote for ever.
         fresh = f"quote-{secrets.token_hex(8)}"
         return {**shown(view), "next": next_step.ask_again(here, view, key=fresh), "next_actions": {}}
-    recommended = recommendations.recommended_buy(here, view.quote)
-    return {**shown(view), "next_actions": {"recommended_buy": recommended} if recommended else {}}
+    return {**shown(view), "next_actions": _actions(here, view.quote)}
+
+
+def _actions(here: House, fixed: Quote) -> Fields:
+    recommended = recommendations.recommended_buy(here, fixed)
+    instead = recommendations.quotes_instead(here, fixed)
+    return {
+        **({"recommended_buy": recommended} if recommended else {}),
+        **({"quotes_instead": instead} if instead else {}),
+    }

@@ -22,6 +22,14 @@ RETURNED_ONCE: Final = (
     "hosted restricted token is returned once; store it in the agent runtime secret store"
     " and never paste it into prompts, logs, issues, or product feedback"
 )
+_WHO_KNOWS_BOTH: Final = (
+    "whoever signs up with this contact and name gets this agent's token; keep both unknown, or sign up"
+    " without a contact"
+)
+_NOBODY_REACHES_IT: Final = (
+    "nobody can reach this agent: it has no contact and its token was not returned; sign up again with"
+    " return_token true"
+)
 # Clients replace exactly these two sentences by advice of their own.
 _BAD_CONTACT: Final = {
     "agent_contact": "agent_contact must be an email-shaped durable contact inbox",
@@ -72,7 +80,14 @@ def sign_up(request: Request, here: Here, asked: SignupRequest) -> Response:
         "token_status": "active" if token else "not_returned",
         "token_created_at": iso(now) if token else None,
     }
-    return envelope.success(request, data=data, warnings=[RETURNED_ONCE] if token else [])
+    return envelope.success(request, data=data, warnings=_warnings(asked))
+
+
+def _warnings(asked: SignupRequest) -> list[str]:
+    told = [RETURNED_ONCE] if asked.return_token else []
+    if asked.contact is not None:
+        return [*told, _WHO_KNOWS_BOTH]
+    return told or [_NOBODY_REACHES_IT]
 
 
 def _signed_up(here: House, asked: SignupRequest, now: datetime) -> tuple[Agent, str | None]:

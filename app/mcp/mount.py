@@ -85,6 +85,10 @@ class _Inside:
         assert request is not None, "a message over HTTP has a request"
         return "authorization" not in request.headers
 
+    def keeps_token(self) -> bool:
+        """Never: nothing is kept from one message to the next."""
+        return False
+
     def trace_id(self, request: Request | None) -> str:
         """The name that the message has in the log: its calls share it."""
         assert request is not None, "a message over HTTP has a request"

@@ -19,7 +19,7 @@ from mcp.types import (
 from mcp.types import Tool as ListedTool
 from starlette.requests import Request
 
-from app import credentials
+from app import credential_kinds, credentials
 from app.agents import TOKEN_PREFIX
 from app.mcp import telling
 from app.mcp.asking import Doors
@@ -54,6 +54,9 @@ class Entrance(Protocol):
     def takes_token(self, request: Request | None) -> bool:
         """Whether a call may name its agent by an argument, because the connection does not."""
 
+    def keeps_token(self) -> bool:
+        """Whether it shows the token of a signup by itself from then on."""
+
     def trace_id(self, request: Request | None) -> str:
         """The name of this call in our logs."""
 
@@ -63,7 +66,7 @@ def build(entrance: Entrance, *, version: str) -> Server[dict[str, Any]]:
 
     async def list_tools(context: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         takes_token = entrance.takes_token(context.request)
-        return ListToolsResult(tools=[_listed(tool, takes_token) for tool in TOOLS.values()])
+        return ListToolsResult(tools=[_listed(tool, takes_token, entrance) for tool in TOOLS.values()])
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
         tool = TOOLS.get(params.name)
@@ -71,8 +74,9 @@ def build(entrance: Entrance, *, version: str) -> Server[dict[str, Any]]:
             raise MCPError(INVALID_PARAMS, "no tool has this name; list the tools")
         # Models often send null for what they leave out.
         given = {name: value for name, value in (params.arguments or {}).items() if value is not None}
-        token = _taken(given) if tool.needs_agent and entrance.takes_token(context.request) else None
-        return telling.result(tool, given, await _reply(entrance, context.request, tool, given, token))
+        token = _token(tool, given, taken=entrance.takes_token(context.request))
+        reply = await _reply(entrance, context.request, tool, given, token)
+        return telling.result(tool, given, reply, token_is_kept=entrance.keeps_token())
 
     return Server(
         "pennyrail",
@@ -90,21 +94,35 @@ async def _reply(
 ) -> Reply:
     trace_id = entrance.trace_id(request)
     # Before any door is asked: what is a secret must not leave the agent's machine.
-    if credentials.anywhere_in(dict(given)):
-        return refusal("PAYMENT_CREDENTIAL_REJECTED", trace_id=trace_id)
+    if (found := credentials.found_in(dict(given))) is not None:
+        place = f"the argument {found.field}" if found.field else "an argument"
+        told = credential_kinds.refusal(place, found.kind)
+        return refusal("PAYMENT_CREDENTIAL_REJECTED", trace_id=trace_id, message=told)
     if (problem := _misfit(tool, given)) is not None:
         return refusal("INVALID_ARGUMENTS", trace_id=trace_id, message=problem)
     async with entrance.client(request, token) as http:
         return await tool.ask(Doors(http, trace_id), given)
 
 
-def _taken(given: dict[str, object]) -> str | None:
-    """The agent's token, out of the arguments. What is no token of ours stays there, to be refused."""
+def _token(tool: Tool, given: dict[str, object], *, taken: bool) -> str | None:
+    """The agent's token, taken out of the arguments where it may stand there.
+
+    What looks like another credential stays, to be refused. What looks like nothing is no token: the doors
+    ask for one. Tools that need no agent take it from whoever sends it with every call.
+    """
     token = given.get("token")
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+    ours = isinstance(token, str) and _TOKEN.fullmatch(token) is not None
+    if not isinstance(token, str) or not (ours or not credentials.looks_like_one(token)):
+        return None
+    if not (taken if tool.needs_agent else _ignores_token(tool)):
         return None
     del given["token"]
-    return token
+    return token if ours and tool.needs_agent else None
+
+
+def _ignores_token(tool: Tool) -> bool:
+    # Whoever shows a token to `sign_up` is an agent already: that is refused, not ignored.
+    return not tool.needs_agent and tool.reads_only
 
 
 def _misfit(tool: Tool, given: Arguments) -> str | None:
@@ -117,11 +135,11 @@ def _misfit(tool: Tool, given: Arguments) -> str | None:
     return None
 
 
-def _listed(tool: Tool, takes_token: bool) -> ListedTool:
+def _listed(tool: Tool, takes_token: bool, entrance: Entrance) -> ListedTool:
     return ListedTool(
         name=tool.name,
         title=tool.title,
-        description=tool.description,
+        description=tool.kept if tool.kept and entrance.keeps_token() else tool.description,
         input_schema=_schema(tool, takes_token=takes_token),
         output_schema=dict(telling.OUTPUT),
         annotations=ToolAnnotations(
@@ -135,7 +153,7 @@ def _listed(tool: Tool, takes_token: bool) -> ListedTool:
 
 
 def _schema(tool: Tool, *, takes_token: bool) -> dict[str, object]:
-    token = {"token": _TOKEN_FIELD} if takes_token and tool.needs_agent else {}
+    token = {"token": _TOKEN_FIELD} if takes_token and (tool.needs_agent or _ignores_token(tool)) else {}
     return {
         "type": "object",
         "properties": {**tool.fields, **token},

@@ -75,6 +75,10 @@ class _Outside:
         """Never: this process has it, and no model needs to see it."""
         return False
 
+    def keeps_token(self) -> bool:
+        """Always: whoever signs up here is that agent until the process ends."""
+        return True
+
     def trace_id(self, _request: Request | None) -> str:
         """A name for a call that no request carries."""
         return envelope.new_trace_id()

@@ -40,16 +40,24 @@ _HOW_TO_SAY_WHO_YOU_ARE: Final = (
     " (PENNYRAIL_TOKEN for `pennyrail mcp`). If your client cannot set headers, pass it as the argument"
     " `token`. If you have none, call sign_up first."
 )
+_KEPT: Final = (
+    "If you have a token, start this server with it as PENNYRAIL_TOKEN. If you have none, call sign_up: this"
+    " server keeps the token and acts as that agent from then on."
+)
 
 
-def result(tool: Tool, given: Arguments, reply: Reply) -> CallToolResult:
-    """The result of a call."""
+def result(tool: Tool, given: Arguments, reply: Reply, *, token_is_kept: bool) -> CallToolResult:
+    """The result of a call. `token_is_kept`: whoever signs up need not show the token."""
     call = advice.next_call(tool, given, reply)
     told = reply | {"next_tool_call": call}
     if not reply["ok"]:
         told["error"] = _with_call(reply["error"], call)
     return CallToolResult(
-        content=[TextContent(type="text", text=_text(tool, told))],
+        content=[
+            TextContent(
+                type="text", text=_text(tool, told, _KEPT if token_is_kept else _HOW_TO_SAY_WHO_YOU_ARE)
+            )
+        ],
         structured_content=told,
         is_error=not reply["ok"],
     )
@@ -64,8 +72,8 @@ def _with_call(error: object, call: Reply | None) -> object:
     return {**error, "recovery": {**known, "suggested_tool_call": call}}
 
 
-def _text(tool: Tool, told: Reply) -> str:
-    lines = [*_outcome(tool, told), *_advised(told["next_tool_call"])]
+def _text(tool: Tool, told: Reply, who: str) -> str:
+    lines = [*_outcome(tool, told, who), *_advised(told["next_tool_call"])]
     if (warnings := told["warnings"]) and isinstance(warnings, list):
         lines += [f"Warning: {warning}" for warning in warnings]
     # Some clients show a model the text alone.
@@ -73,11 +81,11 @@ def _text(tool: Tool, told: Reply) -> str:
     return "\n".join([*lines, json.dumps(shown, ensure_ascii=False, separators=(",", ":"))])
 
 
-def _outcome(tool: Tool, told: Reply) -> list[str]:
+def _outcome(tool: Tool, told: Reply, who: str) -> list[str]:
     if not told["ok"]:
         code = at(told, "error", "code")
         lines = [f"{tool.name} failed: {code}: {at(told, 'error', 'message')} ({told['trace_id']})"]
-        return [*lines, _HOW_TO_SAY_WHO_YOU_ARE] if code == "AUTH_REQUIRED" else lines
+        return [*lines, who] if code == "AUTH_REQUIRED" else lines
     state, step = at(told, "data", "state"), at(told, "data", "next")
     lines = [f"{tool.name}: {state}" if isinstance(state, str) else f"{tool.name}: done"]
     for name, words in (("may_pay", "May you pay now"), ("message", "What it means")):

@@ -17,7 +17,10 @@ STATUS: Final = "/v1/credit-purchases/status"
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool. `then` is the tool to call after it where the door does not say."""
+    """One tool. `then` is the tool to call after it where the door does not say.
+
+    It needs one of the fields `one_of`. `kept` is its description where the process itself keeps the token.
+    """
 
     name: str
     title: str
@@ -30,6 +33,8 @@ class Tool:
     idempotent: bool = True
     open_world: bool = False
     then: str | None = None
+    one_of: tuple[str, ...] = ()
+    kept: str | None = None
 
 
 def _text(description: str, **rules: object) -> Schema:
@@ -93,20 +98,24 @@ async def _activity(doors: Doors, given: Arguments) -> Reply:
     return await doors.get("/v1/activity", given)
 
 
+_SIGN_UP: Final = (
+    "Become an agent of this service. Every call makes a new, empty agent, so call it once. With an"
+    " agent_contact the same contact and agent_name give the same agent a fresh token, and its old one stops"
+    " working, for whoever knows both: better leave it out. No money moves."
+)
 _ALL: Final = (
     Tool(
         "sign_up",
         "Sign up as an agent",
-        "Become an agent of this service, or come back as the same one: the same agent_contact and"
-        " agent_name give the same agent a fresh token, and its old token stops working. Without a contact"
-        " every call makes a new, empty agent, so call it once and only if you have no token. No money"
-        " moves. The reply shows data.token once: keep it secret, and send it from now on as the header"
+        f"{_SIGN_UP} The reply shows data.token once: keep it secret, and send it from now on as the header"
         " `Authorization: Bearer TOKEN` of this connection. Next: list_payment_methods.",
         _sign_up,
         {
             "agent_name": _text("A name for yourself.", maxLength=120),
             "runtime": _text("What you run in, for example claude-desktop.", maxLength=120),
-            "agent_contact": _text("An e-mail address to be known by. Optional.", maxLength=254),
+            "agent_contact": _text(
+                "An e-mail address to come back with. Optional, better left out.", maxLength=254
+            ),
             "discovery_source": _text(
                 "Where you heard of this service, as a slug. Optional.",
                 maxLength=64,
@@ -118,6 +127,8 @@ _ALL: Final = (
         reads_only=False,
         idempotent=False,
         then="list_payment_methods",
+        kept=f"{_SIGN_UP} From then on this server acts as that agent until it ends; to be the same"
+        " agent later keep data.token as PENNYRAIL_TOKEN. Next: list_payment_methods.",
     ),
     Tool(
         "list_payment_methods",
@@ -156,6 +167,7 @@ _ALL: Final = (
         },
         reads_only=False,
         idempotent=False,
+        one_of=("credits", "pack_id"),
     ),
     Tool(
         "buy",
@@ -211,6 +223,7 @@ _ALL: Final = (
         _receipt,
         {"receipt_id": _text("receipt_..., the receipt_id of get_status.")},
         ("receipt_id",),
+        then="get_balance",
     ),
     Tool(
         "list_activity",

@@ -11,8 +11,9 @@ from rails.rail import Rails
 # What each name means, and what it may look like. Every parameter and field has an entry: a test looks.
 WORDS: Final[Mapping[str, tuple[str, Any]]] = {
     "agent_contact": (
-        "A durable inbox to reach the agent at. With it, a later signup under the same name comes back as the"
-        " same agent.",
+        "A durable inbox to reach the agent at, better left out. With it, a later signup under the same name"
+        " comes back as the same agent: whoever signs up with this contact and name gets this agent's token,"
+        " and the old token is refused. Keep both unknown.",
         "painter@example.com",
     ),
     "human_email": ("The older name of agent_contact.", "painter@example.com"),

@@ -183,7 +183,10 @@ class TopUp(TypedDict):
     path: Literal["browserless_agent_self_fund", "human_payment_handoff"]
     preferred_payment_method: MethodId
     first_command: Command
-    pending_purchases: list[PendingPurchase]
+    pending_purchases: Annotated[
+        list[PendingPurchase], says("five at most, those whose money was seen first, then the newest")
+    ]
+    more_pending_purchases: Annotated[bool, says("whether there are others beside these five")]
     quote_command: Command
     quote_command_copy_runnable: Literal[True]
     quote_command_effect: CommandEffect

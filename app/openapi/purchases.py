@@ -74,6 +74,9 @@ class QuoteActions(TypedDict):
     """The purchase that a quote leads to, absent when it cannot be bought now."""
 
     recommended_buy: NotRequired[RecommendedBuy]
+    quotes_instead: NotRequired[
+        Annotated[list[Command], says("what to ask for when the method takes no payment of this price")]
+    ]
 
 
 class Quote(TypedDict):
@@ -203,7 +206,10 @@ class Opened(TypedDict):
     checkout_compact_url: NotRequired[Url]
     checkout_url: NotRequired[Url]
     stripe_x402: NotRequired[Deposit]
-    credits_granted: Literal[0]
+    credits_granted: Annotated[
+        Literal[0],
+        says("granted by this call: always 0; what was granted is in receipt.credits_granted"),
+    ]
     receipt: Receipt | None
     next: NextStep
     next_actions: SettlementActions

@@ -1,15 +1,10 @@
 """A quote as replies show it: a price and a rail, and nothing yet to pay to."""
 
-from collections.abc import Sequence
-
 from app.envelope import Fields
-from app.house import House
-from app.shapes import money, recommendations
+from app.shapes import money
 from app.shapes.pack import pack
 from app.times import iso
-from ledger.money import CREDIT, USD, Amount
 from rails import catalog
-from rails.models import Quote
 from rails.rail import Rail
 from rails.status import PurchaseView
 
@@ -31,15 +26,6 @@ def quote(view: PurchaseView) -> Fields:
         "pack": pack(sold) if sold is not None else None,
         "live_money": fixed.live_money,
     }
-
-
-def warnings(here: House, fixed: Quote) -> Sequence[str]:
-    """What an agent should know before it buys this quote: a price that its rail does not take."""
-    rail = here.rails.get(fixed.rail_id)
-    if rail is None or rail.limits.take(Amount(fixed.price_cents, USD)):
-        return []
-    commands = recommendations.instead(here, credits=Amount(fixed.credits, CREDIT), rail=rail)
-    return [f"{not_taken(rail)}, so this quote cannot be bought; instead: {' or '.join(commands)}"]
 
 
 def not_taken(rail: Rail) -> str:

@@ -6,11 +6,11 @@ from typing import Final, Literal
 from app.commands import purchase_key
 from app.envelope import Fields
 from app.house import House
-from ledger.money import USD, Amount
+from ledger.money import CREDIT, USD, Amount
 from rails import catalog, pricing
 from rails.models import PaymentAttempt, Quote
 from rails.rail import Rail
-from rails.status import PurchaseView
+from rails.status import NONE_PENDING, Pending, PurchaseView
 
 Reason = Literal[
     "credits_depleted",
@@ -128,6 +128,14 @@ def instead(here: House, *, credits: Amount, rail: Rail) -> Sequence[str]:
     ]
 
 
+def quotes_instead(here: House, fixed: Quote) -> Sequence[str]:
+    """The quotes to ask for when the rail of this one does not take its price, none if it does."""
+    rail = here.rails.get(fixed.rail_id)
+    if rail is None or rail.limits.take(Amount(fixed.price_cents, USD)):
+        return []
+    return instead(here, credits=Amount(fixed.credits, CREDIT), rail=rail)
+
+
 def buy_command(here: House, quote: Quote) -> str:
     """The command that opens the payment of a quote, or returns it: the same key at every try."""
     return here.commands.buy(
@@ -138,7 +146,7 @@ def buy_command(here: House, quote: Quote) -> str:
 
 
 def top_up(
-    here: House, available: Amount, *, also: Sequence[Reason] = (), pending: Sequence[PurchaseView] = ()
+    here: House, available: Amount, *, also: Sequence[Reason] = (), pending: Pending = NONE_PENDING
 ) -> Fields:
     """Whether and how to buy credits, for a balance. `also` are reasons that the balance does not tell.
 
@@ -152,11 +160,11 @@ def top_up(
     urgency, score = _URGENCY[reason]
     first, fallback = rails[0], rails[-1]
     quote = _quote_command(here, first)
-    waiting = [_pending(here, view) for view in pending]
+    waiting = [_pending(here, view) for view in pending.purchases]
     steps = (quote, here.commands.buy(provider=first.listing.provider), here.commands.status_of_attempt())
     return {
         "available": True,
-        "recommended": reason != "available" and not pending,
+        "recommended": reason != "available" and not waiting,
         "recommendation_reason": reason,
         "urgency": urgency,
         "urgency_score": score,
@@ -165,6 +173,7 @@ def top_up(
         "preferred_payment_method": first.rail_id,
         "first_command": waiting[0]["status_command"] if waiting else quote,
         "pending_purchases": waiting,
+        "more_pending_purchases": pending.more,
         "quote_command": quote,
         "quote_command_copy_runnable": True,
         "quote_command_effect": _quote_effect(first),

@@ -16,6 +16,15 @@ ONCE = (
     " into prompts, logs, issues, or product feedback"
 )
 
+WHO_KNOWS_BOTH = (
+    "whoever signs up with this contact and name gets this agent's token; keep both unknown, or sign up"
+    " without a contact"
+)
+NOBODY_REACHES_IT = (
+    "nobody can reach this agent: it has no contact and its token was not returned; sign up again with"
+    " return_token true"
+)
+
 
 def sign_up(doors: Doors, **fields: object) -> Json:
     body = {"agent_name": "painter", "runtime": "tests", "return_token": True, **fields}
@@ -28,7 +37,7 @@ def test_rows_10_13_24_and_153_a_signup_shows_a_token_once_and_never_the_contact
     data = ok(reply)
     assert data["token"].startswith("isk_r_")
     assert len(data["token"]) >= len("isk_r_") + 43
-    assert reply["warnings"] == [ONCE]
+    assert reply["warnings"][0] == ONCE
     assert reply["actor"] is None
     assert (data["token_class"], data["claim_state"]) == ("restricted", "unclaimed")
     assert data["agent_contact"] == "p***@example.invalid"
@@ -80,8 +89,38 @@ def test_row_19_without_return_token_nobody_is_shown_one_and_nobody_is_locked_ou
     reply = sign_up(doors, agent_contact=INBOX, return_token=False)
 
     assert ok(reply)["token"] is None
-    assert reply["warnings"] == []
+    assert ONCE not in reply["warnings"]
     assert ok(doors.visitor(first["token"]).get("/v1/whoami"))["actor"] == reply["data"]["actor"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "warnings"),
+    [
+        ({}, [ONCE]),
+        ({"agent_contact": INBOX}, [ONCE, WHO_KNOWS_BOTH]),
+        ({"human_email": INBOX, "return_token": False}, [WHO_KNOWS_BOTH]),
+        ({"return_token": False}, [NOBODY_REACHES_IT]),
+    ],
+)
+def test_a_signup_warns_of_what_its_contact_and_its_token_mean(
+    doors: Doors, fields: Json, warnings: list[str]
+) -> None:
+    reply = sign_up(doors, **fields)
+
+    assert ok(reply)["agent_name"] == "painter"
+    assert reply["warnings"] == warnings
+
+
+@pytest.mark.parametrize("path", ["/v1/whoami", "/v1/quota", "/v1/activity"])
+def test_a_refusal_suggests_a_signup_that_runs_as_it_stands_and_names_no_contact(
+    doors: Doors, path: str
+) -> None:
+    recovery = doors.visitor().get(path)["error"]["recovery"]
+
+    assert recovery["suggested_command"] == (
+        "pennyrail signup --agent --agent-name my-agent --runtime my-runtime --json"
+    )
+    assert recovery["optional_flags"] == ["--agent-contact"]
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,73 @@ def test_row_133_a_credential_in_the_path_or_the_query_is_refused_however_it_is_
                 assert value not in response.text
 
 
+TOKEN_GOES = "show the agent token in the header Authorization: Bearer"
+PAY_THERE = "pay on chain or on Stripe's page; no payment credential is ever sent here"
+REPLACE = "treat it as compromised and replace it"
+POLL = "a transaction hash is not needed here: poll the status"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "advice"),
+    [
+        ("4242 4242 4242 4242", "a card number", (PAY_THERE, REPLACE)),
+        ("-----BEGIN EC PRIVATE KEY-----", "a private key", (PAY_THERE, REPLACE)),
+        ("KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617", "a private key", (PAY_THERE, REPLACE)),
+        (" ".join(["abandon"] * 12), "a seed phrase", (PAY_THERE, REPLACE)),
+        ("eyJ4NDAyVmVyc2lvbiI6MSwic2NoZW1lIjoiZXhhY3QifQ==", "an x402 payment header", (PAY_THERE,)),
+        ("pi_3abc_secret_defghijk", "a Stripe secret", (PAY_THERE, REPLACE)),
+        ("isk_r_abcdefghijklmnopqrstuvwx", "a bearer token", (TOKEN_GOES, REPLACE)),
+        ("0x" + "ab" * 32, "a private key or a transaction hash", (POLL, REPLACE)),
+        ("ab" * 32, "a private key or a transaction hash", (POLL, REPLACE)),
+    ],
+)
+def test_a_refusal_says_where_the_credential_was_what_it_looked_like_and_what_to_do(
+    doors: Doors, value: str, kind: str, advice: tuple[str, ...]
+) -> None:
+    sent = [
+        ("the field idempotency_key", {"json": {"credits": 5, "idempotency_key": value}}),
+        ("a field of the body", {"json": {"credits": 5, "note": {"mine": [value]}}}),
+        ("the query", {"params": {"subject": value}}),
+        ("the header Idempotency-Key", {"headers": {"idempotency-key": value}}),
+        ("a header", {"headers": {"x-note": value}}),
+    ]
+
+    for place, parts in sent:
+        reply = doors.http.post("/v1/credit-quotes", **parts).json()  # type: ignore[arg-type]
+
+        message = reply["error"]["message"]
+        assert message.startswith(f"{place} holds what looks like {kind}; it was not stored. "), message
+        assert [each for each in advice if each not in message] == []
+        assert value not in str(reply)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("private_key", "a private key"),
+        ("mnemonic", "a seed phrase"),
+        ("cardNumber", "a card number"),
+        ("X-PAYMENT", "an x402 payment header"),
+        ("client_secret", "a Stripe secret"),
+        ("bearer_token", "a bearer token"),
+        ("password", "a credential"),
+    ],
+)
+def test_a_field_that_is_refused_by_its_name_is_not_named(doors: Doors, name: str, kind: str) -> None:
+    reply = doors.http.post("/v1/credit-quotes", json={"credits": 5, name: SECRET}).json()
+
+    assert reply["error"]["message"].startswith(f"a field of the body holds what looks like {kind}; ")
+    assert name not in reply["error"]["message"]
+
+
+def test_a_payment_header_and_a_path_are_told_as_what_they_are(doors: Doors) -> None:
+    header = doors.http.get("/v1/quota", headers={"x-payment": SECRET}).json()["error"]["message"]
+    path = doors.http.get("/v1/activity/sk_live_abcdefgh1234").json()["error"]["message"]
+
+    assert header.startswith("a header holds what looks like an x402 payment header; ")
+    assert path.startswith("the path holds what looks like a Stripe secret; ")
+
+
 def test_row_133_of_a_name_given_twice_in_the_query_both_are_looked_at(doors: Doors) -> None:
     response = doors.http.get("/v1/activity?subject=sk_live_abcdefgh1234&subject=payment")
 

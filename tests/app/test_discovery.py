@@ -64,6 +64,12 @@ def test_only_a_browser_gets_a_page(doors: Doors, accept: str, page: bool) -> No
     assert "accept" in reply.headers["vary"]
 
 
+def test_the_page_is_named_once(doors: Doors) -> None:
+    page = doors.http.get("/", headers={"accept": "text/html"})
+
+    assert "<title>Pennyrail</title>" in page.text
+
+
 def test_the_page_says_what_the_json_says_and_runs_nothing(doors: Doors) -> None:
     data = ok(doors.visitor().get("/"))
 
@@ -94,6 +100,20 @@ def test_a_document_is_there_for_who_asks_only_for_its_head(doors: Doors, path: 
 
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == whole.headers["content-type"]
+
+
+@pytest.mark.parametrize("path", ["/", *PAGES])
+def test_no_page_suggests_to_sign_up_with_a_contact(doors: Doors, path: str) -> None:
+    text = doors.http.get(path).text
+
+    assert "pennyrail signup --agent --agent-name my-agent --runtime my-runtime --json" in text
+    assert "AGENT_CONTACT" not in text
+
+
+def test_the_skill_warns_of_a_contact_that_others_know(doors: Doors) -> None:
+    text = " ".join(doors.http.get("/skill.md").text.split())
+
+    assert "whoever signs up with the same contact and name gets this agent's token" in text
 
 
 @pytest.mark.parametrize("path", PAGES)

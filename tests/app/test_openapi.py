@@ -46,6 +46,21 @@ def test_every_reference_in_the_document_leads_somewhere(document: Json) -> None
         assert found
 
 
+def test_the_document_says_that_a_buy_reply_never_grants_by_itself(document: Json) -> None:
+    granted = document["components"]["schemas"]["Opened"]["properties"]["credits_granted"]
+
+    assert granted["const"] == 0
+    assert granted["description"] == (
+        "granted by this call: always 0; what was granted is in receipt.credits_granted"
+    )
+
+
+def test_the_document_warns_of_a_contact_that_others_know(document: Json) -> None:
+    fields = document["components"]["schemas"]["SignupRequest"]["properties"]
+
+    assert "gets this agent's token" in fields["agent_contact"]["description"]
+
+
 def test_every_door_has_a_name_of_its_own_and_words_for_everything_it_takes(document: Json) -> None:
     names = [operation["operationId"] for _, operation in operations(document)]
     forms = [form for name, form in document["components"]["schemas"].items() if name.endswith("Request")]

@@ -145,6 +145,48 @@ def test_the_balance_points_at_a_purchase_that_may_be_paid_and_not_at_another_on
     assert before["pending_purchases"] == after["pending_purchases"] == []
 
 
+def test_more_purchases_than_are_shown_are_said_and_those_whose_money_was_seen_come_first(
+    doors: Doors,
+) -> None:
+    agent = doors.agent()
+    seen = bought(doors, agent)
+    settle(doors, seen, FakeRail.arrive)
+    for _ in range(4):
+        bought(doors, agent)
+
+    five = ok(agent.get("/v1/quota"))["top_up"]
+    bought(doors, agent)
+    six = ok(agent.get("/v1/quota"))["top_up"]
+
+    assert [(len(told["pending_purchases"]), told["more_pending_purchases"]) for told in (five, six)] == [
+        (5, False),
+        (5, True),
+    ]
+    first = six["pending_purchases"][0]
+    assert (first["payment_attempt_id"], first["state"]) == (seen["payment_attempt_id"], "processing")
+
+
+def test_a_quote_and_a_purchase_warn_of_another_purchase_whose_money_may_be_on_its_way(doors: Doors) -> None:
+    agent = doors.agent()
+    terms = {"credits": 500, "payment_method": "fake_deposit"}
+    before = agent.post("/v1/credit-quotes", **terms)
+    path, body = "/v1/credit-purchases/fake-deposits", {"quote_id": ok(before)["quote_id"]}
+
+    alone = agent.post(path, **body, idempotency_key="a")
+    other_id = ok(alone)["payment_attempt_id"]
+    quoted = agent.post("/v1/credit-quotes", **terms)
+    second = agent.post(path, quote_id=ok(quoted)["quote_id"], idempotency_key="b")
+    settle(doors, ok(alone), FakeRail.pay)
+    settled = agent.post("/v1/credit-quotes", **terms, idempotency_key=ok(quoted)["idempotency_key"])
+
+    assert before["warnings"] == alone["warnings"] == settled["warnings"] == []
+    for reply in (quoted, second):
+        [warning] = reply["warnings"]
+        assert f"{other_id} (action_required)" in warning
+        assert f"pennyrail credits status --payment-attempt-id {other_id} --json" in warning
+        assert "before you pay" in warning
+
+
 def test_money_that_arrives_is_pointed_at_however_many_purchases_were_refused_since(doors: Doors) -> None:
     agent = doors.agent()
     arriving = bought(doors, agent)

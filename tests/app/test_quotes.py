@@ -8,6 +8,8 @@ import pytest
 
 from tests.app.conftest import Client, Doors, Json, ok
 
+SANDBOX = "test money: this quote and its address are of a sandbox; send nothing real"
+
 
 def as_body(command: str) -> Json:
     """What the client sends for a quote command, flag by flag."""
@@ -48,6 +50,36 @@ def test_rows_60_to_64_a_quote_of_an_exact_amount_says_all_its_terms(doors: Door
         "live_money": True,
     }
     assert reply["command"] == "pennyrail credits quote"
+
+
+def test_test_money_says_so_in_every_reply_about_a_payment_and_nowhere_in_its_instructions(
+    doors: Doors,
+) -> None:
+    agent = doors.agent()
+    doors.deposit.live_money = False
+
+    quoted = ask(agent, credits=500, payment_method="fake_deposit")
+    quote_id = ok(quoted)["quote_id"]
+    opened = agent.post(
+        "/v1/credit-purchases/fake-deposits", quote_id=quote_id, idempotency_key=f"purchase:{quote_id}"
+    )
+    status = agent.get("/v1/credit-purchases/status", quote_id=quote_id)
+    real = ask(agent, credits=500, payment_method="fake_page")
+
+    for reply in (quoted, opened, status):
+        assert SANDBOX in reply["warnings"]
+        assert ok(reply)
+    assert "sandbox" not in str(ok(opened)["stripe_x402"])
+    assert SANDBOX not in real["warnings"]
+
+
+def test_a_quote_without_a_method_names_the_one_that_was_chosen_and_the_other(doors: Doors) -> None:
+    reply = ask(doors.agent(), credits=500)
+
+    assert ok(reply)["accepted_payment_method"] == "fake_page"
+    assert reply["warnings"] == [
+        "payment_method was left out, so this quote is for fake_page; there is also: fake_deposit"
+    ]
 
 
 def test_row_63_a_quote_of_a_pack_holds_the_pack(doors: Doors) -> None:

@@ -29,6 +29,12 @@ def bought(doors: Doors, agent: Client) -> str:
     return receipt_id
 
 
+def test_a_receipt_is_labelled_as_the_command_that_reads_it(doors: Doors) -> None:
+    reply = doors.agent().get("/v1/receipts/receipt_unknown")
+
+    assert reply["command"] == "pennyrail credits receipt"
+
+
 def test_a_receipt_is_signed_once_it_is_sealed_and_checked_with_the_published_keys(signing: Doors) -> None:
     agent = signing.agent()
     receipt_id = bought(signing, agent)

@@ -43,7 +43,7 @@ def test_every_command_is_a_call(command: str, tool: str, arguments: dict[str, o
 def test_what_a_command_leaves_open_is_named() -> None:
     signup, buy = advice.tool_call(COMMANDS.signup()), advice.tool_call(COMMANDS.buy(provider="stripe"))
 
-    assert signup == {"tool": "sign_up", "arguments": {}, "fill_in": ["agent_name", "runtime"]}
+    assert signup == {"tool": "sign_up", "arguments": {"agent_name": "my-agent", "runtime": "my-runtime"}}
     assert buy == {"tool": "buy", "arguments": {}, "fill_in": ["quote_id"]}
 
 

@@ -60,7 +60,7 @@ def test_a_connection_with_a_token_is_offered_no_field_for_one(tools: Tools) -> 
 
     assert [tool.name for tool in known if "token" in tool.input_schema["properties"]] == []
     asked = {tool.name for tool in unknown if "token" in tool.input_schema["properties"]}
-    assert asked == TOOLS.keys() - FOR_EVERYBODY
+    assert asked == TOOLS.keys() - {"sign_up"}
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS.keys() - FOR_EVERYBODY))
@@ -73,7 +73,7 @@ def test_a_stranger_is_told_how_to_become_an_agent(tools: Tools, name: str) -> N
     assert error["code"] == "AUTH_REQUIRED"
     assert "suggested_command" in error["recovery"]
     call = error["recovery"]["suggested_tool_call"]
-    assert (call["tool"], call["fill_in"]) == ("sign_up", ["agent_name", "runtime"])
+    assert call == {"tool": "sign_up", "arguments": {"agent_name": "my-agent", "runtime": "my-runtime"}}
     assert "Authorization: Bearer TOKEN" in text(answer)
 
 
@@ -86,11 +86,31 @@ def test_a_client_without_headers_names_its_agent_by_an_argument(tools: Tools) -
     assert str(agent.token) not in json.dumps(told.structured_content) + text(told)
 
 
-@pytest.mark.parametrize("token", [PRIVATE_KEY, "sk_live_abcdefgh1234", "hunter2", ""])
+@pytest.mark.parametrize("token", [PRIVATE_KEY, "sk_live_abcdefgh1234"])
 def test_only_a_token_of_ours_is_taken_as_one(tools: Tools, token: str) -> None:
     error = tools.refused("get_balance", token=token)
 
     assert error["code"] == "PAYMENT_CREDENTIAL_REJECTED"
+
+
+@pytest.mark.parametrize("token", ["abc", ""])
+def test_what_is_no_token_at_all_leads_to_a_signup(tools: Tools, token: str) -> None:
+    error = tools.refused("get_balance", token=token)
+
+    assert error["code"] == "AUTH_REQUIRED"
+    assert error["recovery"]["suggested_tool_call"]["tool"] == "sign_up"
+
+
+@pytest.mark.parametrize("name", ["list_payment_methods", "list_packs"])
+def test_who_sends_the_token_with_every_call_may_send_it_to_everybody_s_tools(
+    tools: Tools, name: str
+) -> None:
+    agent = tools.doors.agent()
+
+    told = tools.done(name, token=agent.token)
+
+    assert (told["actor"], told["next_tool_call"] is None) == (None, False)
+    assert str(agent.token) not in json.dumps(told)
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))
@@ -116,6 +136,27 @@ def test_an_x402_header_of_the_connection_is_refused_as_at_the_doors(tools: Tool
     error = tools.with_client(use, None, **{"x-payment": "abc"})
 
     assert error["code"] == "PAYMENT_CREDENTIAL_REJECTED"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "call"),
+    [
+        ("buy", {}, {"tool": "buy", "arguments": {}, "fill_in": ["quote_id"]}),
+        ("get_quote", {"amount": 5}, {"tool": "get_quote", "arguments": {}, "fill_in": ["credits"]}),
+        ("get_balance", {"x": 1}, {"tool": "get_balance", "arguments": {}}),
+        (
+            "buy",
+            {"quote_id": "quote_1", "idempotency_key": PRIVATE_KEY},
+            {"tool": "buy", "arguments": {"quote_id": "quote_1"}},
+        ),
+    ],
+)
+def test_a_call_that_does_not_fit_leads_to_itself_with_what_it_lacks(
+    tools: Tools, name: str, arguments: dict[str, object], call: dict[str, object]
+) -> None:
+    error = tools.refused(name, tools.doors.agent().token, **arguments)
+
+    assert error["recovery"]["suggested_tool_call"] == call
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from mcp.types import CallToolResult
 from app.mcp.tools import TOOLS
 from ledger import seals
 from ledger.database import Sessions
+from ledger.money import USD, Amount
+from rails.rail import Limits
 from tests.app.conftest import NOON
 from tests.mcp.conftest import Json, Tools, done, opened, text
 
@@ -35,8 +37,11 @@ def test_every_result_leads_to_the_next_until_the_credits_are_there(tools: Tools
     tools.doors.deposit.pay(tools.doors.reference(attempt_id))
     tools.doors.settle(attempt_id)
     settled = follow(tools, waiting, token)
-    balance = follow(tools, settled, token)
+    seals.seal_all(tools.doors.sessions, now=NOON)
+    receipt = follow(tools, settled, token)
+    balance = follow(tools, receipt, token)
 
+    assert receipt["data"]["receipt"]["payment_attempt_id"] == attempt_id
     assert opened_attempt["next_tool_call"]["tool"] == "get_status"
     assert waiting["next_tool_call"]["after_seconds"] == waiting["data"]["next"]["retry_after_seconds"]
     assert settled["data"]["state"] == "succeeded"
@@ -124,6 +129,17 @@ def test_a_lost_attempt_is_found_again_by_the_balance(tools: Tools) -> None:
     assert told["next_tool_call"] == {"tool": "get_status", "arguments": {"payment_attempt_id": attempt_id}}
     assert "pending_purchases" in TOOLS["get_balance"].description
     assert "get_balance" in TOOLS["list_activity"].description
+
+
+def test_a_quote_that_cannot_be_bought_leads_to_one_that_can(tools: Tools) -> None:
+    agent = tools.doors.agent()
+    tools.doors.page.limits = Limits(Amount(50, USD), tools.doors.page.limits.maximum)
+
+    small = tools.done("get_quote", agent.token, credits=10, payment_method="fake_page")
+    quoted = follow(tools, small, str(agent.token))
+
+    assert quoted["data"]["credits"] == 50
+    assert quoted["next_tool_call"]["tool"] == "buy"
 
 
 def test_packs_lead_to_a_quote(tools: Tools) -> None:

@@ -17,7 +17,7 @@ from mcp.types import CallToolResult
 from app.mcp.tools import TOOLS
 from ledger.database import Sessions
 from tests.client_cli.conftest import Shell
-from tests.mcp.conftest import MODES, done, opened, refused
+from tests.mcp.conftest import MODES, done, opened, refused, text
 from tests.scripted import Script, scripted
 
 OURS = ("DATABASE_URL", "REDIS_URL", "STRIPE_", "PENNYRAIL_")
@@ -61,25 +61,28 @@ def test_whoever_signs_up_is_that_agent_until_the_process_ends(sessions: Session
         )
 
     assert refused(stranger)["code"] == "AUTH_REQUIRED"
+    assert "header" not in text(stranger)
     assert done(quoted)["actor"] == done(signed_up)["data"]["actor"]
     assert seen["data"]["state"] == "action_required"
 
 
 def test_the_environment_says_which_agent_and_which_service(sessions: Sessions) -> None:
-    async def use(url: str, token: str) -> tuple[set[str], set[str], CallToolResult]:
+    async def use(url: str, token: str) -> tuple[set[str], set[str], str, CallToolResult]:
         async with process(PENNYRAIL_API_BASE_URL=url, PENNYRAIL_TOKEN=token) as client:
             listed = (await client.list_tools()).tools
             fields = {field for tool in listed for field in tool.input_schema["properties"]}
-            return {tool.name for tool in listed}, fields, await client.call_tool("get_balance", {})
+            [said] = [str(tool.description) for tool in listed if tool.name == "sign_up"]
+            return {tool.name for tool in listed}, fields, said, await client.call_tool("get_balance", {})
 
     with opened(sessions) as tools:
         agent = tools.doors.agent()
-        names, fields, balance = asyncio.run(use(tools.doors.url, str(agent.token)))
+        names, fields, said, balance = asyncio.run(use(tools.doors.url, str(agent.token)))
 
         whoami = agent.get("/v1/whoami")
 
     assert names == TOOLS.keys()
     assert "token" not in fields
+    assert "header" not in said
     assert done(balance)["actor"] == whoami["actor"]
 
 

@@ -5,6 +5,7 @@ from typer.testing import CliRunner, Result
 
 from app import errors, settings
 from app.cli import cli
+from outbound.errors import EndpointDisabled, NoSuchEndpoint
 from outbound.settings import OutboundSettings
 from outbound.vault import Vault, new_key
 from rails.stripe.settings import StripeSettings
@@ -78,6 +79,45 @@ def test_the_hint_of_enable_runs_as_it_stands(house: House, receiver: Receiver) 
     hint = run("webhook-endpoint", "enable", endpoint_id).stdout.rpartition("pennyrail ")[2].split()
 
     assert run(*hint).stdout == "0 events are on their way\n"
+
+
+def test_what_the_log_does_not_know_is_refused_instead_of_showing_nothing(house: House) -> None:
+    state = run("webhook", "deliveries", "--state", "nonsense")
+    endpoint = run("webhook", "deliveries", "--endpoint", "ep_x")
+
+    assert state.exit_code == 2
+    assert "pending, delivered or failed" in state.output
+    assert isinstance(endpoint.exception, NoSuchEndpoint)
+
+
+def test_a_disabled_endpoint_is_not_tested(house: House, receiver: Receiver) -> None:
+    endpoint_id, _ = house.endpoint(receiver.url)
+    run("webhook-endpoint", "disable", endpoint_id)
+
+    tested = run("webhook-endpoint", "test", endpoint_id)
+
+    assert tested.exit_code != 0
+    assert "on its way" not in tested.output
+    assert isinstance(tested.exception, EndpointDisabled)
+
+
+def test_a_hint_names_the_folder_and_stays_on_one_line(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    endpoint_id, _ = house.endpoint(receiver.url)
+    monkeypatch.setattr("app.where.owner_url", lambda _folder: database_url)
+    narrow = {"COLUMNS": "40"}
+
+    tested = CliRunner().invoke(
+        cli, ["webhook-endpoint", "test", endpoint_id, "--folder", "my house"], env=narrow
+    )
+    run("webhook-endpoint", "disable", endpoint_id)
+    enabled = CliRunner().invoke(
+        cli, ["webhook-endpoint", "enable", endpoint_id, "--folder", "my house"], env=narrow
+    )
+
+    for shown in (tested, enabled):
+        assert shown.stdout.rstrip().splitlines()[-1].endswith(" --folder 'my house'")
 
 
 def test_a_secret_is_rotated_and_shown_once(house: House, receiver: Receiver) -> None:

@@ -21,7 +21,7 @@ from app.house import House
 from app.polling import stream
 from app.polling.answers import Answer, Answers, etag
 from app.polling.marks import Asked
-from app.shapes import quota, warnings
+from app.shapes import quota
 from rails.status import ReferenceKind
 
 router = APIRouter(route_class=boundary.GuardedRoute)
@@ -99,10 +99,9 @@ def _told(request: Request, answer: Answer, known: str | None) -> Response:
         headers["retry-after"] = str(answer.retry_after_seconds)
     if known is not None and _matches(known, answer.etag):
         return envelope.unchanged(headers)
-    quote = answer.data["quote"]
-    assert isinstance(quote, Mapping)
-    warned = warnings.test_money(live=quote["live_money"] is True)
-    return envelope.success(request, data=answer.data, agent=answer.agent, warnings=warned, headers=headers)
+    return envelope.success(
+        request, data=answer.data, agent=answer.agent, warnings=answer.warnings, headers=headers
+    )
 
 
 def _balance(request: Request, here: House) -> Response:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +19,7 @@ from app.envelope import Fields
 from app.house import House
 from app.models import Agent
 from app.polling.marks import Asked, Mark, Marks
-from app.shapes import quota
+from app.shapes import quota, warnings
 from app.shapes.purchase import purchase
 from rails import errors as rails_errors
 from rails import status
@@ -36,6 +37,7 @@ class Answer:
 
     agent: Agent
     data: Fields
+    warnings: Sequence[str]
     etag: str
     state: str
     terminal: bool
@@ -150,6 +152,7 @@ class Answers:
         return Answer(
             agent=agent,
             data=shown,
+            warnings=warnings.test_money(live=view.quote.live_money),
             etag=etag(shown),
             state=view.state,
             terminal=view.terminal,

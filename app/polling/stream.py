@@ -53,5 +53,5 @@ async def _events(
 
 
 def _event(request: Request, answer: Answer) -> str:
-    told = envelope.told(request, data=answer.data, agent=answer.agent)
+    told = envelope.told(request, data=answer.data, agent=answer.agent, warnings=answer.warnings)
     return f"id: {answer.etag}\nevent: status\ndata: {json.dumps(told)}\n\n"

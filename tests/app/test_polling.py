@@ -592,6 +592,21 @@ def test_a_stream_tells_every_change_and_ends_with_the_last(doors: Doors) -> Non
     assert again.status_code == 204
 
 
+def test_a_stream_of_test_money_says_so_as_every_other_answer_does(doors: Doors) -> None:
+    doors.deposit.live_money = False
+    agent = doors.agent()
+    purchase = bought(doors, agent)
+    settle(doors, purchase, FakeRail.pay)
+    headers = {"authorization": f"Bearer {agent.token}", "accept": "text/event-stream"}
+
+    asked = {"payment_attempt_id": purchase["payment_attempt_id"]}
+    lines = doors.http.get(PATH, params=asked, headers=headers).text.splitlines()
+
+    [told] = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    assert told["warnings"] == poll(doors, agent, purchase).json()["warnings"]
+    assert told["warnings"][0].startswith("test money")
+
+
 def test_a_stream_ends_when_its_token_is_rotated(doors: Doors) -> None:
     body = {"agent_name": "painter", "runtime": "tests", "agent_contact": "a@example.invalid"}
     signed_up = ok(doors.visitor().post("/v1/agent-signups", **body, return_token=True))

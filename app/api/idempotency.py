@@ -15,6 +15,7 @@ from rails.purchase import Bought
 
 _FIELD: Final = ("idempotency_key",)
 _KEY: Final[TypeAdapter[str]] = TypeAdapter(Key)
+_MOST: Final = 255
 _POLL_SECONDS: Final = 0.1
 # Each waits in a thread that serves nobody else meanwhile: most of them must stay free for others.
 _WAITING_ROOM: Final = threading.BoundedSemaphore(8)
@@ -36,7 +37,9 @@ def header_key(
     if idempotency_key is None:
         return None
     try:
-        [given] = {each.encode("latin-1").decode() for each in request.headers.getlist("idempotency-key")}
+        [given] = set(request.headers.getlist("idempotency-key"))
+        if not given.isascii() or len(given) > _MOST:
+            raise ValueError("not a key")
         if len(given) > 1 and given.startswith('"') and given.endswith('"'):
             given = given[1:-1]
         return _KEY.validate_python(given)

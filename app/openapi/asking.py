@@ -74,9 +74,18 @@ def narrowed(name: str, form: Schema, rails: Rails) -> Schema:
             return plain
 
 
+# Plain ASCII, bare or between quotes, and not two quotes around nothing.
+_KEY: Final = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "pattern": r'^(?!""$)[!-~]([ -~]*[!-~])?$',
+}
+
+
 def parameter(described: Schema) -> Schema:
     """A parameter with its meaning and an example, and without null: a query holds text or nothing."""
-    schema = _without_null(described["schema"])
+    schema = _KEY if described["name"] == "idempotency-key" else _without_null(described["schema"])
     text, example = WORDS.get(described["name"], ("", None))
     return {**described, "description": text, "example": example, "schema": schema}
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import freezegun
 import psycopg
 import pytest
 from psycopg import sql
@@ -28,6 +29,8 @@ QUICK = {
     "max_wal_size": "128MB",
 }
 ROOM_BYTES = 2 * 1024**3
+# Servers of the whole run live in threads beside the tests: a loop that sleeps on frozen time never wakes.
+freezegun.configure(extend_ignore_list=["asyncio"])
 
 
 @pytest.fixture(scope="session")

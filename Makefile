@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test soak fuzz check format bench schema lock
+SEED ?= 1
+STEPS ?= 2000
+.PHONY: help install demo dev test simulate soak fuzz check format bench schema lock
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,7 +36,12 @@ dev: install ## run everything on this machine until Ctrl-C (data stays in .penn
 test: install ## run every test
 	@$(BIN)/python -m pytest
 
-soak: install ## play 200,000 random operations on credits against a model
+simulate: install ## play random purchases on both rails with faults and crashes: SEED=n STEPS=m
+	@$(BIN)/python -m tests.simulation --seed $(SEED) --steps $(STEPS)
+
+soak: install ## 20 seeds of purchases, one with every process killed, and 200,000 operations against a model
+	@$(BIN)/python -m tests.simulation --seeds 20 --steps 2000
+	@$(BIN)/python -m tests.simulation --real-processes --steps 2000
 	@PENNYRAIL_SOAK_STEPS=200000 $(BIN)/python -m pytest --timeout 0 -k credits tests/properties
 
 fuzz: install ## send thousands of well-formed and malformed requests to every door of the API document

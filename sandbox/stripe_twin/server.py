@@ -12,31 +12,35 @@ from sandbox.stripe_twin.store import Store
 from sandbox.stripe_twin.world import World
 
 RESTART_SECONDS = 0.5
+Loop = Callable[[World], Awaitable[None]]
+LOOPS: tuple[Loop, ...] = (deliveries.run, chain_watch.run, clockwork.run)
 
 
 def app(config: TwinConfig) -> FastAPI:
     """The twin; its loops run while the application does."""
     world = World(config=config, store=Store(config.state_file))
     deliveries.configure(world)
+    return application(world, loops=LOOPS)
+
+
+def application(world: World, *, loops: tuple[Loop, ...]) -> FastAPI:
+    """The doors of a twin. Without loops nothing happens in it by itself."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loops = [
-            asyncio.create_task(for_ever(loop, world))
-            for loop in (deliveries.run, chain_watch.run, clockwork.run)
-        ]
+        running = [asyncio.create_task(for_ever(loop, world)) for loop in loops]
         yield
-        for loop in loops:
+        for loop in running:
             loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         world.store.close()
 
-    application = FastAPI(lifespan=lifespan, openapi_url=None)
-    application.add_exception_handler(Exception, broken)
-    control_api.add_endpoints(application, world)
-    hosted_page.add_endpoints(application, world)
-    api.add_endpoints(application, world)
-    return application
+    doors = FastAPI(lifespan=lifespan, openapi_url=None)
+    doors.add_exception_handler(Exception, broken)
+    control_api.add_endpoints(doors, world)
+    hosted_page.add_endpoints(doors, world)
+    api.add_endpoints(doors, world)
+    return doors
 
 
 async def broken(_: Request, error: Exception) -> Response:
@@ -45,7 +49,7 @@ async def broken(_: Request, error: Exception) -> Response:
     return Response("the twin broke; its log says where", 500)
 
 
-async def for_ever(loop: Callable[[World], Awaitable[None]], world: World) -> None:
+async def for_ever(loop: Loop, world: World) -> None:
     """Run a loop, and begin it again if it breaks."""
     while True:
         try:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.stripe_twin import versions
@@ -46,6 +47,7 @@ class World:
     due: dict[str, float] = field(default_factory=dict)
     delivery_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     chain: Health = field(default_factory=lambda: Health(chain="off"))
+    clock: Callable[[], float] = time.time
     clock_ahead_seconds: int = 0
 
     def now(self) -> int:
@@ -54,7 +56,7 @@ class World:
 
     def precise_now(self) -> float:
         """The same clock with its fractions."""
-        return time.time() + self.clock_ahead_seconds
+        return self.clock() + self.clock_ahead_seconds
 
     def deposits_known(self, version: Version) -> bool:
         """Whether this account may use deposit mode with this version."""

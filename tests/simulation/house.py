@@ -1,0 +1,95 @@
+"""What the house does by itself: its tasks, called in whatever order chance likes."""
+
+import logging
+from collections.abc import Callable
+
+from ledger import credits, seals
+from rails import inbox, purchase, schedule
+from rails.chain import scanner
+from rails.chain.errors import ChainError
+from rails.stripe import webhooks
+from sandbox.stripe_twin import deliveries
+from sandbox.stripe_twin.store import Document
+from tests.simulation.world import WEBHOOK_SECRET, World
+from workers.watching import StoryWatch
+
+logger = logging.getLogger("pennyrail.simulation")
+
+
+def watch(world: World) -> None:
+    """One pass over the chain."""
+    try:
+        scanner.scan(
+            world.house.sessions,
+            world.house.rpc,
+            StoryWatch(world.now),
+            token=world.chain.usdc_address,
+            policy=world.chain.depth,
+            now=world.now,
+            limits=world.chain.limits,
+        )
+    except ChainError as error:
+        logger.debug("the chain could not be read: %s", error)
+
+
+def audit(world: World) -> None:
+    """Read final blocks a second time."""
+    try:
+        scanner.audit(
+            world.house.sessions,
+            world.house.rpc,
+            StoryWatch(world.now),
+            token=world.chain.usdc_address,
+            now=world.now,
+            limits=world.chain.limits,
+        )
+    except ChainError as error:
+        logger.debug("final blocks could not be read again: %s", error)
+
+
+def sweep(world: World) -> int:
+    """Do whatever is due; how much that was."""
+    with world.house.sessions() as session:
+        attempts = sorted(schedule.due(session, now=world.now), key=_age(world))
+        notices = sorted(inbox.due(session, now=world.now))
+    world.chance.shuffle(attempts)
+    world.chance.shuffle(notices)
+    for payment_attempt_id in attempts:
+        settle(world, payment_attempt_id)
+    for notice_id in notices:
+        handle(world, notice_id)
+    return len(attempts) + len(notices)
+
+
+def _age(world: World) -> Callable[[str], int]:
+    # The ids are random: only an order that a seed repeats makes a shuffle that it repeats.
+    order = {known.payment_attempt_id: place for place, known in enumerate(world.purchases)}
+    return lambda payment_attempt_id: order.get(payment_attempt_id, len(order))
+
+
+def settle(world: World, payment_attempt_id: str) -> None:
+    """Look at one attempt."""
+    purchase.settle(
+        world.house.sessions, world.house.rails, payment_attempt_id=payment_attempt_id, now=world.now
+    )
+
+
+def handle(world: World, notice_id: int) -> None:
+    """Look at what one notice mentions."""
+    inbox.handle(world.house.sessions, world.house.rails, notice_id=notice_id, now=world.now)
+
+
+def keep(world: World, event: Document) -> int | None:
+    """Take in a webhook as the door does; the notice's id if somebody has to handle it."""
+    body = deliveries.payload(world.stripe.world, event)
+    signed = deliveries.signature(body, [WEBHOOK_SECRET], timestamp=int(world.now.timestamp()))
+    incoming = webhooks.verify(body, signed, settings=world.stripe_settings, now=world.now)
+    with world.house.sessions() as session:
+        return inbox.receive(session, incoming, now=world.now)
+
+
+def tick(world: World) -> None:
+    """What lapses, and what is sealed."""
+    with world.house.sessions() as session:
+        credits.settle_due(session, now=world.now)
+    seals.seal_all(world.house.sessions, now=world.now)

@@ -26,7 +26,7 @@ def main(
     ] = False,
     trace: Annotated[bool, typer.Option(help="print every step")] = False,
 ) -> None:
-    """Play random purchases with duplicates, reorders, losses, reorgs, faults and crashes; check every cent."""
+    """Play random purchases amid duplicates, losses, reorgs, faults and crashes; check every cent."""
     logging.disable(logging.WARNING)
     broken = 0
     if real_processes:

@@ -150,9 +150,9 @@ STEPS: Sequence[tuple[Callable[[Town], None], int]] = (
     (spoil_webhooks, 20),
     (break_stripe, 20),
     (flush_redis, 15),
-    (kill_worker, 5),
-    (kill_beat, 3),
-    (kill_api, 2),
+    (kill_worker, 12),
+    (kill_beat, 5),
+    (kill_api, 5),
 )
 
 

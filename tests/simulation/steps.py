@@ -7,8 +7,8 @@ from ledger.money import CREDIT, Amount
 from ledger.operations import Debit
 from rails import catalog, errors, instructions, purchase
 from rails.rail import CryptoDeposit, HostedPage
-from sandbox.stripe_twin import Fault, checkout
-from tests.simulation import house
+from sandbox.stripe_twin import Fault
+from tests.simulation import house, money_back
 from tests.simulation.world import BLOCKS_UNTIL_FINAL, CHECKOUT, X402, Purchase, World
 
 PAYER = "0x00000000000000000000000000000000000a9e17"
@@ -98,8 +98,7 @@ def press_pay(world: World) -> str:
     if world.chance.random() < 0.2:
         world.stripe.control.decline(session["id"])
         return "card declined"
-    with world.stripe.world.store.transaction():
-        checkout.pay(world.stripe.world, session)
+    world.stripe.control.pay_session(session["id"])
     return "card charged"
 
 
@@ -233,5 +232,11 @@ STEPS: Sequence[tuple[Callable[[World], str], int]] = (
     (spend, 4),
     (stripe_fails, 2),
     (process_dies, 2),
+    (money_back.refund, 3),
+    (money_back.settle_refund, 2),
+    (money_back.dispute, 2),
+    (money_back.go_on_with_dispute, 3),
+    (money_back.warn_of_fraud, 1),
+    (money_back.pay_out, 2),
 )
 """Every step, and how often it comes beside the others."""

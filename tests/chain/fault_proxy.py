@@ -49,6 +49,7 @@ class FaultProxy:
     _faults: Sequence[Fault] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: bool = True
+    _ended: bool = False
     _connections: set[socket.socket] = field(default_factory=set)
 
     def spoil(self, method: str, fault: Fault, *, times: int | None = None) -> None:
@@ -79,6 +80,16 @@ class FaultProxy:
     def asked(self, method: str) -> int:
         """How often a method was asked for."""
         return sum(question["method"] == method for question in self.questions)
+
+    def end(self) -> None:
+        """Serve nobody any more."""
+        self.refuse()
+        self._ended = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether the next visitor is only there to say so."""
+        return self._ended
 
     def admit(self, connection: socket.socket) -> bool:
         """Whether this connection is served at all."""
@@ -119,7 +130,7 @@ def before(upstream: str) -> Iterator[FaultProxy]:
         try:
             yield proxy
         finally:
-            proxy.refuse()
+            proxy.end()
             # A blocked accept does not notice that its socket was closed; a last visitor wakes it.
             with suppress(OSError), socket.create_connection(server.getsockname(), timeout=1):
                 server.close()
@@ -132,7 +143,7 @@ def _accept(server: socket.socket, proxy: FaultProxy) -> None:
             connection, _ = server.accept()
         except OSError:
             return
-        if server.fileno() == -1:
+        if proxy.ended:
             connection.close()
             return
         if proxy.admit(connection):

@@ -68,14 +68,7 @@ def refuses_lists_above(entries: int, text: str, *, code: int = -32602, status: 
 
 def lagging(blocks: int) -> Fault:
     """A node that many blocks behind, as it answers behind a load balancer: fewer logs, and no error."""
-
-    def fault(question: Question, ask: Node) -> Sequence[Piece]:
-        head = int(
-            str(ask({"id": 0, "jsonrpc": "2.0", "method": "eth_blockNumber", "params": []})["result"]), 16
-        )
-        return whole(_as_of(question, ask, max(0, head - blocks)))
-
-    return fault
+    return lambda question, ask: whole(_as_of(question, ask, max(0, _head(ask) - blocks)))
 
 
 def frozen(head: int) -> Fault:
@@ -124,11 +117,10 @@ def _as_of(question: Question, ask: Node, head: int) -> Reply:
             return ask(question | {"params": [hex(head), False]})
         if block.startswith("0x"):
             return result(question, None) if int(block, 16) > head else ask(question)
-        reply = ask(question)
-        found = reply["result"]
-        if isinstance(found, dict) and int(str(found["number"]), 16) > head:
-            return ask(question | {"params": [hex(head), False]})
-        return reply
+        found = ask(question)["result"]
+        assert isinstance(found, dict)
+        trailing = int(str(found["number"]), 16) - (_head(ask) - head)
+        return ask(question | {"params": [hex(max(0, trailing)), False]})
     if question["method"] == "eth_getLogs":
         query = parameters[0]
         assert isinstance(query, dict)
@@ -141,6 +133,10 @@ def _as_of(question: Question, ask: Node, head: int) -> Reply:
         to = min(head, int(query["toBlock"], 16))
         return ask(question | {"params": [query | {"toBlock": hex(to)}]})
     return ask(question)
+
+
+def _head(ask: Node) -> int:
+    return int(str(ask({"id": 0, "jsonrpc": "2.0", "method": "eth_blockNumber", "params": []})["result"]), 16)
 
 
 def _parameters(question: Question) -> Sequence[object]:

@@ -1,12 +1,14 @@
 """The watcher over nodes that fail, lag, lie and contradict each other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from ledger.database import Sessions
-from rails.chain import alarms, errors, watcher
+from rails.chain import alarms, errors, scanner, watcher
 from rails.chain.alarms import Kind
 from rails.chain.providers import Provider
 from rails.chain.rpc import Rpc
@@ -16,7 +18,11 @@ from tests.chain import fault_proxy, faults
 from tests.chain.fakes import CHAIN_ID, NOON, SHOP, states
 from tests.chain.fault_proxy import FaultProxy
 from tests.chain.test_scanner import pay
-from tests.chain.watching import Clock, watching
+from tests.chain.watching import PLAN, Clock, watching
+
+TEXT = msgspec.json.Decoder(str)
+UNDOUBTED = replace(PLAN, limits=Limits(bloom_blocks=0))
+ONE_IS_ENOUGH = replace(PLAN, agreement=1)
 
 
 @pytest.fixture
@@ -131,7 +137,7 @@ def test_a_block_whose_bloom_names_nothing_of_ours_is_not_asked_for_twice(
 def test_half_of_the_logs_are_completed_by_the_second_reading_at_finality(
     net: Devnet, first: FaultProxy, sessions: Sessions
 ) -> None:
-    with watching(sessions, first.url, limits=Limits(bloom_blocks=0)) as own:
+    with watching(sessions, first.url, plan=UNDOUBTED) as own:
         for units in (1, 2, 3, 4):
             pay(net, units)
         first.spoil("eth_getLogs", faults.HALF, times=1)
@@ -154,7 +160,7 @@ def test_half_of_the_logs_are_completed_by_the_second_reading_at_finality(
 def test_the_second_reading_goes_through_another_node(
     net: Devnet, first: FaultProxy, second: FaultProxy, sessions: Sessions
 ) -> None:
-    with watching(sessions, first.url, second.url, limits=Limits(bloom_blocks=0)) as own:
+    with watching(sessions, first.url, second.url, plan=UNDOUBTED) as own:
         pay(net)
         first.spoil("eth_getLogs", faults.EMPTY)
         net.mine(20)
@@ -210,7 +216,7 @@ def test_another_chain_behind_the_same_name_is_refused_at_start_and_after_a_reco
 def test_one_node_that_fails_is_replaced_by_the_next_within_the_same_pass(
     net: Devnet, first: FaultProxy, second: FaultProxy, sessions: Sessions
 ) -> None:
-    with watching(sessions, first.url, second.url, agreement=1) as own:
+    with watching(sessions, first.url, second.url, plan=ONE_IS_ENOUGH) as own:
         pay(net)
         first.refuse()
 
@@ -224,7 +230,7 @@ def test_one_node_that_fails_is_replaced_by_the_next_within_the_same_pass(
 def test_a_node_that_fails_again_and_again_is_an_alarm_until_it_answers(
     net: Devnet, first: FaultProxy, second: FaultProxy, sessions: Sessions
 ) -> None:
-    with watching(sessions, first.url, second.url, agreement=1) as own:
+    with watching(sessions, first.url, second.url, plan=ONE_IS_ENOUGH) as own:
         first.refuse()
         for _ in range(3):
             own.read()
@@ -271,7 +277,7 @@ def test_with_two_nodes_nothing_counts_until_both_have_it(
 def test_whether_one_node_is_enough_while_the_other_is_down_is_a_setting(
     net: Devnet, first: FaultProxy, second: FaultProxy, sessions: Sessions, agreement: int, expected: str
 ) -> None:
-    with watching(sessions, first.url, second.url, agreement=agreement) as own:
+    with watching(sessions, first.url, second.url, plan=replace(PLAN, agreement=agreement)) as own:
         pay(net)
         net.mine(10)
         second.refuse()
@@ -293,7 +299,7 @@ def test_whether_one_node_is_enough_while_the_other_is_down_is_a_setting(
 def test_two_nodes_that_tell_different_chains_grant_nothing_and_alarm_until_they_agree(
     net: Devnet, first: FaultProxy, second: FaultProxy, sessions: Sessions, agreement: int
 ) -> None:
-    with watching(sessions, first.url, second.url, agreement=agreement) as own:
+    with watching(sessions, first.url, second.url, plan=replace(PLAN, agreement=agreement)) as own:
         own.read()
         pay(net)
         net.mine(10)
@@ -363,8 +369,6 @@ def test_a_block_that_every_node_refuses_stops_the_watcher_and_alarms_until_one_
 def test_a_final_block_that_changes_freezes_alarms_and_tells_once_and_a_restart_ends_it(
     net: Devnet, first: FaultProxy, sessions: Sessions
 ) -> None:
-    from rails.chain import scanner
-
     with watching(sessions, first.url) as own:
         pay(net)
         net.mine(10)
@@ -414,7 +418,7 @@ def test_a_node_that_fails_twice_rests_ever_longer_and_never_for_long(net: Devne
         node = Provider(rpc, clock=clock)
         for _ in range(8):
             with pytest.raises(errors.RpcUnreachable):
-                node.call("eth_blockNumber", [], answer=None)  # type: ignore[arg-type]
+                node.call("eth_blockNumber", [], answer=TEXT)
             began_at = clock.seconds
             while node.resting:
                 clock.seconds += 0.5
@@ -472,7 +476,7 @@ def test_catching_up_from_far_behind_is_an_alarm_of_the_cursor(
 ) -> None:
     limits = Limits(pass_blocks=10, start_margin_blocks=500)
     net.call("anvil_mine", hex(200), "0x2")
-    with watching(sessions, first.url, limits=limits) as own:
+    with watching(sessions, first.url, plan=replace(PLAN, limits=limits)) as own:
         own.read()
         with sessions() as session:
             watcher.check_ages(session, own.plan, chain_id=CHAIN_ID, now=own.cursor().head_time)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import col, select
@@ -83,9 +83,9 @@ def watching(
     watch: Watched | None = None,
     clock: Clock | None = None,
     deadline_seconds: float = 5,
-    **changes: object,
+    plan: Plan = PLAN,
 ) -> Iterator[Watcher]:
-    """A watcher over these nodes; `changes` to the plan. Without a clock, nodes never rest."""
+    """A watcher over these nodes. Without a clock, nodes never rest."""
     with ExitStack() as stack:
         nodes = [
             Provider(
@@ -94,7 +94,6 @@ def watching(
             )
             for url in urls
         ]
-        plan = replace(PLAN, **changes)  # type: ignore[arg-type]
         yield Watcher(sessions, Providers(nodes), watch or Watched(), plan)
 
 

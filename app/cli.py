@@ -116,7 +116,7 @@ def worker(
 
     # A wrong setting ends the process here, not the first task.
     settings.require(*settings.OF_A_PROCESS)
-    wired()
+    wired().providers.check_chains()
     celery.worker_main(["worker", "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"])
 
 

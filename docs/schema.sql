@@ -339,12 +339,44 @@ CREATE FUNCTION public.cents_of(used bigint, credits bigint, cents bigint, cents
     SELECT CASE WHEN used = credits THEN cents ELSE greatest(cents_used, cents * used / credits) END
 $$;
 
+CREATE FUNCTION public.chain_alarm_stays() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'an alarm that was given is not rewritten' USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE FUNCTION public.chain_cursor_goes_forward() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a pass of an older watcher came late' USING ERRCODE = 'restrict_violation';
+END
+$$;
+
 CREATE FUNCTION public.chain_hash(head bytea, told bytea, account text, shard smallint, seq bigint, amount bigint, balance_after bigint, held bigint, held_after bigint) RETURNS bytea
     LANGUAGE sql STABLE
     AS $$
     SELECT sha256(head || told || convert_to(concat_ws('|',
         account, shard, seq, amount, balance_after, held, held_after
     ), 'UTF8'))
+$$;
+
+CREATE FUNCTION public.chain_lease_token_grows() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a fencing token does not go back' USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE FUNCTION public.chain_outflow_stays() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'what left an address in a final block does not change' USING ERRCODE = 'restrict_violation';
+END
 $$;
 
 CREATE FUNCTION public.check_assets(accounts text[], assets text[]) RETURNS void
@@ -1609,6 +1641,38 @@ CREATE TABLE public.buy_key (
     created_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.chain_alarm (
+    alarm_id bigint NOT NULL,
+    chain_id bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT chain_alarm_kind_known CHECK ((kind = ANY (ARRAY['head_age'::text, 'cursor_age'::text, 'node_failing'::text, 'wrong_chain'::text, 'nodes_disagree'::text, 'too_few_nodes'::text, 'block_refused'::text, 'deeper_than_final'::text, 'audit_missing'::text, 'balance_mismatch'::text]))),
+    CONSTRAINT chain_alarm_times_in_order CHECK (((opened_at <= last_seen_at) AND ((closed_at IS NULL) OR (opened_at <= closed_at))))
+);
+
+ALTER TABLE public.chain_alarm ALTER COLUMN alarm_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.chain_alarm_alarm_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.chain_balance (
+    chain_id bigint NOT NULL,
+    token text NOT NULL,
+    address text NOT NULL,
+    block_number bigint NOT NULL,
+    balance numeric(78,0) NOT NULL,
+    expected numeric(78,0) NOT NULL,
+    checked_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.chain_cursor (
     chain_id bigint NOT NULL,
     generation bigint NOT NULL,
@@ -1624,11 +1688,37 @@ CREATE TABLE public.chain_cursor (
     audited_number bigint NOT NULL,
     scanned_at timestamp with time zone NOT NULL,
     deeper_than_final_at timestamp with time zone,
+    fencing_token bigint DEFAULT 0 NOT NULL,
+    outflow_number bigint,
     CONSTRAINT chain_cursor_block_hash_whole CHECK ((block_hash ~ '^0x[0-9a-f]{64}$'::text)),
     CONSTRAINT chain_cursor_block_not_negative CHECK ((block_number >= 0)),
     CONSTRAINT chain_cursor_finalized_has_hash CHECK (((finalized_number IS NULL) = (finalized_hash IS NULL))),
     CONSTRAINT chain_cursor_finalized_hash_whole CHECK ((finalized_hash ~ '^0x[0-9a-f]{64}$'::text)),
     CONSTRAINT chain_cursor_head_not_behind CHECK ((head_number >= block_number))
+);
+
+CREATE TABLE public.chain_lease (
+    chain_id bigint NOT NULL,
+    holder text NOT NULL,
+    token bigint NOT NULL,
+    held_until timestamp with time zone NOT NULL,
+    CONSTRAINT chain_lease_token_positive CHECK ((token > 0))
+);
+
+CREATE TABLE public.chain_outflow (
+    chain_id bigint NOT NULL,
+    block_hash text NOT NULL,
+    log_index bigint NOT NULL,
+    block_number bigint NOT NULL,
+    tx_hash text NOT NULL,
+    token text NOT NULL,
+    address text NOT NULL,
+    recipient text NOT NULL,
+    amount numeric(78,0) NOT NULL,
+    found_at timestamp with time zone NOT NULL,
+    CONSTRAINT chain_outflow_addresses_lower_case CHECK (((token ~ '^0x[0-9a-f]{40}$'::text) AND (address ~ '^0x[0-9a-f]{40}$'::text) AND (recipient ~ '^0x[0-9a-f]{40}$'::text))),
+    CONSTRAINT chain_outflow_hashes_whole CHECK (((block_hash ~ '^0x[0-9a-f]{64}$'::text) AND (tx_hash ~ '^0x[0-9a-f]{64}$'::text))),
+    CONSTRAINT chain_outflow_not_negative CHECK (((block_number >= 0) AND (log_index >= 0) AND (amount >= (0)::numeric)))
 );
 
 CREATE TABLE public.entry (
@@ -2025,8 +2115,20 @@ ALTER TABLE ONLY public.balance
 ALTER TABLE ONLY public.buy_key
     ADD CONSTRAINT buy_key_pkey PRIMARY KEY (agent_id, idempotency_key);
 
+ALTER TABLE ONLY public.chain_alarm
+    ADD CONSTRAINT chain_alarm_pkey PRIMARY KEY (alarm_id);
+
+ALTER TABLE ONLY public.chain_balance
+    ADD CONSTRAINT chain_balance_pkey PRIMARY KEY (chain_id, token, address);
+
 ALTER TABLE ONLY public.chain_cursor
     ADD CONSTRAINT chain_cursor_pkey PRIMARY KEY (chain_id);
+
+ALTER TABLE ONLY public.chain_lease
+    ADD CONSTRAINT chain_lease_pkey PRIMARY KEY (chain_id);
+
+ALTER TABLE ONLY public.chain_outflow
+    ADD CONSTRAINT chain_outflow_once_per_log PRIMARY KEY (chain_id, block_hash, log_index);
 
 ALTER TABLE ONLY public.deposit
     ADD CONSTRAINT deposit_once_per_log PRIMARY KEY (chain_id, block_hash, log_index);
@@ -2153,6 +2255,12 @@ CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (ag
 
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
 
+CREATE UNIQUE INDEX chain_alarm_open_once ON public.chain_alarm USING btree (chain_id, kind, subject) WHERE (closed_at IS NULL);
+
+CREATE INDEX chain_alarm_opened ON public.chain_alarm USING btree (chain_id, opened_at);
+
+CREATE INDEX chain_outflow_address ON public.chain_outflow USING btree (address, token);
+
 CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
@@ -2218,6 +2326,16 @@ ALTER TABLE public.balance ENABLE ALWAYS TRIGGER balance_is_never_truncated;
 CREATE TRIGGER buy_key_never_changes BEFORE DELETE OR UPDATE ON public.buy_key FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.buy_key ENABLE ALWAYS TRIGGER buy_key_never_changes;
+
+CREATE TRIGGER chain_alarm_is_kept BEFORE DELETE ON public.chain_alarm FOR EACH ROW EXECUTE FUNCTION public.chain_alarm_stays();
+
+CREATE TRIGGER chain_alarm_stays BEFORE UPDATE ON public.chain_alarm FOR EACH ROW WHEN (((old.closed_at IS NOT NULL) OR ((((new.chain_id IS DISTINCT FROM old.chain_id) OR (new.kind IS DISTINCT FROM old.kind)) OR (new.subject IS DISTINCT FROM old.subject)) OR (new.opened_at IS DISTINCT FROM old.opened_at)))) EXECUTE FUNCTION public.chain_alarm_stays();
+
+CREATE TRIGGER chain_cursor_goes_forward BEFORE UPDATE ON public.chain_cursor FOR EACH ROW WHEN (((new.generation < old.generation) OR (new.fencing_token < old.fencing_token))) EXECUTE FUNCTION public.chain_cursor_goes_forward();
+
+CREATE TRIGGER chain_lease_token_grows BEFORE UPDATE ON public.chain_lease FOR EACH ROW WHEN (((new.token < old.token) OR ((new.token = old.token) AND (new.holder <> old.holder)))) EXECUTE FUNCTION public.chain_lease_token_grows();
+
+CREATE TRIGGER chain_outflow_stays BEFORE DELETE OR UPDATE ON public.chain_outflow FOR EACH ROW EXECUTE FUNCTION public.chain_outflow_stays();
 
 CREATE TRIGGER deposit_final_stays BEFORE DELETE OR UPDATE ON public.deposit FOR EACH ROW WHEN ((old.state = 'final'::text)) EXECUTE FUNCTION public.deposit_final_stays();
 

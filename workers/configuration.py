@@ -31,6 +31,16 @@ beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "check-chain": {
+        "task": "workers.tasks.check_chain",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "check-balances": {
+        "task": "workers.tasks.check_balances",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "seal": {
         "task": "workers.tasks.seal",
         "schedule": queue().pennyrail_seal_seconds,

@@ -10,8 +10,9 @@ from outbound.delivery import Courier
 from outbound.errors import NoKey
 from outbound.settings import OutboundSettings
 from rails import inbox, purchase, schedule
-from rails.chain import scanner
+from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
+from rails.chain.scanner import Outcome
 from workers import clock
 from workers.queue import celery
 from workers.watching import StoryWatch
@@ -52,28 +53,22 @@ def sweep(**_: Any) -> None:
 
 @celery.task
 def watch_deposits(**_: Any) -> None:
-    """Read the chain once, and wake the attempts whose deposits changed."""
+    """Read the chain once, and wake the attempts whose deposits changed. One worker does it at a time."""
     house, now = wired(), clock.now()
     watch = StoryWatch(now)
     try:
-        report = scanner.scan(
-            house.sessions,
-            house.rpc,
-            watch,
-            token=house.chain.usdc_address,
-            policy=house.chain.depth,
-            now=now,
-            limits=house.limits,
+        report = watcher.read(
+            house.sessions, house.providers, watch, house.chain.plan, holder=house.holder, now=now
         )
     except RpcError as error:
         # Nothing was written and the next pass asks again; the age of the last good pass tells how bad it is.
         logger.warning("the chain could not be read: %s", error)
         return
     except RangeRefused as error:
-        logger.error("the node refuses even one block, so nobody sees deposits: %s", error)
+        logger.error("no node reads even one block, so nobody sees deposits: %s", error)
         return
-    if report.outcome is not scanner.Outcome.KEPT:
-        logger.warning("a pass over the chain was not kept: %s", report.outcome)
+    if report is not None and report.outcome is not Outcome.KEPT:
+        logger.warning("a pass over the chain was not kept: %s, %s", report.outcome, report.detail)
     if watch.told:
         sweep.delay()
 
@@ -82,20 +77,32 @@ def watch_deposits(**_: Any) -> None:
 def audit_deposits(**_: Any) -> None:
     """Read blocks that became final a second time: a lagging node may have left transfers out."""
     house, now = wired(), clock.now()
+    watch = StoryWatch(now)
     try:
-        report = scanner.audit(
-            house.sessions,
-            house.rpc,
-            StoryWatch(now),
-            token=house.chain.usdc_address,
-            now=now,
-            limits=house.limits,
-        )
+        watcher.audit(house.sessions, house.providers, watch, house.chain.plan, now=now)
     except ChainError as error:
         logger.warning("final blocks could not be read again: %s", error)
         return
-    if report is not None and report.new:
-        logger.error("%s transfers were missing from the first reading of final blocks", report.new)
+    if watch.told:
+        sweep.delay()
+
+
+@celery.task
+def check_balances(**_: Any) -> None:
+    """Compare what our addresses hold with what came and left: a log that was lost shows here."""
+    house, now = wired(), clock.now()
+    try:
+        watcher.check_balances(house.sessions, house.providers, StoryWatch(now), house.chain.plan, now=now)
+    except ChainError as error:
+        logger.warning("balances could not be compared: %s", error)
+
+
+@celery.task
+def check_chain(**_: Any) -> None:
+    """Alarm when the chain stands still or nobody reads it, and end the alarm when that is over."""
+    house = wired()
+    with house.sessions() as session:
+        watcher.check_ages(session, house.chain.plan, chain_id=house.chain.base_chain_id, now=clock.now())
 
 
 @celery.task

@@ -24,3 +24,6 @@ class StoryWatch:
         """Have the attempts behind these addresses looked at."""
         schedule.knock(session, addresses=addresses, now=self.now)
         self.told = True
+
+    def deeper_than_final(self, session: Session, *, chain_id: int, detail: str) -> None:
+        """Nothing of the story's yet: the alarm stands, and the watcher has stopped."""

@@ -1,38 +1,47 @@
 """What a worker process needs, made once per process."""
 
 import os
-from dataclasses import dataclass
+import secrets
+import socket
+from dataclasses import dataclass, field
 from functools import lru_cache
+
+from sqlalchemy import Engine
 
 from ledger import database
 from ledger.database import Sessions
 from ledger.settings import LedgerSettings
 from rails import registry
+from rails.chain.providers import Provider, Providers
 from rails.chain.rpc import Rpc
-from rails.chain.scanner import Limits
 from rails.chain.settings import ChainSettings
 from rails.rail import Rails
 
 
+def _holder() -> str:
+    # A process number comes back, and a machine may be copied with its name.
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What it takes to read the chain: the book's sessions, and a node."""
+    """What it takes to read the chain: the book's sessions, the nodes, and who we are to other watchers."""
 
     sessions: Sessions
     chain: ChainSettings
-    rpc: Rpc
+    providers: Providers
+    holder: str = field(default_factory=_holder)
 
-    @property
-    def limits(self) -> Limits:
-        """How much of the chain one pass may read."""
-        return Limits(
-            chunk_blocks=self.chain.chain_chunk_blocks,
-            pass_blocks=self.chain.chain_pass_blocks,
-            start_margin_blocks=self.chain.chain_start_margin_blocks,
-        )
+    def close(self) -> None:
+        """Drop every connection, for a command that ends."""
+        self.providers.close()
+        with self.sessions() as session:
+            engine = session.get_bind()
+        assert isinstance(engine, Engine)
+        engine.dispose()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring(Reader):
     """What it takes to settle as well: the rails."""
 
@@ -42,12 +51,23 @@ class Wiring(Reader):
 def reader(ledger: LedgerSettings, chain: ChainSettings) -> Reader:
     """A reader of the chain that needs nothing of any processor."""
     engine = database.connect(ledger.database_url, pool_size=2, application="pennyrail-worker")
-    rpc = Rpc(
-        chain.base_rpc_url.get_secret_value(),
-        expect_chain_id=chain.base_chain_id,
-        deadline_seconds=chain.chain_deadline_seconds,
+    return Reader(database.sessions(engine), chain, providers(chain))
+
+
+def providers(chain: ChainSettings) -> Providers:
+    """A client for each node of the settings."""
+    return Providers(
+        [
+            Provider(
+                Rpc(
+                    url,
+                    expect_chain_id=chain.base_chain_id,
+                    deadline_seconds=chain.chain_deadline_seconds,
+                )
+            )
+            for url in chain.node_urls
+        ]
     )
-    return Reader(database.sessions(engine), chain, rpc)
 
 
 def wired() -> Wiring:
@@ -59,4 +79,4 @@ def wired() -> Wiring:
 def _wired(_pid: int) -> Wiring:
     reading = reader(LedgerSettings(), ChainSettings())
     rails = registry.load(reading.sessions)
-    return Wiring(reading.sessions, reading.chain, reading.rpc, rails)
+    return Wiring(reading.sessions, reading.chain, reading.providers, rails=rails)

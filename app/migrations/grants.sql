@@ -30,7 +30,7 @@ TO pennyrail_service;
 GRANT INSERT ON
     quote, buy_key, receipt, activity,
     payment_attempt, evidence, payment_exception, notice,
-    chain_cursor, deposit,
+    chain_cursor, deposit, chain_lease, chain_alarm, chain_outflow, chain_balance,
     agent, agent_token, agent_claim,
     seal, seal_leaf
 TO pennyrail_service;
@@ -38,7 +38,7 @@ TO pennyrail_service;
 -- UPDATE of an agent: a row can only be locked by who may change it.
 GRANT UPDATE ON
     payment_attempt, evidence, payment_exception, notice,
-    chain_cursor, deposit,
+    chain_cursor, deposit, chain_lease, chain_balance,
     agent, agent_token
 TO pennyrail_service;
 
@@ -48,3 +48,6 @@ GRANT INSERT ON webhook_event, webhook_delivery, webhook_attempt TO pennyrail_se
 GRANT UPDATE ON webhook_delivery, webhook_cursor, webhook_turn TO pennyrail_service;
 GRANT UPDATE (state, failing_since, quiet_until, disabled_at, disabled_reason) ON webhook_endpoint
 TO pennyrail_service;
+
+-- What an alarm is about stays as it was.
+GRANT UPDATE (detail, last_seen_at, closed_at) ON chain_alarm TO pennyrail_service;

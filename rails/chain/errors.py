@@ -11,6 +11,11 @@ ChainError
 │       ├── RangeTooLarge    too many blocks, logs or bytes in one call; halve the range
 │       └── TooManyAddresses too long a filter; halve the list
 ├── RangeRefused             even one block, or one address, is too much; somebody has to look
+├── NodesDisagree            two nodes tell different chains; nobody knows which is right
+├── LeaseHeld                another watcher reads this chain
+├── HeadMoved                the chain changed while it was read; read again
+├── Overtaken                another pass moved the cursor, or another watcher took the lease
+├── DeeperThanFinal          a final block changed; a person has to look
 └── NoSuchCursor             this chain was never scanned
 """
 
@@ -91,6 +96,18 @@ class NoSuchCursor(ChainError):
     """This chain was never scanned."""
 
     code = "chain_no_such_cursor"
+
+
+class NodesDisagree(ChainError):
+    """Two nodes tell different chains. Nothing counts until they tell the same again."""
+
+    code = "chain_nodes_disagree"
+
+
+class LeaseHeld(ChainError):
+    """Another watcher reads this chain."""
+
+    code = "chain_lease_held"
 
 
 class HeadMoved(ChainError):

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Numeric, Text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Numeric, Text
 from sqlmodel import Field, SQLModel
 
 SEEN = "seen"
@@ -38,6 +38,8 @@ class ChainCursor(SQLModel, table=True):
     finalized_hash: str | None = Field(default=None, sa_type=Text)
     audited_number: int = Field(sa_type=BigInteger)
     scanned_at: datetime = _time()
+    fencing_token: int = Field(default=0, sa_type=BigInteger)
+    outflow_number: int | None = Field(default=None, sa_type=BigInteger)
     deeper_than_final_at: datetime | None = _time_or_none()
 
 
@@ -59,3 +61,58 @@ class Deposit(SQLModel, table=True):
     confirmed_at: datetime | None = _time_or_none()
     final_at: datetime | None = _time_or_none()
     orphaned_at: datetime | None = _time_or_none()
+
+
+class ChainLease(SQLModel, table=True):
+    """Who reads a chain now."""
+
+    __tablename__ = "chain_lease"
+    chain_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    holder: str = Field(sa_type=Text)
+    token: int = Field(sa_type=BigInteger)
+    held_until: datetime = _time()
+
+
+class ChainAlarm(SQLModel, table=True):
+    """Something that is or was wrong with the reading of a chain."""
+
+    __tablename__ = "chain_alarm"
+    alarm_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    chain_id: int = Field(sa_type=BigInteger)
+    kind: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    opened_at: datetime = _time()
+    last_seen_at: datetime = _time()
+    closed_at: datetime | None = _time_or_none()
+
+
+class ChainOutflow(SQLModel, table=True):
+    """One transfer out of one of our addresses, in a final block."""
+
+    __tablename__ = "chain_outflow"
+    chain_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    block_hash: str = Field(sa_column=Column(Text, primary_key=True))
+    log_index: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    block_number: int = Field(sa_type=BigInteger)
+    tx_hash: str = Field(sa_type=Text)
+    token: str = Field(sa_type=Text)
+    address: str = Field(sa_type=Text)
+    recipient: str = Field(sa_type=Text)
+    amount: Decimal = Field(sa_type=Numeric(78))
+    found_at: datetime = _time()
+
+
+class ChainBalance(SQLModel, table=True):
+    """What an address held when it was last compared, and what it should have held."""
+
+    __tablename__ = "chain_balance"
+    chain_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    token: str = Field(sa_column=Column(Text, primary_key=True))
+    address: str = Field(sa_column=Column(Text, primary_key=True))
+    block_number: int = Field(sa_type=BigInteger)
+    balance: Decimal = Field(sa_type=Numeric(78))
+    expected: Decimal = Field(sa_type=Numeric(78))
+    checked_at: datetime = _time()

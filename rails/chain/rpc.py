@@ -8,7 +8,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -44,6 +44,27 @@ class _Question(msgspec.Struct):
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _TEXT = msgspec.json.Decoder(str)
+
+
+class Node(Protocol):
+    """Who can be asked about a chain: a client, or somebody who stands before one."""
+
+    @property
+    def chain_id(self) -> int:
+        """The chain that every answer is about."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """Where it is, without anything secret."""
+        ...
+
+    def call(self, method: str, parameters: Sequence[object], *, answer: "msgspec.json.Decoder[T]") -> T:
+        """The `result` of one call as `answer` decodes it.
+
+        raises: RpcError
+        """
+        ...
 
 
 class Rpc:

@@ -1,12 +1,12 @@
 """Read new blocks, keep the deposits in them, and tell whoever waits. One pass at a time.
 
-A pass holds because of four checks: the block at the cursor still has its hash (else go back to the last
+A pass holds because of five checks: the block at the cursor still has its hash (else go back to the last
 final block); the last block is named by its hash before reading and again after; every deposit's own block
-is looked at before the deposit is kept, confirmed or final; and the cursor moves in the same transaction
-as the rows, only if no other pass moved it meanwhile.
+is looked at before the deposit is kept, confirmed or final; other nodes, where there are any, tell the same
+chain; and the cursor moves in the same transaction as the rows, only if no other pass moved it meanwhile.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,12 +15,14 @@ from typing import Protocol
 from sqlmodel import Session
 
 from ledger.database import Sessions
-from rails.chain import node, store, transfers
-from rails.chain.errors import DeeperThanFinal, HeadMoved, Overtaken
+from rails.chain import agreement, lease, node, store, transfers
+from rails.chain.agreement import ALONE, Depths, Witnesses
+from rails.chain.errors import DeeperThanFinal, HeadMoved, NodesDisagree, Overtaken
 from rails.chain.finality import Depth
+from rails.chain.lease import Lease
 from rails.chain.models import CONFIRMED, FINAL, ORPHANED, SEEN, ChainCursor, Deposit
 from rails.chain.node import Header, Heads
-from rails.chain.rpc import Rpc
+from rails.chain.rpc import Node
 
 
 class Watch(Protocol):
@@ -34,6 +36,13 @@ class Watch(Protocol):
         """Deposits at these addresses came or changed state: note, in this transaction, to look at them."""
         ...
 
+    def deeper_than_final(self, session: Session, *, chain_id: int, detail: str) -> None:
+        """A final block changed and the watcher stopped: note, in this transaction, that a person decides.
+
+        Called once for each time that it stops. Nothing is taken back by itself.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -42,6 +51,8 @@ class Limits:
     chunk_blocks: int = 500
     pass_blocks: int = 2_000
     start_margin_blocks: int = 1_800
+    bloom_blocks: int = 64
+    """Of the newest blocks of a reading, how many are compared with their blooms where nothing was told."""
 
 
 class Outcome(StrEnum):
@@ -51,6 +62,7 @@ class Outcome(StrEnum):
     HEAD_MOVED = "head_moved"
     OVERTAKEN = "overtaken"
     DEEPER_THAN_FINAL = "deeper_than_final"
+    NODES_DISAGREE = "nodes_disagree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +71,18 @@ class ScanReport:
 
     outcome: Outcome
     head: int
+    detail: str = ""
+    """Why it was not kept, for people."""
     from_block: int | None = None
     to_block: int | None = None
     behind: int = 0
     rewound: bool = False
     depth_unknown: bool = False
-    """The policy's tag is absent at this node: nothing was confirmed, whatever its depth."""
+    """Nobody could say how deep the policy's blocks are: nothing was confirmed, whatever its depth."""
+    too_few_nodes: bool = False
+    """Because fewer nodes spoke than must agree."""
+    silent: tuple[str, ...] = ()
+    """Of the other nodes, who said nothing, and why."""
     skipped: int = 0
     new: int = 0
     confirmed: int = 0
@@ -82,16 +100,6 @@ class RescanReport:
     rows: int
     new: int
     revived: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Depths:
-    """The node's heads, and what the policy makes of them. None: the node cannot say."""
-
-    heads: Heads
-    policy: str
-    confirmed: int | None
-    final: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,17 @@ class _Pass:
     canonical: Mapping[int, Header]
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Deposits by what became of them."""
+
+    new: int
+    confirmed: int
+    final: int
+    orphaned: int
+    revived: int
+
+
 @dataclass(slots=True)
 class _Judgement:
     """Which deposits come, and which become what; the rest stays as it is."""
@@ -122,45 +141,68 @@ class _Judgement:
     moves: list[tuple[Deposit, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a pass is asked to do."""
+
+    rpc: Node
+    token: str
+    others: tuple[str, ...]
+    limits: Limits
+    lease: Lease | None
+    now: datetime
+
+
 def scan(
     sessions: Sessions,
-    rpc: Rpc,
+    rpc: Node,
     watch: Watch,
     *,
     token: str,
     policy: Depth,
     now: datetime,
     limits: Limits = Limits(),
+    others: Collection[str] = (),
+    witnesses: Witnesses = ALONE,
+    lease: Lease | None = None,
 ) -> ScanReport:
     """Read the blocks that came since the last pass, at most `limits.pass_blocks` of them.
 
-    A pass that finds the chain or the cursor moved under it writes nothing, and says so in its outcome.
+    Transfers of the tokens in `others` are kept beside those of `token`, and are never money. What counts
+    needs the word of `witnesses` too. Under a `lease` nothing is written once somebody else took it. A pass
+    that finds the chain or the cursor moved under it writes nothing, and says so in its outcome.
 
     raises: RpcError, RangeRefused; then nothing was written either
     """
+    work = _Work(rpc, transfers.address(token), _addresses(others), limits, lease, now)
     # The heads first, the addresses second. An address is told to its payer only after it was committed,
     # so one that is missing from this list can only be paid in blocks after `latest`: the next pass.
-    depths = _depths(node.heads(rpc), policy)
-    token = transfers.address(token)
+    try:
+        depths = agreement.depths(rpc, witnesses, policy)
+    except NodesDisagree as error:
+        return ScanReport(Outcome.NODES_DISAGREE, head=0, detail=str(error))
+    except Overtaken as error:
+        return ScanReport(Outcome.OVERTAKEN, head=0, detail=str(error))
     with sessions() as session:
         before = _before(session, rpc.chain_id, watch)
     unkept = ScanReport(Outcome.OVERTAKEN, depths.heads.latest.number)
     try:
-        found = _look(rpc, before, depths, token=token, limits=limits)
-        return _keep(sessions, watch, before, found, depths, chain_id=rpc.chain_id, now=now)
-    except Overtaken:
-        return unkept
-    except HeadMoved:
-        return replace(unkept, outcome=Outcome.HEAD_MOVED)
-    except DeeperThanFinal:
+        found = _look(work, before, depths)
+        return _keep(sessions, watch, before, found, depths, work=work)
+    except Overtaken as error:
+        return replace(unkept, detail=str(error))
+    except HeadMoved as error:
+        return replace(unkept, outcome=Outcome.HEAD_MOVED, detail=str(error))
+    except DeeperThanFinal as error:
         with sessions() as session:
-            store.mark_deeper_than_final(session, chain_id=rpc.chain_id, now=now)
-        return replace(unkept, outcome=Outcome.DEEPER_THAN_FINAL)
+            if store.mark_deeper_than_final(session, chain_id=rpc.chain_id, now=now):
+                watch.deeper_than_final(session, chain_id=rpc.chain_id, detail=str(error))
+        return replace(unkept, outcome=Outcome.DEEPER_THAN_FINAL, detail=str(error))
 
 
 def rescan(
     sessions: Sessions,
-    rpc: Rpc,
+    rpc: Node,
     watch: Watch,
     *,
     token: str,
@@ -168,33 +210,37 @@ def rescan(
     to_block: int,
     now: datetime,
     limits: Limits = Limits(),
+    others: Collection[str] = (),
+    told: Callable[[RescanReport], None] = lambda _: None,
 ) -> RescanReport:
     """Read a range again and keep what is not there yet; twice is the same as once.
 
     Nothing beyond the cursor is read: those blocks are the next pass's. New rows start as seen, and the
-    next pass promotes them.
+    next pass promotes them. `told` hears how far it came after every piece.
 
     raises: RpcError, RangeRefused, NoSuchCursor, HeadMoved (what was read before it is kept)
     """
     with sessions() as session:
         to_block = min(to_block, store.cursor(session, chain_id=rpc.chain_id).block_number)
-    rows = new = revived = 0
+    work = _Work(rpc, transfers.address(token), _addresses(others), limits, None, now)
+    report = RescanReport(from_block, min(to_block, from_block - 1), rows=0, new=0, revived=0)
     for start in range(from_block, to_block + 1, limits.pass_blocks):
         end = min(start + limits.pass_blocks - 1, to_block)
-        piece = node.Reading(transfers.address(token), frozenset(), start, end, limits.chunk_blocks)
-        seen, added, back = _rescan_piece(sessions, rpc, watch, piece, now=now)
-        rows, new, revived = rows + seen, new + added, revived + back
-    return RescanReport(from_block, to_block, rows, new, revived)
+        rows, new, revived = _rescan_piece(sessions, watch, work, start, end)
+        report = RescanReport(from_block, end, report.rows + rows, report.new + new, report.revived + revived)
+        told(report)
+    return report
 
 
 def audit(
     sessions: Sessions,
-    rpc: Rpc,
+    rpc: Node,
     watch: Watch,
     *,
     token: str,
     now: datetime,
     limits: Limits = Limits(),
+    others: Collection[str] = (),
 ) -> RescanReport | None:
     """Read blocks that became final a second time; None if there are none yet.
 
@@ -209,29 +255,48 @@ def audit(
     end = min(cursor.finalized_number or 0, cursor.block_number, cursor.audited_number + limits.pass_blocks)
     if end < start:
         return None
-    report = rescan(sessions, rpc, watch, token=token, from_block=start, to_block=end, now=now, limits=limits)
+    report = rescan(
+        sessions,
+        rpc,
+        watch,
+        token=token,
+        from_block=start,
+        to_block=end,
+        now=now,
+        limits=limits,
+        others=others,
+    )
     with sessions() as session:
         store.audited(session, chain_id=rpc.chain_id, number=end)
     return report
 
 
-def restart(sessions: Sessions, rpc: Rpc, *, from_block: int, now: datetime) -> None:
+def restart(sessions: Sessions, rpc: Node, *, from_block: int, now: datetime) -> tuple[Deposit, ...]:
     """Go on after `from_block` on the chain as it is now: a person's answer to DEEPER_THAN_FINAL.
 
-    Deposits that are not final are judged again as they deepen; final ones stay, and are the person's.
+    Deposits that are not final are judged again as they deepen. Final ones stay; those returned are above
+    `from_block` and not on this chain any more, and what becomes of their money is the person's to decide.
 
     raises: RpcError, NoSuchCursor
     """
     heads = node.heads(rpc)
     block = node.header(rpc, from_block)
     with sessions() as session:
+        final = store.final_above(session, chain_id=rpc.chain_id, number=from_block)
+    lost = tuple(deposit for deposit in final if not _is_there(rpc, deposit, heads))
+    with sessions() as session:
         store.restart(session, chain_id=rpc.chain_id, block=block, latest=heads.latest, now=now)
+    return lost
 
 
-def _depths(heads: Heads, policy: Depth) -> _Depths:
-    # The tags may come from nodes that are not equally far: nothing above our head is final.
-    final = min(heads.finalized.number, heads.latest.number) if heads.finalized else None
-    return _Depths(heads, str(policy), policy.confirmed(heads), final)
+def _is_there(rpc: Node, deposit: Deposit, heads: Heads) -> bool:
+    if deposit.block_number > heads.latest.number:
+        return False
+    return node.header(rpc, deposit.block_number).hash == deposit.block_hash
+
+
+def _addresses(tokens: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted({transfers.address(text) for text in tokens}))
 
 
 def _before(session: Session, chain_id: int, watch: Watch) -> _Before:
@@ -242,13 +307,16 @@ def _before(session: Session, chain_id: int, watch: Watch) -> _Before:
     )
 
 
-def _look(rpc: Rpc, before: _Before, depths: _Depths, *, token: str, limits: Limits) -> _Pass:
-    latest = depths.heads.latest
-    anchor, rewound = _anchor(rpc, before.cursor, depths.heads, limits)
-    last = anchor.number + limits.pass_blocks
+def _look(work: _Work, before: _Before, depths: Depths) -> _Pass:
+    latest, rpc = depths.heads.latest, work.rpc
+    anchor, rewound = _anchor(rpc, before.cursor, depths.heads, work.limits)
+    last = anchor.number + work.limits.pass_blocks
     to = latest if last >= latest.number else node.header(rpc, last)
-    reading = node.Reading(token, before.addresses, anchor.number + 1, to.number, limits.chunk_blocks)
+    reading = node.Reading(
+        work.token, before.addresses, anchor.number + 1, to.number, work.limits.chunk_blocks, work.others
+    )
     decoded = node.read_transfers(rpc, reading)
+    node.check_blooms(rpc, reading, decoded, to=to, most=work.limits.bloom_blocks)
     heights = {transfer.block_number for transfer in decoded.transfers}
     heights |= set(_due(before.open_deposits, depths))
     if rewound:
@@ -262,7 +330,7 @@ def _look(rpc: Rpc, before: _Before, depths: _Depths, *, token: str, limits: Lim
     return _Pass(anchor, to, rewound, decoded, canonical)
 
 
-def _anchor(rpc: Rpc, cursor: ChainCursor | None, heads: Heads, limits: Limits) -> tuple[Header, bool]:
+def _anchor(rpc: Node, cursor: ChainCursor | None, heads: Heads, limits: Limits) -> tuple[Header, bool]:
     """The block after which to read, and whether that is a step back because the chain changed."""
     if cursor is None:
         return node.header(rpc, max(0, heads.latest.number - limits.start_margin_blocks)), False
@@ -286,16 +354,20 @@ def _anchor(rpc: Rpc, cursor: ChainCursor | None, heads: Heads, limits: Limits) 
     return floor, True
 
 
-def _due(deposits: Iterable[Deposit], depths: _Depths) -> Iterable[int]:
+def _due(deposits: Iterable[Deposit], depths: Depths) -> Iterable[int]:
     """The heights of deposits that are deep enough for their next state.
 
     Others need no look while the cursor's block keeps its hash: it vouches for all blocks below it.
     """
     for deposit in deposits:
-        becomes_final = deposit.state != ORPHANED and _reached(deposit, depths.final)
+        becomes_final = deposit.state != ORPHANED and _final(deposit, depths)
         becomes_confirmed = deposit.state == SEEN and _reached(deposit, depths.confirmed)
         if becomes_final or becomes_confirmed:
             yield deposit.block_number
+
+
+def _final(deposit: Deposit, depths: Depths) -> bool:
+    return _reached(deposit, depths.final.number if depths.final else None)
 
 
 def _reached(deposit: Deposit, number: int | None) -> bool:
@@ -303,7 +375,7 @@ def _reached(deposit: Deposit, number: int | None) -> bool:
 
 
 def _check_unmoved(
-    rpc: Rpc, decoded: transfers.Decoded, canonical: Mapping[int, Header], fixed: Iterable[Header]
+    rpc: Node, decoded: transfers.Decoded, canonical: Mapping[int, Header], fixed: Iterable[Header]
 ) -> None:
     for transfer in decoded.transfers:
         if canonical[transfer.block_number].hash != transfer.block_hash:
@@ -315,7 +387,7 @@ def _check_unmoved(
             raise HeadMoved(f"block {block.number} changed while the pass ran")
 
 
-def _judge(found: _Pass, before: _Before, depths: _Depths, *, chain_id: int, now: datetime) -> _Judgement:
+def _judge(found: _Pass, before: _Before, depths: Depths, *, chain_id: int, now: datetime) -> _Judgement:
     judgement = _Judgement()
     known = {(deposit.block_hash, deposit.log_index) for deposit in before.open_deposits}
     for deposit in before.open_deposits:
@@ -330,14 +402,14 @@ def _judge(found: _Pass, before: _Before, depths: _Depths, *, chain_id: int, now
     return judgement
 
 
-def _state(deposit: Deposit, canonical: Mapping[int, Header], depths: _Depths) -> str:
+def _state(deposit: Deposit, canonical: Mapping[int, Header], depths: Depths) -> str:
     """The state the deposit should have; its own where its block was not looked at."""
     block = canonical.get(deposit.block_number)
     if block is None:
         return deposit.state
     if block.hash != deposit.block_hash:
         return ORPHANED
-    if _reached(deposit, depths.final):
+    if _final(deposit, depths):
         return FINAL
     # What was confirmed stays so when the policy becomes stricter.
     if _reached(deposit, depths.confirmed) or deposit.state == CONFIRMED:
@@ -364,38 +436,31 @@ def _deposit(
     )
 
 
-def _advance(
-    session: Session, before: _Before, found: _Pass, depths: _Depths, *, chain_id: int, now: datetime
-) -> None:
-    latest, finalized = depths.heads.latest, depths.heads.finalized
+def _advance(session: Session, before: _Before, found: _Pass, depths: Depths, *, work: _Work) -> None:
+    if work.lease is not None:
+        lease.check(session, work.lease)
     values = store.Position(
         block=found.to,
-        latest=latest,
+        latest=depths.heads.latest,
         confirmed_number=depths.confirmed,
-        finalized=finalized if finalized and finalized.number <= latest.number else None,
+        finalized=depths.final,
         depth_policy=depths.policy,
+        fencing_token=work.lease.token if work.lease else None,
     )
     if before.cursor is None:
-        store.begin(session, values, chain_id=chain_id, first_block=found.anchor, now=now)
+        store.begin(session, values, chain_id=work.rpc.chain_id, first_block=found.anchor, now=work.now)
     else:
-        store.advance(session, before.cursor, values, now=now)
+        store.advance(session, before.cursor, values, now=work.now)
 
 
 def _keep(
-    sessions: Sessions,
-    watch: Watch,
-    before: _Before,
-    found: _Pass,
-    depths: _Depths,
-    *,
-    chain_id: int,
-    now: datetime,
+    sessions: Sessions, watch: Watch, before: _Before, found: _Pass, depths: Depths, *, work: _Work
 ) -> ScanReport:
-    judgement = _judge(found, before, depths, chain_id=chain_id, now=now)
+    judgement = _judge(found, before, depths, chain_id=work.rpc.chain_id, now=work.now)
     with sessions() as session:
         # The cursor first: its lock keeps other passes out until the rows are in.
-        _advance(session, before, found, depths, chain_id=chain_id, now=now)
-        counts = _write(session, watch, judgement, now=now)
+        _advance(session, before, found, depths, work=work)
+        counts = _write(session, watch, judgement, now=work.now)
     latest = depths.heads.latest.number
     return ScanReport(
         Outcome.KEPT,
@@ -405,12 +470,18 @@ def _keep(
         behind=latest - found.to.number,
         rewound=found.rewound,
         depth_unknown=depths.confirmed is None,
+        too_few_nodes=depths.too_few,
+        silent=depths.silent,
         skipped=found.decoded.skipped,
-        **counts,
+        new=counts.new,
+        confirmed=counts.confirmed,
+        final=counts.final,
+        orphaned=counts.orphaned,
+        revived=counts.revived,
     )
 
 
-def _write(session: Session, watch: Watch, judgement: _Judgement, *, now: datetime) -> dict[str, int]:
+def _write(session: Session, watch: Watch, judgement: _Judgement, *, now: datetime) -> _Counts:
     arrived = store.insert(session, judgement.arrivals)
     moved = [
         (deposit, state) for deposit, state in judgement.moves if store.move(session, deposit, state, now=now)
@@ -419,27 +490,31 @@ def _write(session: Session, watch: Watch, judgement: _Judgement, *, now: dateti
     if addresses:
         watch.changed(session, sorted(addresses))
     states = [deposit.state for deposit in arrived] + [state for _, state in moved]
-    return {
-        "new": len(arrived),
-        "confirmed": states.count(CONFIRMED),
-        "final": states.count(FINAL),
-        "orphaned": states.count(ORPHANED),
-        "revived": sum(deposit.state == ORPHANED for deposit, _ in moved),
-    }
+    return _Counts(
+        new=len(arrived),
+        confirmed=states.count(CONFIRMED),
+        final=states.count(FINAL),
+        orphaned=states.count(ORPHANED),
+        revived=sum(deposit.state == ORPHANED for deposit, _ in moved),
+    )
 
 
 def _rescan_piece(
-    sessions: Sessions, rpc: Rpc, watch: Watch, piece: node.Reading, *, now: datetime
+    sessions: Sessions, watch: Watch, work: _Work, start: int, end: int
 ) -> tuple[int, int, int]:
-    to = node.header(rpc, piece.to_block)
+    """Read these blocks again: how many transfers they hold, how many were new, how many came back."""
+    rpc = work.rpc
+    to = node.header(rpc, end)
     with sessions() as session:
-        addresses = frozenset(transfers.address(text) for text in watch.addresses(session))
-    decoded = node.read_transfers(rpc, replace(piece, recipients=addresses))
+        parties = frozenset(transfers.address(text) for text in watch.addresses(session))
+    reading = node.Reading(work.token, parties, start, end, work.limits.chunk_blocks, work.others)
+    decoded = node.read_transfers(rpc, reading)
+    node.check_blooms(rpc, reading, decoded, to=to, most=work.limits.bloom_blocks)
     heights = sorted({transfer.block_number for transfer in decoded.transfers})
     canonical = {height: node.header(rpc, height) for height in heights}
     _check_unmoved(rpc, decoded, canonical, (to,))
     deposits = [
-        _deposit(transfer, canonical, chain_id=rpc.chain_id, now=now) for transfer in decoded.transfers
+        _deposit(transfer, canonical, chain_id=rpc.chain_id, now=work.now) for transfer in decoded.transfers
     ]
     with sessions() as session:
         arrived = store.insert(session, deposits)

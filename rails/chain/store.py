@@ -45,6 +45,14 @@ def open_deposits(session: Session, *, chain_id: int) -> tuple[Deposit, ...]:
     return tuple(session.exec(query))
 
 
+def final_above(session: Session, *, chain_id: int, number: int) -> tuple[Deposit, ...]:
+    """Final deposits in blocks above this one, in chain order."""
+    query = select(Deposit).where(
+        col(Deposit.chain_id) == chain_id, col(Deposit.state) == FINAL, col(Deposit.block_number) > number
+    )
+    return tuple(session.exec(query.order_by(col(Deposit.block_number), col(Deposit.log_index))))
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where a pass arrived, and what the node said of depth."""
@@ -54,6 +62,8 @@ class Position:
     confirmed_number: int | None
     finalized: Header | None
     depth_policy: str
+    fencing_token: int | None = None
+    """Of the lease that the pass was made under, if any."""
 
 
 def begin(session: Session, position: Position, *, chain_id: int, first_block: Header, now: datetime) -> None:
@@ -65,6 +75,7 @@ def begin(session: Session, position: Position, *, chain_id: int, first_block: H
         "chain_id": chain_id,
         "generation": 1,
         "audited_number": first_block.number,
+        "outflow_number": first_block.number,
     }
     if position.finalized:
         values |= {
@@ -95,16 +106,24 @@ def advance(session: Session, before: ChainCursor, position: Position, *, now: d
         raise Overtaken(f"another pass moved the cursor of chain {before.chain_id}")
 
 
-def mark_deeper_than_final(session: Session, *, chain_id: int, now: datetime) -> None:
-    """Note when a final block was first found changed."""
+def mark_deeper_than_final(session: Session, *, chain_id: int, now: datetime) -> bool:
+    """Note when a final block was first found changed; whether this is the first time."""
     unmarked = (col(ChainCursor.chain_id) == chain_id, col(ChainCursor.deeper_than_final_at).is_(None))
-    session.execute(update(ChainCursor).where(*unmarked).values(deeper_than_final_at=now))
+    statement = update(ChainCursor).where(*unmarked).values(deeper_than_final_at=now)
+    return session.execute(statement.returning(col(ChainCursor.chain_id))).first() is not None
 
 
 def audited(session: Session, *, chain_id: int, number: int) -> None:
     """Note that final blocks up to `number` were read a second time."""
     further = (col(ChainCursor.chain_id) == chain_id, col(ChainCursor.audited_number) < number)
     session.execute(update(ChainCursor).where(*further).values(audited_number=number))
+
+
+def searched_for_outflows(session: Session, *, chain_id: int, number: int) -> None:
+    """Note that final blocks up to `number` were searched for what left our addresses."""
+    before = func.coalesce(col(ChainCursor.outflow_number), -1)
+    further = (col(ChainCursor.chain_id) == chain_id, before < number)
+    session.execute(update(ChainCursor).where(*further).values(outflow_number=number))
 
 
 def restart(session: Session, *, chain_id: int, block: Header, latest: Header, now: datetime) -> None:
@@ -119,7 +138,7 @@ def restart(session: Session, *, chain_id: int, block: Header, latest: Header, n
     found.block_number, found.block_hash, found.block_time = block.number, block.hash, block.time
     found.head_number, found.head_time = latest.number, latest.time
     found.confirmed_number = found.finalized_number = found.finalized_hash = None
-    found.audited_number = block.number
+    found.audited_number = found.outflow_number = block.number
     found.scanned_at, found.deeper_than_final_at = now, None
 
 
@@ -179,7 +198,8 @@ def numeric(units: int) -> Decimal:
 
 
 def _columns(position: Position, *, now: datetime) -> dict[str, object]:
-    return {
+    fence = {} if position.fencing_token is None else {"fencing_token": position.fencing_token}
+    return fence | {
         "block_number": position.block.number,
         "block_hash": position.block.hash,
         "block_time": position.block.time,

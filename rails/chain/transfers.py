@@ -82,9 +82,17 @@ def topic(address: str) -> str:
 
 
 def decode(
-    logs: Sequence[Log], *, token: str, from_block: int, to_block: int, recipients: Collection[str] | None
+    logs: Sequence[Log],
+    *,
+    token: str,
+    from_block: int,
+    to_block: int,
+    recipients: Collection[str] | None,
+    others: Collection[str] = (),
 ) -> Decoded:
     """The transfers of `token` to `recipients` (None: to anyone) in these blocks, each once.
+
+    Those of the tokens in `others` as well; what such a contract garbles is skipped: nobody is paid in it.
 
     Skipped are rows that were not asked for: other contracts, other events (an ERC-721 transfer has the
     same first topic, and a fourth), other recipients or blocks, rows of blocks that are pending or removed.
@@ -93,6 +101,7 @@ def decode(
     raises: BadAnswer for a transfer that was asked for and cannot be read: skipping it could lose money
     """
     wanted = None if recipients is None else {topic(recipient) for recipient in recipients}
+    tokens = {token, *others}
     found: dict[str, Transfer] = {}
     skipped = 0
     for log in logs:
@@ -101,7 +110,7 @@ def decode(
             topics.event != TRANSFER_TOPIC
             or topics.fourth
             or not topics.recipient
-            or (log.address != token and log.address.lower() != token)
+            or (log.address not in tokens and log.address.lower() not in tokens)
             or (
                 wanted is not None
                 and topics.recipient not in wanted
@@ -113,7 +122,7 @@ def decode(
             skipped += 1
             continue
         transfer = _transfer(log, token)
-        if not from_block <= transfer.block_number <= to_block:
+        if transfer is None or not from_block <= transfer.block_number <= to_block:
             skipped += 1
             continue
         key = f"{transfer.block_hash}:{transfer.log_index}"
@@ -122,18 +131,21 @@ def decode(
     return Decoded(tuple(sorted(found.values(), key=_chain_order)), skipped)
 
 
-def _transfer(log: Log, token: str) -> Transfer:
-    words = _words(log)
+def _transfer(log: Log, token: str) -> Transfer | None:
+    """The transfer in a row; None for a garbled one of another token than ours."""
+    words, emitter = _words(log), log.address.lower()
     if not _WORDS.fullmatch(words):
         words = words.lower()
         if not _WORDS.fullmatch(words):
+            if emitter != token:
+                return None
             raise BadAnswer(f"a transfer in block {log.block_number} is malformed")
     return Transfer(
         int(log.block_number or "", 16),
         words[198:264],
         int(log.log_index or "", 16),
         words[264:330],
-        token,
+        emitter,
         "0x" + words[26:66],
         "0x" + words[92:132],
         int(words[132:198], 16),

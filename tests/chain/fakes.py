@@ -11,7 +11,7 @@ from typing_extensions import override
 from ledger.database import Sessions
 from rails.chain import finality, scanner
 from rails.chain.models import Deposit
-from rails.chain.rpc import Rpc, T
+from rails.chain.rpc import Node, Rpc, T
 from rails.chain.scanner import Limits, ScanReport
 from sandbox.devnet import TOKEN
 
@@ -30,6 +30,7 @@ class Watched(scanner.Watch):
     listed: set[str] = field(default_factory=lambda: {SHOP, OTHER_SHOP})
     told: list[str] = field(default_factory=list)
     broken: bool = False
+    stopped: list[str] = field(default_factory=list)
 
     @override
     def addresses(self, session: Session) -> Collection[str]:
@@ -40,6 +41,10 @@ class Watched(scanner.Watch):
         if self.broken:
             raise RuntimeError("the story broke")
         self.told += addresses
+
+    @override
+    def deeper_than_final(self, session: Session, *, chain_id: int, detail: str) -> None:
+        self.stopped.append(detail)
 
 
 class MeddledRpc(Rpc):
@@ -62,7 +67,7 @@ class MeddledRpc(Rpc):
 
 def scan(
     sessions: Sessions,
-    rpc: Rpc,
+    rpc: Node,
     watch: scanner.Watch,
     *,
     depth: str = "safe",

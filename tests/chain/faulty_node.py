@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 RESET = object()
 """In place of bytes: drop the connection with a reset."""
@@ -72,22 +73,27 @@ def _accept(server: socket.socket, node: FaultyNode, script: Script, chain_id: s
 def _serve(connection: socket.socket, node: FaultyNode, script: Script, chain_id: str) -> None:
     connection.settimeout(5)
     with connection.makefile("rb") as incoming:
-        while True:
-            length = 0
-            while (line := incoming.readline().strip().lower()) != b"":
-                if line.startswith(b"content-length:"):
-                    length = int(line.split(b":")[1])
-            if length == 0:
-                return
-            question = json.loads(incoming.read(length))
+        while question := read(incoming):
             node.questions.append(question)
             chain = question["method"] == "eth_chainId"
             pieces = whole(result(question, chain_id)) if chain else script(question)
-            if not _send(connection, pieces):
+            if not send(connection, pieces):
                 return
 
 
-def _send(connection: socket.socket, pieces: Sequence[Piece]) -> bool:
+def read(incoming: BinaryIO) -> dict[str, object] | None:
+    """The next question of a connection; None at its end."""
+    length = 0
+    while (line := incoming.readline().strip().lower()) != b"":
+        if line.startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    if length == 0:
+        return None
+    question: dict[str, object] = json.loads(incoming.read(length))
+    return question
+
+
+def send(connection: socket.socket, pieces: Sequence[Piece]) -> bool:
     """Send the pieces; whether the connection goes on."""
     for piece in pieces:
         if piece is RESET:

@@ -1,0 +1,16 @@
+"""The watcher: its lease, its alarms, and what left the addresses."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0013_watcher"
+down_revision = "0012_outbound"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the tables of 0013_watcher.sql."""
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())

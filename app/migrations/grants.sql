@@ -48,3 +48,11 @@ GRANT INSERT ON webhook_event, webhook_delivery, webhook_attempt TO pennyrail_se
 GRANT UPDATE ON webhook_delivery, webhook_cursor, webhook_turn TO pennyrail_service;
 GRANT UPDATE (state, failing_since, quiet_until, disabled_at, disabled_reason) ON webhook_endpoint
 TO pennyrail_service;
+
+-- What left a payment again, and what the house asked for. Who is frozen is written by the functions alone.
+GRANT INSERT ON payment_reversal, payment_reversal_state, reversal_watch, refund_request TO pennyrail_service;
+GRANT UPDATE ON payment_reversal, reversal_watch, refund_request TO pennyrail_service;
+GRANT EXECUTE ON FUNCTION
+    freeze_agent(text, text, text, text, timestamptz),
+    thaw_agent(bigint, text, text, timestamptz)
+TO pennyrail_service;

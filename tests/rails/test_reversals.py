@@ -3,66 +3,30 @@
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlmodel import Session, col, select
 
-from ledger import balances, book, chart, credits, freezes
+from ledger import book, chart, credits
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
 from ledger.operations import Debit
-from rails import catalog, errors, purchase, reversal_watch, reversals
-from rails.conformance.fakes import FakeRail, crypto_deposit
-from rails.models import (
-    Activity,
-    PaymentAttempt,
-    PaymentException,
-    PaymentReversal,
-    PaymentReversalState,
-    ReversalWatch,
-)
-from rails.rail import Handle, Rails, ReversalState, Reversed
+from rails import errors, purchase, reversal_watch, reversals
+from rails.conformance.fakes import crypto_deposit
+from rails.rail import Handle, ReversalState, Reversed
 from tests.ledger import invariants
-
-NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-AGENT = "agt_1"
+from tests.rails.reversing import AGENT, NOON, Bought, opened, state
 
 
 @pytest.fixture
 def attempt_id(sessions: Sessions) -> str:
     """An attempt that was paid with five dollars."""
-    rail = crypto_deposit()
-    bought = _buy(sessions, rail)
-    with sessions() as session:
-        reference = session.get_one(PaymentAttempt, bought).reference
-    assert reference is not None
-    rail.pay(reference)
-    assert purchase.settle(sessions, {rail.rail_id: rail}, payment_attempt_id=bought, now=NOON).granted
-    return bought
-
-
-def _buy(sessions: Sessions, rail: FakeRail, agent_id: str = AGENT) -> str:
-    rails = {rail.rail_id: rail}
-    terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
-    quote = purchase.quote(
-        sessions, rails, agent_id=agent_id, terms=terms, idempotency_key="q", now=NOON
-    ).quote
-    view = purchase.buy(
-        sessions,
-        rails,
-        agent_id=agent_id,
-        quote_id=quote.quote_id,
-        rail_id=rail.rail_id,
-        idempotency_key="b",
-        now=NOON,
-    ).view
-    assert view.attempt is not None
-    return view.attempt.payment_attempt_id
+    one = opened(sessions, crypto_deposit())
+    assert one.settle()
+    return one.attempt_id
 
 
 def take_back(sessions: Sessions, attempt_id: str, *, cents: int, cause: reversals.Cause = "refund") -> None:
@@ -75,17 +39,6 @@ def take_back(sessions: Sessions, attempt_id: str, *, cents: int, cause: reversa
             cents=Amount(cents, USD),
             now=NOON,
         )
-
-
-def told(session: Session) -> list[str]:
-    """What became of the purchase after its grant, in short words."""
-    rows = session.exec(select(Activity.type).where(col(Activity.operation) == "credits")).all()
-    return sorted(row.removeprefix("credits.payment_backed_") for row in rows if not row.endswith("granted"))
-
-
-def state(sessions: Sessions) -> tuple[int, list[str]]:
-    with sessions() as session:
-        return balances.snapshot(session, agent_id=AGENT, now=NOON).posted.units, told(session)
 
 
 @pytest.mark.parametrize(("cause", "word"), [("refund", "refunded"), ("dispute", "disputed")])
@@ -133,82 +86,9 @@ def test_what_was_never_granted_cannot_be_taken_back(sessions: Sessions) -> None
 # Looking: what the rail says now is brought to the book, whatever knocked
 
 
-@dataclass(frozen=True)
-class Bought:
-    """A purchase of five dollars on a rail that says what a test lets it say."""
-
-    sessions: Sessions
-    rail: FakeRail
-    attempt_id: str
-    reference: str
-
-    @property
-    def rails(self) -> Rails:
-        return {self.rail.rail_id: self.rail}
-
-    def settle(self) -> bool:
-        """Pay it, and have the credits granted."""
-        self.rail.pay(self.reference)
-        return purchase.settle(
-            self.sessions, self.rails, payment_attempt_id=self.attempt_id, now=NOON
-        ).granted
-
-    def look(self, *, now: datetime = NOON) -> reversals.Looked:
-        return reversals.look(self.sessions, self.rails, payment_attempt_id=self.attempt_id, now=now)
-
-    def rows(self) -> dict[str, tuple[str, int]]:
-        """State and booked cents of everything that has left, or may."""
-        with self.sessions() as session:
-            return {
-                row.reference: (row.state, row.booked_cents)
-                for row in session.exec(select(PaymentReversal)).all()
-                if row.payment_attempt_id == self.attempt_id
-            }
-
-    def history(self, reference: str) -> list[tuple[str, int]]:
-        with self.sessions() as session:
-            rows = session.exec(
-                select(PaymentReversalState)
-                .where(PaymentReversalState.reference == reference)
-                .order_by(col(PaymentReversalState.change_id))
-            ).all()
-            return [(row.state, row.booked_cents) for row in rows]
-
-    def open_items(self) -> list[tuple[str, int, int]]:
-        with self.sessions() as session:
-            rows = session.exec(select(PaymentException)).all()
-            return [
-                (row.kind, int(row.expected_units), int(row.received_units))
-                for row in rows
-                if row.closed_at is None and row.payment_attempt_id == self.attempt_id
-            ]
-
-    def clearing(self) -> int:
-        """Cents that the rail owes the house; what was lost shows as less."""
-        with self.sessions() as session:
-            return -book.balance(session, account=chart.clearing(self.rail.rail_id)).units
-
-    def look_at(self) -> datetime | None:
-        with self.sessions() as session:
-            return session.get_one(ReversalWatch, self.attempt_id).look_at
-
-    def frozen(self) -> list[str]:
-        with self.sessions() as session:
-            return [each.reference for each in freezes.standing(session, agent_id=AGENT)]
-
-    def spend(self, key: str, units: int) -> str:
-        wish = Debit(key=key, agent_id=AGENT, actor="test", credits=Amount(units, CREDIT), job=key)
-        return credits.perform(self.sessions, [wish], now=NOON)[0].code
-
-
 @pytest.fixture
 def open_purchase(sessions: Sessions) -> Bought:
-    rail = crypto_deposit()
-    attempt_id = _buy(sessions, rail)
-    with sessions() as session:
-        reference = session.get_one(PaymentAttempt, attempt_id).reference
-    assert reference is not None
-    return Bought(sessions, rail, attempt_id, reference)
+    return opened(sessions, crypto_deposit())
 
 
 @pytest.fixture
@@ -475,11 +355,7 @@ def fresh_purchase(sessions: Sessions) -> Callable[[], Bought]:
     def make() -> Bought:
         number, rail = next(numbers), crypto_deposit()
         rail.rail_id = f"fake_{number}"
-        attempt_id = _buy(sessions, rail, agent_id=f"agt_of_{number}")
-        with sessions() as session:
-            reference = session.get_one(PaymentAttempt, attempt_id).reference
-        assert reference is not None
-        one = Bought(sessions, rail, attempt_id, reference)
+        one = opened(sessions, rail, agent_id=f"agt_of_{number}")
         assert one.settle()
         return one
 

@@ -43,6 +43,12 @@ def standing(session: Session, *, agent_id: str) -> Sequence[Freeze]:
     return [found.freeze for found in history(session, agent_id=agent_id) if found.thaw is None]
 
 
+def all_standing(session: Session) -> Sequence[Freeze]:
+    """Every freeze that stands, of whomever, oldest first."""
+    lifted = select(Thaw.freeze_id).where(col(Thaw.freeze_id) == col(Freeze.freeze_id)).exists()
+    return session.exec(select(Freeze).where(~lifted).order_by(col(Freeze.freeze_id))).all()
+
+
 def history(session: Session, *, agent_id: str) -> Sequence[Frozen]:
     """Every freeze an agent ever had, oldest first."""
     rows = session.exec(

@@ -310,6 +310,35 @@ def _cause(said: Reversed) -> Cause:
     return said.cause
 
 
+# Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A refund, dispute or warning as it is now, and every change of it, oldest first."""
+
+    reversal: PaymentReversal
+    changes: Sequence[PaymentReversalState]
+
+
+def of_payment(session: Session, *, payment_attempt_id: str) -> Sequence[Seen]:
+    """All that has left a payment, or may, oldest first."""
+    rows = session.exec(
+        select(PaymentReversal)
+        .where(PaymentReversal.payment_attempt_id == payment_attempt_id)
+        .order_by(col(PaymentReversal.first_seen_at), col(PaymentReversal.reference))
+    ).all()
+    return [Seen(row, _changes(session, row.reference)) for row in rows]
+
+
+def _changes(session: Session, reference: str) -> Sequence[PaymentReversalState]:
+    return session.exec(
+        select(PaymentReversalState)
+        .where(PaymentReversalState.reference == reference)
+        .order_by(col(PaymentReversalState.change_id))
+    ).all()
+
+
 # The book and the agent's own history
 
 

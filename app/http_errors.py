@@ -63,6 +63,12 @@ STATUS: Final = {
     "DAILY_JOB_CAP_REACHED": Status(
         429, 5, False, "no more jobs on free credits today; buy credits to go on"
     ),
+    "AGENT_FROZEN": Status(
+        403,
+        4,
+        False,
+        "the agent may place no new hold or debit until its freeze is lifted; holds that stand are settled",
+    ),
     "BALANCE_VERSION_MISMATCH": Status(409, 1, False, "the balance has changed since it was read"),
     "IDEMPOTENCY_CONFLICT": Status(409, 1, False, "this idempotency key already belongs to another request"),
     "HOLD_NOT_FOUND": Status(404, 1, False, "this agent has no hold of this id"),

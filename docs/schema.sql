@@ -52,6 +52,7 @@ CREATE TABLE public.balance (
     last_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     head bytea DEFAULT '\x'::bytea NOT NULL,
     due_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    frozen boolean DEFAULT false NOT NULL,
     CONSTRAINT balance_not_below_floor CHECK (((held >= 0) AND ((posted - held) >= floor)))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01');
@@ -561,6 +562,30 @@ CREATE FUNCTION public.follow_up(op public.operation, kind text, reference text,
         NULL, NULL, NULL, effective_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     )::operation
 $$;
+
+CREATE FUNCTION public.freeze_agent(given_agent text, given_reference text, given_reason text, given_by text, given_at timestamp with time zone, OUT freeze_id bigint, OUT made boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    -- Its account may not be open yet: what it is given later must not be spent either.
+    mine constant balance := open_agent(given_agent);
+BEGIN
+    IF mine.account_id IS NULL THEN
+        RAISE EXCEPTION 'no agent can have this name'
+        USING ERRCODE = 'PR003';
+    END IF;
+    INSERT INTO agent_freeze (agent_id, reference, reason, frozen_by, frozen_at)
+    VALUES (given_agent, given_reference, given_reason, given_by, given_at)
+    ON CONFLICT (reference) DO NOTHING
+    RETURNING agent_freeze.freeze_id INTO freeze_id;
+    made := FOUND;
+    IF NOT made THEN
+        SELECT known.freeze_id INTO freeze_id FROM agent_freeze AS known WHERE known.reference = given_reference;
+        RETURN;
+    END IF;
+    UPDATE balance SET frozen = true WHERE balance.account_id = mine.account_id AND balance.shard = mine.shard;
+END $$;
 
 CREATE FUNCTION public.give_back(op public.operation, mine public.balance, spend bigint, details jsonb) RETURNS public.operation_result
     LANGUAGE plpgsql
@@ -1376,7 +1401,9 @@ CREATE FUNCTION public.spending_refusal(op public.operation, mine public.balance
 DECLARE
     left_over constant bigint := mine.posted - mine.held - op.credits;
 BEGIN
-    IF op.expect_version <> mine.seq THEN
+    IF mine.frozen THEN
+        RETURN 'frozen';
+    ELSIF op.expect_version <> mine.seq THEN
         RETURN 'version_mismatch';
     ELSIF left_over < 0 THEN
         RETURN 'not_enough';
@@ -1447,6 +1474,36 @@ BEGIN
         created_at, op.actor, metadata, details, told
     );
     RETURN told;
+END $$;
+
+CREATE FUNCTION public.thaw_agent(given_freeze_id bigint, given_reason text, given_by text, given_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    frozen_agent text;
+    mine         balance;
+BEGIN
+    SELECT agent_freeze.agent_id INTO frozen_agent FROM agent_freeze WHERE agent_freeze.freeze_id = given_freeze_id;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- The lock first: whoever froze or thawed before is seen by the next statement.
+    mine := open_agent(frozen_agent);
+    INSERT INTO agent_thaw (freeze_id, reason, thawed_by, thawed_at)
+    VALUES (given_freeze_id, given_reason, given_by, given_at)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE balance
+    SET frozen = EXISTS (
+        SELECT FROM agent_freeze AS other
+        WHERE other.agent_id = frozen_agent
+            AND NOT EXISTS (SELECT FROM agent_thaw WHERE agent_thaw.freeze_id = other.freeze_id)
+    )
+    WHERE balance.account_id = mine.account_id AND balance.shard = mine.shard;
+    RETURN true;
 END $$;
 
 CREATE FUNCTION public.told_hash(id bigint, reference text, request_hash bytea, kind text, outcome text, account_id bigint, credits bigint, reverses bigint, effective_at timestamp with time zone, created_at timestamp with time zone, actor text, metadata jsonb, details jsonb) RETURNS bytea
@@ -1620,6 +1677,31 @@ ALTER TABLE public.agent_claim ALTER COLUMN number ADD GENERATED ALWAYS AS IDENT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.agent_freeze (
+    freeze_id bigint NOT NULL,
+    agent_id text NOT NULL,
+    reference text NOT NULL,
+    reason text NOT NULL,
+    frozen_by text NOT NULL,
+    frozen_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.agent_freeze ALTER COLUMN freeze_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.agent_freeze_freeze_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.agent_thaw (
+    freeze_id bigint NOT NULL,
+    reason text NOT NULL,
+    thawed_by text NOT NULL,
+    thawed_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.agent_token (
@@ -1874,11 +1956,49 @@ CREATE TABLE public.payment_exception (
     closed_by text,
     resolution text,
     CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
-    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['underpaid'::text, 'overpaid'::text, 'several'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'chain_evidence_pending'::text])))
+    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'several'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'chain_evidence_pending'::text])))
 );
 
 ALTER TABLE public.payment_exception ALTER COLUMN exception_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.payment_exception_exception_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.payment_reversal (
+    reference text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    cause text NOT NULL,
+    state text NOT NULL,
+    cents bigint NOT NULL,
+    booked_cents bigint DEFAULT 0 NOT NULL,
+    refused_cents bigint,
+    takings integer DEFAULT 0 NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_reversal_books_what_is_gone CHECK (((booked_cents = 0) OR ((state = 'gone'::text) AND (booked_cents <= cents)))),
+    CONSTRAINT payment_reversal_cause_known CHECK ((cause = ANY (ARRAY['refund'::text, 'dispute'::text, 'fraud_warning'::text]))),
+    CONSTRAINT payment_reversal_counts CHECK ((LEAST(cents, booked_cents, (takings)::bigint) >= 0)),
+    CONSTRAINT payment_reversal_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'gone'::text, 'back'::text, 'void'::text]))),
+    CONSTRAINT payment_reversal_warning_moves_nothing CHECK (((cause <> 'fraud_warning'::text) OR (state = ANY (ARRAY['pending'::text, 'void'::text]))))
+);
+
+CREATE TABLE public.payment_reversal_state (
+    change_id bigint NOT NULL,
+    reference text NOT NULL,
+    state text NOT NULL,
+    cents bigint NOT NULL,
+    booked_cents bigint NOT NULL,
+    transactions bigint[] NOT NULL,
+    detail jsonb NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.payment_reversal_state ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.payment_reversal_state_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1923,6 +2043,30 @@ CREATE TABLE public.receipt (
     CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
 );
 
+CREATE TABLE public.refund_request (
+    refund_id text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    idempotency_key text NOT NULL,
+    cents bigint NOT NULL,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    reference text,
+    failure text,
+    tries integer DEFAULT 0 NOT NULL,
+    try_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    CONSTRAINT refund_request_answered CHECK (
+CASE state
+    WHEN 'asked'::text THEN ((try_at IS NOT NULL) AND (answered_at IS NULL) AND (reference IS NULL) AND (failure IS NULL))
+    WHEN 'accepted'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (reference IS NOT NULL) AND (failure IS NULL))
+    WHEN 'failed'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (failure IS NOT NULL))
+    ELSE false
+END),
+    CONSTRAINT refund_request_positive CHECK ((cents > 0))
+);
+
 CREATE TABLE public.reversal (
     transaction_id bigint NOT NULL,
     lot_id bigint NOT NULL,
@@ -1932,6 +2076,13 @@ CREATE TABLE public.reversal (
     taken_cents bigint NOT NULL,
     reinstated_in bigint,
     CONSTRAINT reversal_takes_no_more_than_wanted CHECK (((cents > 0) AND ((taken >= 0) AND (taken <= wanted))))
+);
+
+CREATE TABLE public.reversal_watch (
+    payment_attempt_id text NOT NULL,
+    looks integer DEFAULT 0 NOT NULL,
+    looked_at timestamp with time zone,
+    look_at timestamp with time zone
 );
 
 CREATE TABLE public.seal (
@@ -2094,6 +2245,12 @@ ALTER TABLE ONLY public.activity
 ALTER TABLE ONLY public.agent_claim
     ADD CONSTRAINT agent_claim_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.agent_freeze
+    ADD CONSTRAINT agent_freeze_once_per_reference UNIQUE (reference);
+
+ALTER TABLE ONLY public.agent_freeze
+    ADD CONSTRAINT agent_freeze_pkey PRIMARY KEY (freeze_id);
+
 ALTER TABLE ONLY public.agent
     ADD CONSTRAINT agent_has_its_own_organization UNIQUE (organization_id);
 
@@ -2102,6 +2259,9 @@ ALTER TABLE ONLY public.agent
 
 ALTER TABLE ONLY public.agent
     ADD CONSTRAINT agent_pkey PRIMARY KEY (agent_id);
+
+ALTER TABLE ONLY public.agent_thaw
+    ADD CONSTRAINT agent_thaw_pkey PRIMARY KEY (freeze_id);
 
 ALTER TABLE ONLY public.agent_token
     ADD CONSTRAINT agent_token_pkey PRIMARY KEY (token_hash);
@@ -2181,6 +2341,12 @@ ALTER TABLE ONLY public.payment_attempt
 ALTER TABLE ONLY public.payment_exception
     ADD CONSTRAINT payment_exception_pkey PRIMARY KEY (exception_id);
 
+ALTER TABLE ONLY public.payment_reversal
+    ADD CONSTRAINT payment_reversal_pkey PRIMARY KEY (reference);
+
+ALTER TABLE ONLY public.payment_reversal_state
+    ADD CONSTRAINT payment_reversal_state_pkey PRIMARY KEY (change_id);
+
 ALTER TABLE ONLY public.preview_day
     ADD CONSTRAINT preview_day_pkey PRIMARY KEY (account_id, day);
 
@@ -2205,8 +2371,20 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (receipt_id);
 
+ALTER TABLE ONLY public.refund_request
+    ADD CONSTRAINT refund_request_once_per_key UNIQUE (idempotency_key);
+
+ALTER TABLE ONLY public.refund_request
+    ADD CONSTRAINT refund_request_once_per_reference UNIQUE (reference);
+
+ALTER TABLE ONLY public.refund_request
+    ADD CONSTRAINT refund_request_pkey PRIMARY KEY (refund_id);
+
 ALTER TABLE ONLY public.reversal
     ADD CONSTRAINT reversal_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY public.reversal_watch
+    ADD CONSTRAINT reversal_watch_pkey PRIMARY KEY (payment_attempt_id);
 
 ALTER TABLE ONLY public.seal_leaf
     ADD CONSTRAINT seal_leaf_pkey PRIMARY KEY (seal, place);
@@ -2251,6 +2429,8 @@ CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurre
 
 CREATE INDEX agent_claim_of_agent ON public.agent_claim USING btree (agent_id, number DESC);
 
+CREATE INDEX agent_freeze_of_agent ON public.agent_freeze USING btree (agent_id);
+
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
@@ -2281,7 +2461,17 @@ CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (age
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind) WHERE (closed_at IS NULL);
 
+CREATE INDEX payment_reversal_of_attempt ON public.payment_reversal USING btree (payment_attempt_id);
+
+CREATE INDEX payment_reversal_state_of_reversal ON public.payment_reversal_state USING btree (reference, change_id);
+
+CREATE INDEX refund_request_due ON public.refund_request USING btree (try_at) WHERE (try_at IS NOT NULL);
+
+CREATE INDEX refund_request_of_attempt ON public.refund_request USING btree (payment_attempt_id);
+
 CREATE INDEX reversal_lot ON public.reversal USING btree (lot_id);
+
+CREATE INDEX reversal_watch_due ON public.reversal_watch USING btree (look_at) WHERE (look_at IS NOT NULL);
 
 CREATE INDEX webhook_attempt_of_delivery ON public.webhook_attempt USING btree (endpoint_id, event_id);
 
@@ -2314,6 +2504,22 @@ ALTER TABLE public.activity ENABLE ALWAYS TRIGGER activity_never_changes;
 CREATE TRIGGER agent_claim_never_changes BEFORE DELETE OR UPDATE ON public.agent_claim FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.agent_claim ENABLE ALWAYS TRIGGER agent_claim_never_changes;
+
+CREATE TRIGGER agent_freeze_is_never_truncated BEFORE TRUNCATE ON public.agent_freeze FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.agent_freeze ENABLE ALWAYS TRIGGER agent_freeze_is_never_truncated;
+
+CREATE TRIGGER agent_freeze_never_changes BEFORE DELETE OR UPDATE ON public.agent_freeze FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.agent_freeze ENABLE ALWAYS TRIGGER agent_freeze_never_changes;
+
+CREATE TRIGGER agent_thaw_is_never_truncated BEFORE TRUNCATE ON public.agent_thaw FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_is_never_truncated;
+
+CREATE TRIGGER agent_thaw_never_changes BEFORE DELETE OR UPDATE ON public.agent_thaw FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_never_changes;
 
 CREATE TRIGGER balance_is_never_deleted BEFORE DELETE ON public.balance FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
@@ -2399,6 +2605,18 @@ CREATE TRIGGER lot_is_well_formed BEFORE INSERT ON public.lot FOR EACH ROW EXECU
 
 ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
 
+CREATE TRIGGER payment_reversal_is_never_deleted BEFORE DELETE ON public.payment_reversal FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.payment_reversal ENABLE ALWAYS TRIGGER payment_reversal_is_never_deleted;
+
+CREATE TRIGGER payment_reversal_is_of_one_payment BEFORE UPDATE OF reference, payment_attempt_id, cause, first_seen_at ON public.payment_reversal FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.payment_reversal ENABLE ALWAYS TRIGGER payment_reversal_is_of_one_payment;
+
+CREATE TRIGGER payment_reversal_state_never_changes BEFORE DELETE OR UPDATE ON public.payment_reversal_state FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.payment_reversal_state ENABLE ALWAYS TRIGGER payment_reversal_state_never_changes;
+
 CREATE TRIGGER quote_never_changes BEFORE DELETE OR UPDATE ON public.quote FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
@@ -2406,6 +2624,18 @@ ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
 CREATE TRIGGER receipt_never_changes BEFORE DELETE OR UPDATE ON public.receipt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.receipt ENABLE ALWAYS TRIGGER receipt_never_changes;
+
+CREATE TRIGGER refund_request_is_answered_once BEFORE UPDATE ON public.refund_request FOR EACH ROW WHEN (((old.state = 'failed'::text) OR ((old.state = 'accepted'::text) AND ((new.state = 'asked'::text) OR (new.reference IS DISTINCT FROM old.reference))))) EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.refund_request ENABLE ALWAYS TRIGGER refund_request_is_answered_once;
+
+CREATE TRIGGER refund_request_is_never_deleted BEFORE DELETE ON public.refund_request FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.refund_request ENABLE ALWAYS TRIGGER refund_request_is_never_deleted;
+
+CREATE TRIGGER refund_request_is_what_was_asked BEFORE UPDATE OF refund_id, payment_attempt_id, idempotency_key, cents, reason, requested_by, requested_at ON public.refund_request FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.refund_request ENABLE ALWAYS TRIGGER refund_request_is_what_was_asked;
 
 CREATE TRIGGER reversal_is_never_deleted BEFORE DELETE ON public.reversal FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
@@ -2445,6 +2675,9 @@ ALTER TABLE ONLY public.account
 ALTER TABLE ONLY public.agent_claim
     ADD CONSTRAINT agent_claim_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES public.agent(agent_id);
 
+ALTER TABLE ONLY public.agent_thaw
+    ADD CONSTRAINT agent_thaw_freeze_id_fkey FOREIGN KEY (freeze_id) REFERENCES public.agent_freeze(freeze_id);
+
 ALTER TABLE ONLY public.agent_token
     ADD CONSTRAINT agent_token_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES public.agent(agent_id);
 
@@ -2463,6 +2696,12 @@ ALTER TABLE ONLY public.payment_attempt
 ALTER TABLE ONLY public.payment_exception
     ADD CONSTRAINT payment_exception_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
 
+ALTER TABLE ONLY public.payment_reversal
+    ADD CONSTRAINT payment_reversal_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.payment_reversal_state
+    ADD CONSTRAINT payment_reversal_state_reference_fkey FOREIGN KEY (reference) REFERENCES public.payment_reversal(reference);
+
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);
 
@@ -2472,8 +2711,14 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
 
+ALTER TABLE ONLY public.refund_request
+    ADD CONSTRAINT refund_request_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
 ALTER TABLE ONLY public.reversal
     ADD CONSTRAINT reversal_lot_exists FOREIGN KEY (lot_id) REFERENCES public.lot(id);
+
+ALTER TABLE ONLY public.reversal_watch
+    ADD CONSTRAINT reversal_watch_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
 
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_of_delivery FOREIGN KEY (endpoint_id, event_id) REFERENCES public.webhook_delivery(endpoint_id, event_id);

@@ -89,6 +89,7 @@ class Balance(SQLModel, table=True):
     last_at: datetime = Field(sa_column=Column(Moment, nullable=False, server_default=text("'-infinity'")))
     head: bytes = Field(sa_column=Column(LargeBinary, nullable=False, server_default=text("''")))
     due_at: datetime = Field(sa_column=Column(Moment, nullable=False, server_default=text("'infinity'")))
+    frozen: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
 class Transaction(SQLModel, table=True):
@@ -246,6 +247,38 @@ class PreviewDay(SQLModel, table=True):
     account_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     day: date = Field(sa_column=Column(Date, primary_key=True))
     jobs: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class Freeze(SQLModel, table=True):
+    """Why an agent may spend nothing new, until it is lifted."""
+
+    __tablename__: ClassVar[str] = "agent_freeze"
+    __table_args__ = (
+        UniqueConstraint("reference", name="agent_freeze_once_per_reference"),
+        Index("agent_freeze_of_agent", "agent_id"),
+    )
+
+    freeze_id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    agent_id: str = Field(sa_column=Column(Text, nullable=False))
+    reference: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    frozen_by: str = Field(sa_column=Column(Text, nullable=False))
+    frozen_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+
+
+class Thaw(SQLModel, table=True):
+    """That a freeze was lifted, by whom and why."""
+
+    __tablename__: ClassVar[str] = "agent_thaw"
+
+    freeze_id: int = Field(
+        sa_column=Column(
+            BigInteger, ForeignKey("agent_freeze.freeze_id"), primary_key=True, autoincrement=False
+        )
+    )
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    thawed_by: str = Field(sa_column=Column(Text, nullable=False))
+    thawed_at: datetime = Field(sa_column=Column(Moment, nullable=False))
 
 
 class Seal(SQLModel, table=True):

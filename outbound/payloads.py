@@ -108,7 +108,7 @@ class CreditsGranted(Said):
 
 
 class CreditsRefunded(Said):
-    """A purchase was refunded. In this version refunds at Stripe are not booked by themselves."""
+    """A purchase was refunded, here or at its processor, and the money has left."""
 
     type: Literal["credits.refunded"] = "credits.refunded"
     timestamp: datetime
@@ -116,7 +116,7 @@ class CreditsRefunded(Said):
 
 
 class CreditsDisputed(Said):
-    """A payer disputed a purchase. In this version disputes at Stripe are not booked by themselves."""
+    """A payer disputed a purchase, and the money was withdrawn."""
 
     type: Literal["credits.disputed"] = "credits.disputed"
     timestamp: datetime

@@ -2,6 +2,7 @@
 
 from pennyrail_client.client import Client
 from pennyrail_client.errors import (
+    AgentFrozen,
     Conflict,
     DailyJobCapReached,
     HoldGone,
@@ -40,6 +41,7 @@ __all__ = [
     "Price",
     "Snapshot",
     "PennyrailError",
+    "AgentFrozen",
     "Conflict",
     "DailyJobCapReached",
     "HoldGone",

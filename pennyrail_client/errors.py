@@ -6,6 +6,7 @@ PennyrailError
 ├── NotFound                  no such agent, hold, spend, outcome or model
 ├── InsufficientCredits       `recovery["top_up"]` is what to tell the agent
 ├── DailyJobCapReached        `recovery["resets_at"]`
+├── AgentFrozen               no new holds and debits for now; holds that stand are settled as ever
 ├── Conflict                  the key was used for something else, or the balance has changed
 ├── HoldGone                  captured, released or out of time before
 └── Unavailable               not now: it may have been done; the same key finds out
@@ -64,6 +65,10 @@ class DailyJobCapReached(PennyrailError):
     """No more jobs on free credits today."""
 
 
+class AgentFrozen(PennyrailError):
+    """The agent may spend nothing new until somebody lifts that."""
+
+
 class Conflict(PennyrailError):
     """What was assumed is not so: the key is another request's, or the balance has another version."""
 
@@ -91,6 +96,7 @@ _BY_CODE: Mapping[str, type[PennyrailError]] = {
     "MODEL_NOT_FOUND": NotFound,
     "INSUFFICIENT_CREDITS": InsufficientCredits,
     "DAILY_JOB_CAP_REACHED": DailyJobCapReached,
+    "AGENT_FROZEN": AgentFrozen,
     "IDEMPOTENCY_CONFLICT": Conflict,
     "BALANCE_VERSION_MISMATCH": Conflict,
     "HOLD_EXCEEDED": Conflict,

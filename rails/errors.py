@@ -19,6 +19,11 @@ RailsError
 └── RailError                 the processor
     ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
     └── RailRefused           a definite no
+
+RefundError                   what an operator may not give back; no door tells it to agents
+├── NothingPaid               nothing is left of the payment
+├── RefundTooLarge            less than that is left of it
+└── RefundConflict            the key belongs to another refund
 """
 
 from dataclasses import dataclass
@@ -155,3 +160,32 @@ class RailRefused(RailError):
     def __init__(self, message: str, *, replayed: bool = False) -> None:
         super().__init__(message)
         self.replayed = replayed
+
+
+class RefundError(Exception):
+    """An operator asked for a refund that nobody can make."""
+
+    code = "REFUND_ERROR"
+
+
+class NothingPaid(RefundError):
+    """Nothing was paid, or nothing is left of it."""
+
+    code = "NOTHING_PAID"
+
+
+@dataclass
+class RefundTooLarge(RefundError):
+    """Less is left of the payment than should go back."""
+
+    left_cents: int
+    code = "REFUND_TOO_LARGE"
+
+    def __str__(self) -> str:
+        return f"only {self.left_cents // 100}.{self.left_cents % 100:02d} dollars are left of this payment"
+
+
+class RefundConflict(RefundError):
+    """The key was used for another refund."""
+
+    code = "REFUND_CONFLICT"

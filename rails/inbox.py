@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select, update
 
 from ledger.database import Sessions
-from rails import purchase
+from rails import purchase, reversals
 from rails.models import Notice, PaymentAttempt
 from rails.notice import Incoming
 from rails.rail import Rails
@@ -63,7 +63,8 @@ def handle(sessions: Sessions, rails: Rails, *, notice_id: int, now: datetime) -
         mentioned = _attempts(session, notice.refs)
     try:
         for attempt_id in mentioned:
-            purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=now)
+            if purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=now).may_be_reversed:
+                reversals.look(sessions, rails, payment_attempt_id=attempt_id, now=now)
     except Exception as error:
         with sessions() as session:
             _put_off(session, notice_id, reason=type(error).__name__, now=now)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Numeric, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 
@@ -142,3 +142,66 @@ class Notice(SQLModel, table=True):
     attempts: int = Field(default=0)
     try_at: datetime | None = _time(nullable=True)
     handled_at: datetime | None = _time(nullable=True)
+
+
+class PaymentReversal(SQLModel, table=True):
+    """One refund, dispute or early fraud warning: its processor's last word, and what the book took."""
+
+    __tablename__ = "payment_reversal"
+    reference: str = Field(sa_column=Column(Text, primary_key=True))
+    payment_attempt_id: str = Field(sa_type=Text, foreign_key="payment_attempt.payment_attempt_id")
+    cause: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    cents: int = Field(sa_type=BigInteger)
+    booked_cents: int = Field(default=0, sa_type=BigInteger)
+    refused_cents: int | None = Field(default=None, sa_type=BigInteger)
+    takings: int = Field(default=0)
+    first_seen_at: datetime = _time()
+    changed_at: datetime = _time()
+
+
+class PaymentReversalState(SQLModel, table=True):
+    """One change of a reversal, and the transactions of the book that followed from it."""
+
+    __tablename__ = "payment_reversal_state"
+    change_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    reference: str = Field(sa_type=Text, foreign_key="payment_reversal.reference")
+    state: str = Field(sa_type=Text)
+    cents: int = Field(sa_type=BigInteger)
+    booked_cents: int = Field(sa_type=BigInteger)
+    transactions: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
+    detail: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    seen_at: datetime = _time()
+
+
+class ReversalWatch(SQLModel, table=True):
+    """When somebody asks again what has left a payment. `looks` counts the answers written down."""
+
+    __tablename__ = "reversal_watch"
+    payment_attempt_id: str = Field(
+        sa_type=Text, primary_key=True, foreign_key="payment_attempt.payment_attempt_id"
+    )
+    looks: int = Field(default=0)
+    looked_at: datetime | None = _time(nullable=True)
+    look_at: datetime | None = _time(nullable=True)
+
+
+class RefundRequest(SQLModel, table=True):
+    """A refund that the house asks for. `try_at`: when its processor is asked again, while nobody knows."""
+
+    __tablename__ = "refund_request"
+    refund_id: str = Field(sa_column=Column(Text, primary_key=True))
+    payment_attempt_id: str = Field(sa_type=Text, foreign_key="payment_attempt.payment_attempt_id")
+    idempotency_key: str = Field(sa_type=Text, unique=True)
+    cents: int = Field(sa_type=BigInteger)
+    reason: str = Field(sa_type=Text)
+    requested_by: str = Field(sa_type=Text)
+    requested_at: datetime = _time()
+    state: str = Field(sa_type=Text)
+    reference: str | None = Field(default=None, sa_type=Text, unique=True)
+    failure: str | None = Field(default=None, sa_type=Text)
+    tries: int = Field(default=0)
+    try_at: datetime | None = _time(nullable=True)
+    answered_at: datetime | None = _time(nullable=True)

@@ -17,7 +17,19 @@ from ledger import chart, credits
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
 from ledger.operations import Grant
-from rails import activity, errors, evidence, ids, instructions, reviews, spending, states, status
+from rails import (
+    activity,
+    errors,
+    evidence,
+    handles,
+    ids,
+    instructions,
+    reversal_watch,
+    reviews,
+    spending,
+    states,
+    status,
+)
 from rails.catalog import Terms
 from rails.models import BuyKey, PaymentAttempt, Quote, Receipt
 from rails.pricing import price
@@ -47,6 +59,11 @@ class Settled:
     payment_attempt_id: str
     state: str
     granted: bool
+
+    @property
+    def may_be_reversed(self) -> bool:
+        """Whether money may have left it again. What this look granted is watched from now on anyway."""
+        return self.state in ("succeeded", "needs_review") and not self.granted
 
 
 # Quote
@@ -337,14 +354,7 @@ def _before(session: Session, payment_attempt_id: str) -> _Before:
     attempt = session.get(PaymentAttempt, payment_attempt_id)
     if attempt is None:
         raise errors.PurchaseNotFound("no such attempt")
-    told = instructions.read(attempt)
-    handle = None
-    if attempt.reference is not None and told is not None:
-        cents = session.get_one(Quote, attempt.quote_id).price_cents
-        price, ends = Amount(cents, USD), attempt.expires_at
-        lands_until = ends + story().late_payment
-        handle = Handle(payment_attempt_id, attempt.reference, price, told, ends, lands_until)
-    return _Before(attempt.rail_id, handle, attempt.looks, attempt.look_at)
+    return _Before(attempt.rail_id, handles.of(session, attempt), attempt.looks, attempt.look_at)
 
 
 def _ask(rails: Rails, before: _Before, *, now: datetime) -> Outcome | None:
@@ -496,3 +506,4 @@ def _write_receipt(
     )
     session.add(receipt)
     activity.credits_granted(session, receipt)
+    reversal_watch.begin(session, attempt.payment_attempt_id, now=now)

@@ -182,6 +182,41 @@ class Failed:
 
 Outcome = Pending | Processing | Paid | NeedsReview | Failed
 
+Cause = Literal["refund", "dispute", "fraud_warning"]
+ReversalState = Literal["pending", "gone", "back", "void"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """A refund, dispute or early fraud warning of one payment, as the processor says now.
+
+    pending: asked for or opened, no money has left. gone: `amount` has left. back: it left and came back.
+    void: nothing left, and nothing will.
+    """
+
+    cause: Cause
+    reference: str
+    """The processor's id of it, for ever the same."""
+    state: ReversalState
+    amount: Amount
+    """Dollars that left; of what is not gone, dollars that it is about."""
+    charged: Amount | None = None
+    """What the payer had paid in all, tax included; None where that is what was received."""
+    suspicious: bool = False
+    """Whether somebody says that the payer was not the owner of the money, and that still stands."""
+    refund_id: str | None = None
+    """Our own id of a refund that this house asked for; None of one that was made elsewhere."""
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """What a rail is asked to give back. Frozen in the database before the first call: a retry repeats it."""
+
+    refund_id: str
+    handle: Handle
+    amount: Amount
+
 
 class Rail(Protocol):
     """One way of paying."""
@@ -215,6 +250,21 @@ class Rail(Protocol):
 
         raises: RailUnreachable when nobody could be asked: unknown, not failed. RailRefused when the
             processor does not know the payment.
+        """
+
+    def reversals(self, handle: Handle) -> tuple[Reversed, ...]:
+        """Every refund, dispute and early fraud warning of a payment, as the processor says now.
+
+        raises: RailUnreachable, RailRefused.
+        """
+
+    def refund(self, order: RefundOrder) -> str:
+        """Ask for money to go back to its payer. Returns the processor's id of the refund.
+
+        Repeating it with the same order returns the same refund. That it was made does not say that the
+        money left: `reversals` does.
+
+        raises: RailUnreachable when the answer is unknown, RailRefused when the processor said no.
         """
 
 

@@ -14,6 +14,8 @@ from rails.rail import NeedsReview
 
 HOUSE = "house"
 """Who closes an item when the difference is gone by itself."""
+REVERSAL_REJECTED = "reversal_rejected"
+"""More has left a payment than was paid. That a payment arrived settles nothing here."""
 
 
 def open_item(session: Session, payment_attempt_id: str, review: NeedsReview, *, now: datetime) -> None:
@@ -45,13 +47,26 @@ def close_all(
     session: Session, payment_attempt_id: str, *, how: str, now: datetime, but: frozenset[str] = frozenset()
 ) -> None:
     """Close every open item of an attempt, except those of the kinds `but`: the difference is gone."""
+    kept = but | {REVERSAL_REJECTED}
     for item in _open_items(session, payment_attempt_id):
-        if item.kind not in but:
-            item.closed_at = now
-            item.closed_by = HOUSE
-            item.resolution = how
+        if item.kind not in kept:
+            _close(item, how=how, now=now)
     # One open item of a kind is a unique index: the closing must reach the database before the next opening.
     session.flush()
+
+
+def close_one(session: Session, payment_attempt_id: str, kind: str, *, how: str, now: datetime) -> None:
+    """Close the open item of one kind, if there is one."""
+    for item in _open_items(session, payment_attempt_id):
+        if item.kind == kind:
+            _close(item, how=how, now=now)
+    session.flush()
+
+
+def _close(item: PaymentException, *, how: str, now: datetime) -> None:
+    item.closed_at = now
+    item.closed_by = HOUSE
+    item.resolution = how
 
 
 def _latest(session: Session, payment_attempt_id: str, kind: str) -> PaymentException | None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import lru_cache
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +28,12 @@ class StorySettings(BaseSettings):
     watch_days: int = Field(default=30, ge=1, le=3650, description="how long a deposit address is watched")
     late_payment_seconds: int = Field(
         default=900, ge=0, le=86400, description="how long after its end a transfer may still be on its way"
+    )
+    fraud_warning: Literal["record", "freeze"] = Field(
+        default="record", description="what an early fraud warning does: it is noted, or nothing new is spent"
+    )
+    dispute: Literal["record", "freeze"] = Field(
+        default="record", description="what an open dispute does beside taking its credits back"
     )
 
     @property

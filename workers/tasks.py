@@ -9,7 +9,7 @@ from outbound import delivery, telling
 from outbound.delivery import Courier
 from outbound.errors import NoKey
 from outbound.settings import OutboundSettings
-from rails import inbox, purchase, schedule
+from rails import inbox, purchase, refund_requests, refunds, reversal_watch, reversals, schedule
 from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from rails.chain.scanner import Outcome
@@ -45,10 +45,35 @@ def sweep(**_: Any) -> None:
     with wired().sessions() as session:
         attempts = schedule.due(session, now=clock.now())
         notices = inbox.due(session, now=clock.now())
+        reversed_ones = reversal_watch.due(session, now=clock.now())
+        refunds_asked = refund_requests.due(session, now=clock.now())
     for payment_attempt_id in attempts:
         settle_attempt.delay(payment_attempt_id=payment_attempt_id)
     for notice_id in notices:
         handle_notice.delay(notice_id=notice_id)
+    for payment_attempt_id in reversed_ones:
+        look_for_reversals.delay(payment_attempt_id=payment_attempt_id)
+    for refund_id in refunds_asked:
+        ask_for_refund.delay(refund_id=refund_id)
+
+
+@celery.task
+def look_for_reversals(*, payment_attempt_id: str, **_: Any) -> None:
+    """Look whether anything has left one payment."""
+    house = wired()
+    looked = reversals.look(
+        house.sessions, house.rails, payment_attempt_id=payment_attempt_id, now=clock.now()
+    )
+    if looked.transactions:
+        logger.info("%s: %s movements were booked", payment_attempt_id, len(looked.transactions))
+
+
+@celery.task
+def ask_for_refund(*, refund_id: str, **_: Any) -> None:
+    """Ask a processor for one refund, again if nobody knows what became of it."""
+    house = wired()
+    asked = refunds.ask(house.sessions, house.rails, refund_id=refund_id, now=clock.now())
+    logger.info("%s is %s", refund_id, asked.state)
 
 
 @celery.task

@@ -26,6 +26,7 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "not_enough": ("INSUFFICIENT_CREDITS", None),
     "below_minimum": ("INSUFFICIENT_CREDITS", "less than minimum_left would be left"),
     "version_mismatch": ("BALANCE_VERSION_MISMATCH", None),
+    "frozen": ("AGENT_FROZEN", None),
     CAPPED: ("DAILY_JOB_CAP_REACHED", None),
     CONFLICT: ("IDEMPOTENCY_CONFLICT", None),
     "unknown_hold": ("HOLD_NOT_FOUND", None),

@@ -51,3 +51,11 @@ TO pennyrail_service;
 
 -- What an alarm is about stays as it was.
 GRANT UPDATE (detail, last_seen_at, closed_at) ON chain_alarm TO pennyrail_service;
+
+-- What left a payment again, and what the house asked for. Who is frozen is written by the functions alone.
+GRANT INSERT ON payment_reversal, payment_reversal_state, reversal_watch, refund_request TO pennyrail_service;
+GRANT UPDATE ON payment_reversal, reversal_watch, refund_request TO pennyrail_service;
+GRANT EXECUTE ON FUNCTION
+    freeze_agent(text, text, text, text, timestamptz),
+    thaw_agent(bigint, text, text, timestamptz)
+TO pennyrail_service;

@@ -130,6 +130,6 @@ the status until `next` says that nothing is left to do. Every POST of a purchas
 Every reply is the same envelope. On a refusal read `error.code` and `error.recovery`; the words are for
 people. Paths that nobody serves answer `NOT_FOUND`, other methods `METHOD_NOT_ALLOWED` and `Allow`.
 
-Where a person decides about a payment, no time is promised. The history tells of a refund or a dispute as
-soon as the house books it; in this version those at Stripe are not booked by themselves.
+Where a person decides about a payment, no time is promised. The history tells of a refund or a dispute when
+its money has left the house, and again when it came back.
 """

@@ -42,7 +42,7 @@ class Event(TypedDict):
     """One thing that happened."""
 
     event_id: EventId
-    type: Annotated[EventType, says("in this version refunds and disputes are not booked by themselves")]
+    type: Annotated[EventType, says("refunds and disputes are told when their money has left")]
     occurred_at: Instant
     summary: str
     operation: Literal["usage", "payment", "credits"]

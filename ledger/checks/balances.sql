@@ -1,4 +1,4 @@
--- Each balance row: the sums of its entries, its newest entry, and for an agent its lots, its holds and its clock.
+-- Each balance row: the sums of its entries, its newest entry, and for an agent its lots, holds, freezes and clock.
 WITH newest AS (
     SELECT DISTINCT ON (account_id, shard)
         account_id, shard, seq, hash, created_at
@@ -22,6 +22,10 @@ WITH newest AS (
     FROM hold
     WHERE state = 'open'
     GROUP BY account_id
+), frozen AS (
+    SELECT 'agent:' || agent_freeze.agent_id AS name
+    FROM agent_freeze
+    WHERE NOT EXISTS (SELECT FROM agent_thaw WHERE agent_thaw.freeze_id = agent_freeze.freeze_id)
 )
 SELECT NULL::bigint, found.what, concat_ws(' ', account.name, 'shard', shard), found.expected, found.found
 FROM balance
@@ -71,6 +75,10 @@ CROSS JOIN LATERAL (
                 ELSE balance.due_at = 'infinity'
             END,
             'not after ' || least(lots.due_at, holds.due_at, 'infinity'), balance.due_at::text
+        ),
+        (
+            'frozen', balance.frozen = (account.name IN (SELECT frozen.name FROM frozen)),
+            (account.name IN (SELECT frozen.name FROM frozen))::text, balance.frozen::text
         )
 ) AS found (what, agrees, expected, found)
 WHERE found.agrees IS NOT TRUE

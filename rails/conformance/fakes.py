@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -24,6 +24,9 @@ from rails.rail import (
     Paid,
     Pending,
     Processing,
+    RefundOrder,
+    ReversalState,
+    Reversed,
     Source,
     Token,
 )
@@ -50,7 +53,14 @@ class FakeRail:
     silent: frozenset[Source] = frozenset()
     """Witnesses that have not spoken yet."""
     opened: dict[str, Opened] = field(default_factory=dict)
+    refunds_refused: str | None = None
+    """Why refunds are refused, None if they are not."""
+    refunds_begin: ReversalState = "gone"
+    """How a refund that this house asks for begins."""
+    losing_answers: bool = False
+    """Whether refunds are made, and nobody hears of it."""
     _outcomes: dict[str, Callable[[Handle], Outcome]] = field(default_factory=dict)
+    _reversed: dict[str, dict[str, Reversed]] = field(default_factory=dict)
 
     def open(self, order: Order) -> Opened:
         """The payment of an order, the same at every call."""
@@ -65,6 +75,51 @@ class FakeRail:
         if self.unreachable:
             raise errors.RailUnreachable("the processor does not answer")
         return self._outcomes.get(handle.reference, _nothing)(handle)
+
+    def reversals(self, handle: Handle) -> tuple[Reversed, ...]:
+        """What the switches say has gone back of a payment, newest first as processors tell it."""
+        if self.unreachable:
+            raise errors.RailUnreachable("the processor does not answer")
+        return tuple(self._reversed.get(handle.reference, {}).values())[::-1]
+
+    def refund(self, order: RefundOrder) -> str:
+        """Give back what is asked for, once for each `refund_id`."""
+        if self.unreachable:
+            raise errors.RailUnreachable("the processor does not answer")
+        if self.refunds_refused is not None:
+            raise errors.RailRefused(self.refunds_refused)
+        payment, name = order.handle.reference, f"re_{_hash(order.refund_id)[2:26]}"
+        if name not in self._reversed.get(payment, {}):
+            self.reverse(
+                payment, Reversed("refund", name, self.refunds_begin, order.amount, refund_id=order.refund_id)
+            )
+        if self.losing_answers:
+            raise errors.RailUnreachable("the answer was lost")
+        return name
+
+    def reverse(self, reference: str, said: Reversed) -> None:
+        """Say this of a payment from now on: of a refund, dispute or warning made elsewhere, new or known."""
+        self._reversed.setdefault(reference, {})[said.reference] = said
+
+    def give_back(self, reference: str, name: str, cents: int, state: ReversalState = "gone") -> None:
+        """Refund a payment, as on the processor's dashboard: part of it, or again."""
+        self.reverse(reference, Reversed("refund", name, state, Amount(cents, USD)))
+
+    def dispute(self, reference: str, name: str, cents: int, state: ReversalState = "gone") -> None:
+        """Let a payer dispute a payment. It is suspicious for as long as it is not won."""
+        suspicious = state in ("pending", "gone")
+        self.reverse(reference, Reversed("dispute", name, state, Amount(cents, USD), suspicious=suspicious))
+
+    def warn_of_fraud(self, reference: str, name: str, *, actionable: bool = True) -> None:
+        """Let the payer's bank suspect a payment, or let go of it."""
+        state: ReversalState = "pending" if actionable else "void"
+        self.reverse(reference, Reversed("fraud_warning", name, state, Amount(0, USD), suspicious=actionable))
+
+    def turn(self, reference: str, name: str, state: ReversalState) -> None:
+        """Let a refund or dispute become this: pending, gone, back or void."""
+        known = self._reversed[reference][name]
+        suspicious = known.cause == "dispute" and state in ("pending", "gone")
+        self.reverse(reference, replace(known, state=state, suspicious=suspicious))
 
     def pay(self, reference: str) -> None:
         """Let the exact sum arrive and settle."""

@@ -26,6 +26,17 @@ ACTED_ON = frozenset(
         "checkout.session.async_payment_succeeded",
         "checkout.session.async_payment_failed",
         "checkout.session.expired",
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
+        "charge.refunded",
+        "radar.early_fraud_warning.created",
+        "radar.early_fraud_warning.updated",
+        "refund.created",
+        "refund.failed",
+        "refund.updated",
     }
 )
 

@@ -23,8 +23,11 @@ from rails.rail import (
     Paid,
     Pending,
     Processing,
+    RefundOrder,
+    Reversed,
     Source,
 )
+from rails.stripe import reversals
 from rails.stripe.client import translated
 from rails.stripe_checkout.settings import CheckoutSettings
 
@@ -81,6 +84,14 @@ class StripeCheckout:
             return NeedsReview("mismatch", handle.price, _dollars(session.amount_subtotal), evidence)
         tax = session.total_details.amount_tax if session.total_details else 0
         return Paid(_dollars((session.amount_total or 0) - tax), evidence)
+
+    def reversals(self, handle: Handle) -> tuple[Reversed, ...]:
+        """What Stripe says has left the payment again."""
+        return reversals.of_payment(self._client, handle.reference)
+
+    def refund(self, order: RefundOrder) -> str:
+        """Have Stripe refund a part of the payment."""
+        return reversals.give_back(self._client, order)
 
     def _params(self, order: Order) -> SessionCreateParams:
         names = {"payment_attempt_id": order.payment_attempt_id, "quote_id": order.quote_id}

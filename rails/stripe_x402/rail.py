@@ -23,10 +23,12 @@ from rails.rail import (
     Opened,
     Order,
     Outcome,
+    RefundOrder,
+    Reversed,
     Source,
     Token,
 )
-from rails.stripe import versions
+from rails.stripe import reversals, versions
 from rails.stripe.client import translated
 from rails.stripe.settings import StripeSettings
 from rails.stripe_x402.judgement import Case, Intent, judge, too_early, without_stripe
@@ -114,6 +116,14 @@ class StripeX402:
         if too_early(judged, case, ends=handle.expires_at, lands_until=handle.lands_until):
             raise errors.RailUnreachable("the chain was not read as far as a transfer may stand")
         return judged
+
+    def reversals(self, handle: Handle) -> tuple[Reversed, ...]:
+        """What Stripe says has left the payment again."""
+        return reversals.of_payment(self._client, handle.reference)
+
+    def refund(self, order: RefundOrder) -> str:
+        """Have Stripe refund a part of the payment."""
+        return reversals.give_back(self._client, order)
 
     def _intent(self, handle: Handle) -> Intent:
         with translated():

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ledger import freezes
 from tests.internal.conftest import Home, code, done
 
 
@@ -116,6 +117,22 @@ def test_a_spend_can_be_made_to_depend_on_the_balance(home: Home) -> None:
     assert (code(stale), stale["error"]["recovery"]["version"]) == ("BALANCE_VERSION_MISMATCH", 1)
     assert code(poor) == "INSUFFICIENT_CREDITS"
     assert done(right)["balance"]["available"] == 5
+
+
+def test_a_frozen_agent_spends_nothing_new_and_settles_what_stands(home: Home) -> None:
+    api, agent_id = home.service(), home.agent(bought=100)
+    held = done(api.hold(agent_id, 10))["hold_id"]
+    with home.sessions() as session:
+        freezes.freeze(
+            session, agent_id=agent_id, reference="hand:1", reason="thief", frozen_by="ops", now=home.clock()
+        )
+
+    wanted = {"idempotency_key": "d", "agent_id": agent_id, "credits": 1, "job_id": "j", "timeout_seconds": 9}
+    refused = [api.hold(agent_id), api.debit(agent_id), api.post("holds", wanted, dry=True)]
+    captured = api.post(f"holds/{held}/capture", {"agent_id": agent_id, "credits": 4}, key="c")
+
+    assert [code(each) for each in refused] == ["AGENT_FROZEN"] * 3
+    assert done(captured)["released"] == 6
 
 
 def test_an_agent_without_credits_is_not_an_agent_that_nobody_knows(home: Home) -> None:

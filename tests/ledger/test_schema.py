@@ -18,11 +18,12 @@ from tests.ledger.snapshot import SNAPSHOT, dump
 
 BOOK = {
     *("account_class", "account", "balance", "ledger_transaction", "entry"),
-    *("lot", "lot_entry", "hold", "reversal", "preview_day"),
+    *("lot", "lot_entry", "hold", "reversal", "preview_day", "agent_freeze", "agent_thaw"),
 }
 MODELS = (
     *(models.AccountClass, models.Account, models.Balance, models.Transaction, models.Entry),
     *(models.Lot, models.LotEntry, models.Hold, models.Reversal, models.PreviewDay),
+    *(models.Freeze, models.Thaw),
 )
 
 

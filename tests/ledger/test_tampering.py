@@ -15,7 +15,7 @@ from tests.ledger.tampering import HARMLESS, ONLY_BY_THE_SEAL, TABLES, Column
 
 COLUMNS = {
     "account": 5,
-    "balance": 9,
+    "balance": 10,
     "ledger_transaction": 15,
     "entry": 12,
     "lot": 17,

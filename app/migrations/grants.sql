@@ -48,3 +48,11 @@ GRANT INSERT ON webhook_event, webhook_delivery, webhook_attempt TO pennyrail_se
 GRANT UPDATE ON webhook_delivery, webhook_cursor, webhook_turn TO pennyrail_service;
 GRANT UPDATE (state, failing_since, quiet_until, disabled_at, disabled_reason) ON webhook_endpoint
 TO pennyrail_service;
+
+-- Reconciliation. What Stripe's books said, and what was made of it, is only ever added to.
+GRANT INSERT ON
+    stripe_balance_transaction, stripe_payout, stripe_payout_part, stripe_booking,
+    reconciliation_cursor, reconciliation_item, reconciliation_item_state, reconciliation_run
+TO pennyrail_service;
+GRANT UPDATE ON reconciliation_cursor TO pennyrail_service;
+GRANT UPDATE (state, expected_units, found_units, closed_at, how) ON reconciliation_item TO pennyrail_service;

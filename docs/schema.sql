@@ -966,6 +966,14 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION public.refuse_reopening() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a closed item of reconciliation does not change' USING ERRCODE = 'PR900';
+END
+$$;
+
 CREATE FUNCTION public.reinstate_purchase(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
     AS $$
@@ -1833,6 +1841,86 @@ CREATE TABLE public.receipt (
     CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
 );
 
+CREATE TABLE public.reconciliation_cursor (
+    source text NOT NULL,
+    read_until timestamp with time zone NOT NULL,
+    read_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.reconciliation_item (
+    item_id bigint NOT NULL,
+    subject text NOT NULL,
+    matter text NOT NULL,
+    payment_attempt_id text,
+    state text NOT NULL,
+    asset text NOT NULL,
+    expected_units numeric(78,0) NOT NULL,
+    found_units numeric(78,0) NOT NULL,
+    day date NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    how text,
+    CONSTRAINT reconciliation_item_closed_says_how CHECK (((closed_at IS NULL) = (how IS NULL))),
+    CONSTRAINT reconciliation_item_matched_is_closed CHECK (((state <> 'matched'::text) OR (closed_at IS NOT NULL))),
+    CONSTRAINT reconciliation_item_matter_known CHECK ((matter = ANY (ARRAY['payment'::text, 'reversal'::text, 'chain'::text, 'movement'::text, 'balance'::text]))),
+    CONSTRAINT reconciliation_item_state_known CHECK ((state = ANY (ARRAY['expected'::text, 'in_review'::text, 'matched'::text, 'missing'::text, 'over'::text, 'under'::text, 'mismatch'::text, 'stripe_only'::text, 'book_only'::text, 'chain_only'::text, 'unknown'::text])))
+);
+
+ALTER TABLE public.reconciliation_item ALTER COLUMN item_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.reconciliation_item_item_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.reconciliation_item_state (
+    item_id bigint NOT NULL,
+    place integer NOT NULL,
+    state text NOT NULL,
+    expected_units numeric(78,0) NOT NULL,
+    found_units numeric(78,0) NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    why text NOT NULL
+);
+
+CREATE TABLE public.reconciliation_posting (
+    account_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    seq bigint NOT NULL,
+    ledger_transaction_id bigint NOT NULL,
+    rail_id text NOT NULL,
+    part text NOT NULL,
+    payment_attempt_id text,
+    cents bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT reconciliation_posting_part_known CHECK ((part = ANY (ARRAY['granted'::text, 'taken'::text, 'restored'::text, 'settled'::text])))
+);
+
+CREATE TABLE public.reconciliation_run (
+    run_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    read_until timestamp with time zone NOT NULL,
+    kept integer NOT NULL,
+    booked integer NOT NULL,
+    opened integer NOT NULL,
+    closed integer NOT NULL,
+    breaks integer NOT NULL,
+    processor_cents bigint NOT NULL,
+    book_cents bigint NOT NULL
+);
+
+ALTER TABLE public.reconciliation_run ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.reconciliation_run_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.reversal (
     transaction_id bigint NOT NULL,
     lot_id bigint NOT NULL,
@@ -1895,6 +1983,58 @@ CREATE TABLE public.service_token (
     CONSTRAINT service_token_is_sha256 CHECK ((octet_length(token_hash) = 32)),
     CONSTRAINT service_token_may_something CHECK ((cardinality(scopes) > 0)),
     CONSTRAINT service_token_name_is_slug CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+);
+
+CREATE TABLE public.stripe_balance_transaction (
+    id text NOT NULL,
+    type text NOT NULL,
+    amount bigint NOT NULL,
+    fee bigint NOT NULL,
+    net bigint NOT NULL,
+    currency text NOT NULL,
+    source text,
+    charge text,
+    payment_intent text,
+    payment_attempt_id text,
+    tax bigint DEFAULT 0 NOT NULL,
+    transaction_hash text,
+    created_at timestamp with time zone NOT NULL,
+    available_on timestamp with time zone NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT stripe_balance_transaction_adds_up CHECK ((net = (amount - fee))),
+    CONSTRAINT stripe_balance_transaction_tax_is_a_part CHECK (((tax >= 0) AND (tax <= GREATEST(amount, (0)::bigint))))
+);
+
+CREATE TABLE public.stripe_booking (
+    balance_transaction_id text NOT NULL,
+    ledger_transaction_id bigint,
+    part text NOT NULL,
+    payment_attempt_id text,
+    rail_id text,
+    received_cents bigint NOT NULL,
+    tax_cents bigint NOT NULL,
+    booked_at timestamp with time zone NOT NULL,
+    CONSTRAINT stripe_booking_of_a_rail CHECK (((payment_attempt_id IS NULL) = (rail_id IS NULL))),
+    CONSTRAINT stripe_booking_part_known CHECK ((part = ANY (ARRAY['payment'::text, 'reversal'::text, 'fee'::text, 'payout'::text, 'unknown'::text, 'foreign'::text])))
+);
+
+CREATE TABLE public.stripe_payout (
+    payout_id text NOT NULL,
+    state text NOT NULL,
+    reconciled text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    automatic boolean NOT NULL,
+    balance_transaction text,
+    failure_balance_transaction text,
+    created_at timestamp with time zone NOT NULL,
+    arrives_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.stripe_payout_part (
+    balance_transaction_id text NOT NULL,
+    payout_id text NOT NULL
 );
 
 CREATE TABLE public.webhook_attempt (
@@ -2103,6 +2243,21 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (receipt_id);
 
+ALTER TABLE ONLY public.reconciliation_cursor
+    ADD CONSTRAINT reconciliation_cursor_pkey PRIMARY KEY (source);
+
+ALTER TABLE ONLY public.reconciliation_item
+    ADD CONSTRAINT reconciliation_item_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY public.reconciliation_item_state
+    ADD CONSTRAINT reconciliation_item_state_pkey PRIMARY KEY (item_id, place);
+
+ALTER TABLE ONLY public.reconciliation_posting
+    ADD CONSTRAINT reconciliation_posting_pkey PRIMARY KEY (account_id, shard, seq);
+
+ALTER TABLE ONLY public.reconciliation_run
+    ADD CONSTRAINT reconciliation_run_pkey PRIMARY KEY (run_id);
+
 ALTER TABLE ONLY public.reversal
     ADD CONSTRAINT reversal_pkey PRIMARY KEY (transaction_id);
 
@@ -2120,6 +2275,21 @@ ALTER TABLE ONLY public.service_token
 
 ALTER TABLE ONLY public.service_token
     ADD CONSTRAINT service_token_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.stripe_balance_transaction
+    ADD CONSTRAINT stripe_balance_transaction_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_ledger_transaction_id_key UNIQUE (ledger_transaction_id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_pkey PRIMARY KEY (balance_transaction_id);
+
+ALTER TABLE ONLY public.stripe_payout_part
+    ADD CONSTRAINT stripe_payout_part_pkey PRIMARY KEY (balance_transaction_id, payout_id);
+
+ALTER TABLE ONLY public.stripe_payout
+    ADD CONSTRAINT stripe_payout_pkey PRIMARY KEY (payout_id, state, reconciled);
 
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id);
@@ -2173,7 +2343,29 @@ CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (age
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind) WHERE (closed_at IS NULL);
 
+CREATE INDEX reconciliation_item_of_day ON public.reconciliation_item USING btree (day);
+
+CREATE INDEX reconciliation_item_of_subject ON public.reconciliation_item USING btree (subject, matter, item_id);
+
+CREATE UNIQUE INDEX reconciliation_item_one_open ON public.reconciliation_item USING btree (subject, matter) WHERE (closed_at IS NULL);
+
+CREATE INDEX reconciliation_posting_in_time ON public.reconciliation_posting USING btree (kept_at);
+
+CREATE INDEX reconciliation_posting_of_attempt ON public.reconciliation_posting USING btree (payment_attempt_id);
+
 CREATE INDEX reversal_lot ON public.reversal USING btree (lot_id);
+
+CREATE INDEX stripe_balance_transaction_in_time ON public.stripe_balance_transaction USING btree (created_at);
+
+CREATE INDEX stripe_balance_transaction_of_charge ON public.stripe_balance_transaction USING btree (charge);
+
+CREATE INDEX stripe_booking_in_time ON public.stripe_booking USING btree (booked_at);
+
+CREATE INDEX stripe_booking_of_attempt ON public.stripe_booking USING btree (payment_attempt_id);
+
+CREATE INDEX stripe_payout_in_time ON public.stripe_payout USING btree (created_at);
+
+CREATE INDEX stripe_payout_part_of_payout ON public.stripe_payout_part USING btree (payout_id);
 
 CREATE INDEX webhook_attempt_of_delivery ON public.webhook_attempt USING btree (endpoint_id, event_id);
 
@@ -2289,6 +2481,26 @@ CREATE TRIGGER receipt_never_changes BEFORE DELETE OR UPDATE ON public.receipt F
 
 ALTER TABLE public.receipt ENABLE ALWAYS TRIGGER receipt_never_changes;
 
+CREATE TRIGGER reconciliation_item_closed_stays BEFORE UPDATE ON public.reconciliation_item FOR EACH ROW WHEN ((old.closed_at IS NOT NULL)) EXECUTE FUNCTION public.refuse_reopening();
+
+ALTER TABLE public.reconciliation_item ENABLE ALWAYS TRIGGER reconciliation_item_closed_stays;
+
+CREATE TRIGGER reconciliation_item_is_never_deleted BEFORE DELETE ON public.reconciliation_item FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_item ENABLE ALWAYS TRIGGER reconciliation_item_is_never_deleted;
+
+CREATE TRIGGER reconciliation_item_state_never_changes BEFORE DELETE OR UPDATE ON public.reconciliation_item_state FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_item_state ENABLE ALWAYS TRIGGER reconciliation_item_state_never_changes;
+
+CREATE TRIGGER reconciliation_posting_never_changes BEFORE DELETE OR UPDATE ON public.reconciliation_posting FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_posting ENABLE ALWAYS TRIGGER reconciliation_posting_never_changes;
+
+CREATE TRIGGER reconciliation_run_never_changes BEFORE DELETE OR UPDATE ON public.reconciliation_run FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_run ENABLE ALWAYS TRIGGER reconciliation_run_never_changes;
+
 CREATE TRIGGER reversal_is_never_deleted BEFORE DELETE ON public.reversal FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.reversal ENABLE ALWAYS TRIGGER reversal_is_never_deleted;
@@ -2312,6 +2524,22 @@ ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_append_only;
 CREATE TRIGGER seal_leaf_is_never_truncated BEFORE TRUNCATE ON public.seal_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_never_truncated;
+
+CREATE TRIGGER stripe_balance_transaction_never_changes BEFORE DELETE OR UPDATE ON public.stripe_balance_transaction FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_balance_transaction ENABLE ALWAYS TRIGGER stripe_balance_transaction_never_changes;
+
+CREATE TRIGGER stripe_booking_never_changes BEFORE DELETE OR UPDATE ON public.stripe_booking FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_booking ENABLE ALWAYS TRIGGER stripe_booking_never_changes;
+
+CREATE TRIGGER stripe_payout_never_changes BEFORE DELETE OR UPDATE ON public.stripe_payout FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_payout ENABLE ALWAYS TRIGGER stripe_payout_never_changes;
+
+CREATE TRIGGER stripe_payout_part_never_changes BEFORE DELETE OR UPDATE ON public.stripe_payout_part FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_payout_part ENABLE ALWAYS TRIGGER stripe_payout_part_never_changes;
 
 CREATE TRIGGER webhook_attempt_never_changes BEFORE DELETE OR UPDATE ON public.webhook_attempt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -2354,8 +2582,32 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
 
+ALTER TABLE ONLY public.reconciliation_item
+    ADD CONSTRAINT reconciliation_item_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.reconciliation_item_state
+    ADD CONSTRAINT reconciliation_item_state_item_id_fkey FOREIGN KEY (item_id) REFERENCES public.reconciliation_item(item_id);
+
+ALTER TABLE ONLY public.reconciliation_posting
+    ADD CONSTRAINT reconciliation_posting_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);
+
+ALTER TABLE ONLY public.reconciliation_posting
+    ADD CONSTRAINT reconciliation_posting_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
 ALTER TABLE ONLY public.reversal
     ADD CONSTRAINT reversal_lot_exists FOREIGN KEY (lot_id) REFERENCES public.lot(id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_balance_transaction_id_fkey FOREIGN KEY (balance_transaction_id) REFERENCES public.stripe_balance_transaction(id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.stripe_payout_part
+    ADD CONSTRAINT stripe_payout_part_balance_transaction_id_fkey FOREIGN KEY (balance_transaction_id) REFERENCES public.stripe_balance_transaction(id);
 
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_of_delivery FOREIGN KEY (endpoint_id, event_id) REFERENCES public.webhook_delivery(endpoint_id, event_id);

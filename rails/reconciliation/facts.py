@@ -21,8 +21,7 @@ _OF_ATTEMPTS: Final = text(
     SELECT
         attempt.payment_attempt_id,
         attempt.deposit_address IS NOT NULL OR chain.units IS NOT NULL AS on_chain,
-        receipt.received_cents AS granted, receipt.created_at AS granted_at,
-        taken.cents AS taken, taken.since AS taken_at,
+        book.granted, book.granted_at, book.taken, book.taken_at,
         stripe.paid, stripe.paid_at, stripe.returned, stripe.returned_at, stripe.foreign_in, stripe.hashes,
         stripe.foreign_cents, stripe.foreign_at,
         chain.units AS deposited, chain.since AS deposited_at, chain.hashes AS carried,
@@ -33,17 +32,15 @@ _OF_ATTEMPTS: Final = text(
                 AND (asked.closed_at IS NULL OR asked.closed_by <> :house)
         ) AS reviewed
     FROM payment_attempt AS attempt
-    LEFT JOIN receipt USING (payment_attempt_id)
     LEFT JOIN LATERAL (
         SELECT
-            coalesce(sum(reversal.cents) FILTER (WHERE reversal.reinstated_in IS NULL), 0)::bigint AS cents,
-            max(told.effective_at) AS since
-        FROM lot
-        JOIN reversal ON reversal.lot_id = lot.id
-        JOIN ledger_transaction AS told ON told.id = reversal.transaction_id
-        WHERE lot.granted_in = receipt.ledger_transaction_id
-        HAVING count(*) > 0
-    ) AS taken ON true
+            sum(posting.cents) FILTER (WHERE posting.part = 'granted')::bigint AS granted,
+            min(posting.effective_at) FILTER (WHERE posting.part = 'granted') AS granted_at,
+            -sum(posting.cents) FILTER (WHERE posting.part IN ('taken', 'restored'))::bigint AS taken,
+            max(posting.effective_at) FILTER (WHERE posting.part IN ('taken', 'restored')) AS taken_at
+        FROM reconciliation_posting AS posting
+        WHERE posting.payment_attempt_id = attempt.payment_attempt_id
+    ) AS book ON true
     LEFT JOIN LATERAL (
         SELECT
             sum(booking.received_cents) FILTER (WHERE booking.part = 'payment')::bigint AS paid,
@@ -121,22 +118,16 @@ def _tokens(units: Decimal | None, since: datetime | None) -> Word | None:
     return None if units is None or since is None else Word(Amount(int(units), USDC), since)
 
 
-# What can have changed since the run before: grants, bookings, reversals, final deposits; and what is open.
+# What can have changed since the run before: what was posted, booked, final or decided; and what is open.
 _TOUCHED: Final = text(
     """
-    SELECT payment_attempt_id FROM receipt WHERE created_at >= :since
+    SELECT payment_attempt_id FROM reconciliation_posting WHERE kept_at >= :since
     UNION
     SELECT payment_attempt_id FROM stripe_booking WHERE booked_at >= :since
     UNION
     SELECT payment_attempt_id FROM reconciliation_item WHERE closed_at IS NULL
     UNION
     SELECT payment_attempt_id FROM payment_exception WHERE opened_at >= :since OR closed_at >= :since
-    UNION
-    SELECT receipt.payment_attempt_id
-    FROM reversal
-    JOIN lot ON lot.id = reversal.lot_id
-    JOIN receipt ON receipt.ledger_transaction_id = lot.granted_in
-    WHERE greatest(reversal.transaction_id, reversal.reinstated_in) > :newest_reversal
     UNION
     SELECT attempt.payment_attempt_id
     FROM deposit
@@ -153,12 +144,12 @@ _TOUCHED: Final = text(
 _ALL: Final = text("SELECT payment_attempt_id FROM payment_attempt WHERE state <> 'opening'")
 
 
-def touched(session: Session, *, since: datetime | None, newest_reversal: int) -> list[str]:
+def touched(session: Session, *, since: datetime | None) -> list[str]:
     """The attempts to look at: all of them if `since` is None."""
     if since is None:
         found = session.connection().scalars(_ALL)
     else:
-        found = session.connection().scalars(_TOUCHED, {"since": since, "newest_reversal": newest_reversal})
+        found = session.connection().scalars(_TOUCHED, {"since": since})
     return sorted(each for each in found if each is not None)
 
 
@@ -178,6 +169,23 @@ _NOBODYS: Final = text(
     GROUP BY 1
     """
 )
+
+
+_OF_NO_ATTEMPT: Final = text(
+    """
+    SELECT ledger_transaction_id, cents, effective_at
+    FROM reconciliation_posting
+    WHERE payment_attempt_id IS NULL AND part <> 'settled'
+    """
+)
+
+
+def book_only(session: Session) -> Iterator[tuple[str, Finding]]:
+    """What the book moved on a clearing account for no attempt."""
+    for row in session.connection().execute(_OF_NO_ATTEMPT):
+        cents, why = Amount(row.cents, USD), "posted for no attempt"
+        finding = Finding("movement", "book_only", cents, Amount(0, USD), row.effective_at, why)
+        yield f"ledger:{row.ledger_transaction_id}", finding
 
 
 def nobodys(session: Session) -> Iterator[tuple[str, Finding]]:
@@ -224,21 +232,12 @@ def strays(session: Session) -> Iterator[tuple[str, Finding]]:
         yield f"deposit:{row.subject}", Finding("chain", "chain_only", nothing, found, row.since, why)
 
 
-# What each rail owes us for what it granted, by the attempts themselves and not by the account.
+# What each rail owes us by the single payments, and not by its account.
 _OWED: Final = text(
     """
     SELECT rail_id, sum(cents)::bigint AS cents
     FROM (
-        SELECT attempt.rail_id, receipt.received_cents AS cents
-        FROM receipt
-        JOIN payment_attempt AS attempt USING (payment_attempt_id)
-        UNION ALL
-        SELECT attempt.rail_id, -reversal.cents
-        FROM reversal
-        JOIN lot ON lot.id = reversal.lot_id
-        JOIN receipt ON receipt.ledger_transaction_id = lot.granted_in
-        JOIN payment_attempt AS attempt USING (payment_attempt_id)
-        WHERE reversal.reinstated_in IS NULL
+        SELECT rail_id, cents FROM reconciliation_posting WHERE part <> 'settled'
         UNION ALL
         SELECT rail_id, -received_cents FROM stripe_booking WHERE rail_id IS NOT NULL
     ) AS moved

@@ -89,6 +89,8 @@ _ALONE: Final[dict[str, State]] = {
     "it was never granted": "stripe_only",
     "the processor has not sent it back": "book_only",
     "the processor has sent back a part of it": "under",
+    "the book has not taken it back": "stripe_only",
+    "the book has taken back less": "over",
     "the chain has not carried it": "missing",
     "nobody has granted it": "chain_only",
 }
@@ -131,10 +133,9 @@ def _reversal(facts: Facts) -> Finding | None:
     if taken.amount == returned.amount:
         return _compared("reversal", taken, returned)
     if taken.amount < returned.amount:
-        # Whoever reconciles has asked for it already, and the book would not.
-        state: State = "over" if taken.amount.units else "stripe_only"
-        why = "more was sent back than the book has taken"
-        return Finding("reversal", state, taken.amount, returned.amount, returned.since, why)
+        part = "taken back less" if taken.amount.units else "not taken it back"
+        why = f"the book has {part}"
+        return Finding("reversal", "expected", taken.amount, returned.amount, returned.since, why)
     part = "sent back a part of it" if returned.amount.units else "not sent it back"
     why = f"the processor has {part}"
     return Finding("reversal", "expected", taken.amount, returned.amount, taken.since, why)

@@ -134,4 +134,3 @@ class Run(SQLModel, table=True):
     breaks: int
     processor_cents: int = Field(sa_type=BigInteger)
     book_cents: int = Field(sa_type=BigInteger)
-    newest_reversal: int = Field(sa_type=BigInteger)

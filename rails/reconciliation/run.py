@@ -5,19 +5,18 @@ Each step can break off and is begun again by the next run; a run that finds not
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func
-from sqlmodel import Session, col, select, text
+from sqlmodel import Session, col, select
 
 from ledger import book, chart
 from ledger.database import Sessions
 from ledger.money import USD, Amount
 from rails import errors
 from rails.processor import Books
-from rails.reconciliation import booking, facts, items, reading
+from rails.reconciliation import booking, facts, items, postings, reading
 from rails.reconciliation.facts import Standing
 from rails.reconciliation.items import Counts
 from rails.reconciliation.matching import NO_BREAK, judge, reveals
@@ -33,18 +32,6 @@ Knock = Callable[[str], object]
 _BATCH: Final = 500
 # Whoever was writing while a run looked is looked at by the next one.
 _AGAIN: Final = timedelta(hours=1)
-_AGAIN_REVERSALS: Final = 1000
-_NEWEST_REVERSAL: Final = text(
-    "SELECT coalesce(max(greatest(transaction_id, reinstated_in)), 0)::bigint FROM reversal"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Since:
-    """Where a run begins. `at` is None if it looks at everything."""
-
-    at: datetime | None
-    newest_reversal: int
 
 
 def run(
@@ -66,9 +53,11 @@ def run(
     booked = booking.book_all(sessions, now=now, progress=progress)
     processor, later = _balance(sessions, books, settings=settings, now=now, progress=progress)
     with sessions() as session:
-        newest = int(session.connection().scalar(_NEWEST_REVERSAL) or 0)
+        postings.gather(session, now=now)
     _look(sessions, _touched(sessions, since), knock=knock, progress=progress)
     counts = Counts()
+    with sessions() as session:
+        postings.gather(session, now=now)
     _compare(
         sessions, _touched(sessions, since), settings=settings, counts=counts, now=now, progress=progress
     )
@@ -84,7 +73,6 @@ def run(
             breaks=breaks(session),
             processor_cents=processor.units,
             book_cents=stands.units,
-            newest_reversal=newest,
         )
         session.add(done)
     return done
@@ -96,17 +84,18 @@ def breaks(session: Session) -> int:
     return session.exec(query).one()
 
 
-def _since(sessions: Sessions, *, now: datetime, whole: bool) -> _Since:
+def _since(sessions: Sessions, *, now: datetime, whole: bool) -> datetime | None:
+    """What a run looks at: what changed since then, or everything."""
     with sessions() as session:
         last = session.exec(select(Run).order_by(col(Run.run_id).desc()).limit(1)).one_or_none()
     if last is None or whole or last.started_at.astimezone(UTC).date() != now.astimezone(UTC).date():
-        return _Since(None, 0)
-    return _Since(last.started_at - _AGAIN, last.newest_reversal - _AGAIN_REVERSALS)
+        return None
+    return last.started_at - _AGAIN
 
 
-def _touched(sessions: Sessions, since: _Since) -> list[str]:
+def _touched(sessions: Sessions, since: datetime | None) -> list[str]:
     with sessions() as session:
-        return facts.touched(session, since=since.at, newest_reversal=since.newest_reversal)
+        return facts.touched(session, since=since)
 
 
 def _balance(
@@ -163,7 +152,7 @@ def _compare(
             items.record(session, found, of_attempts=True, now=now, counts=counts)
     with sessions() as session:
         strays = list(facts.strays(session))
-        ownerless = [*facts.nobodys(session), *strays]
+        ownerless = [*facts.nobodys(session), *facts.book_only(session), *strays]
         items.record(session, ownerless, of_attempts=False, now=now, counts=counts)
         items.close_gone(session, strays, prefix="deposit:", now=now, counts=counts)
 

@@ -79,6 +79,24 @@ CREATE TABLE stripe_booking (
 CREATE INDEX stripe_booking_of_attempt ON stripe_booking (payment_attempt_id);
 CREATE INDEX stripe_booking_in_time ON stripe_booking (booked_at);
 
+-- Every entry of a clearing account, read in order, and whose money it is.
+CREATE TABLE reconciliation_posting (
+    account_id            bigint      NOT NULL,
+    shard                 smallint    NOT NULL,
+    seq                   bigint      NOT NULL,
+    ledger_transaction_id bigint      NOT NULL REFERENCES ledger_transaction,
+    rail_id               text        NOT NULL,
+    part                  text        NOT NULL,
+    payment_attempt_id    text        REFERENCES payment_attempt, -- NULL: nobody's
+    cents                 bigint      NOT NULL, -- that the rail owes us more
+    effective_at          timestamptz NOT NULL,
+    kept_at               timestamptz NOT NULL,
+    CONSTRAINT reconciliation_posting_pkey PRIMARY KEY (account_id, shard, seq),
+    CONSTRAINT reconciliation_posting_part_known CHECK (part IN ('granted', 'taken', 'restored', 'settled'))
+);
+CREATE INDEX reconciliation_posting_of_attempt ON reconciliation_posting (payment_attempt_id);
+CREATE INDEX reconciliation_posting_in_time ON reconciliation_posting (kept_at);
+
 -- Two witnesses of the same money, side by side: one row from the moment they differ, or agree at once, until
 -- they agree. Differing again later is another row.
 CREATE TABLE reconciliation_item (
@@ -123,17 +141,16 @@ CREATE TABLE reconciliation_item_state (
 
 -- Every run that came to its end, and the two balances that have to be one.
 CREATE TABLE reconciliation_run (
-    run_id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    started_at     timestamptz NOT NULL,
-    read_until     timestamptz NOT NULL,
-    kept           integer     NOT NULL,
-    booked         integer     NOT NULL,
-    opened         integer     NOT NULL,
-    closed         integer     NOT NULL,
-    breaks         integer     NOT NULL,        -- open at its end
-    processor_cents bigint     NOT NULL,        -- as the processor says
-    book_cents     bigint      NOT NULL,        -- as the book says
-    newest_reversal bigint     NOT NULL         -- up to which the book was looked through
+    run_id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started_at      timestamptz NOT NULL,
+    read_until      timestamptz NOT NULL,
+    kept            integer     NOT NULL,
+    booked          integer     NOT NULL,
+    opened          integer     NOT NULL,
+    closed          integer     NOT NULL,
+    breaks          integer     NOT NULL,       -- open at its end
+    processor_cents bigint      NOT NULL,       -- as the processor says
+    book_cents      bigint      NOT NULL        -- as the book says
 );
 
 CREATE FUNCTION refuse_reopening() RETURNS trigger
@@ -157,6 +174,8 @@ CREATE TRIGGER stripe_payout_never_changes BEFORE UPDATE OR DELETE ON stripe_pay
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER stripe_payout_part_never_changes BEFORE UPDATE OR DELETE ON stripe_payout_part
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER reconciliation_posting_never_changes BEFORE UPDATE OR DELETE ON reconciliation_posting
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER stripe_booking_never_changes BEFORE UPDATE OR DELETE ON stripe_booking
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -167,4 +186,5 @@ ALTER TABLE reconciliation_run ENABLE ALWAYS TRIGGER reconciliation_run_never_ch
 ALTER TABLE stripe_balance_transaction ENABLE ALWAYS TRIGGER stripe_balance_transaction_never_changes;
 ALTER TABLE stripe_payout ENABLE ALWAYS TRIGGER stripe_payout_never_changes;
 ALTER TABLE stripe_payout_part ENABLE ALWAYS TRIGGER stripe_payout_part_never_changes;
+ALTER TABLE reconciliation_posting ENABLE ALWAYS TRIGGER reconciliation_posting_never_changes;
 ALTER TABLE stripe_booking ENABLE ALWAYS TRIGGER stripe_booking_never_changes;

@@ -50,7 +50,10 @@ _OF_ATTEMPTS: Final = text(
             min(kept.currency) FILTER (WHERE booking.part = 'foreign') AS foreign_in,
             sum(kept.amount) FILTER (WHERE booking.part = 'foreign')::bigint AS foreign_cents,
             min(kept.created_at) FILTER (WHERE booking.part = 'foreign') AS foreign_at,
-            array_agg(lower(kept.transaction_hash)) FILTER (WHERE kept.transaction_hash IS NOT NULL) AS hashes
+            -- The hashes of Stripe's simulated deposits are none.
+            array_agg(lower(kept.transaction_hash)) FILTER (
+                WHERE kept.transaction_hash ~* '^0x[0-9a-f]{64}$'
+            ) AS hashes
         FROM stripe_booking AS booking
         JOIN stripe_balance_transaction AS kept ON kept.id = booking.balance_transaction_id
         WHERE booking.payment_attempt_id = attempt.payment_attempt_id

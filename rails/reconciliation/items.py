@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select, text
 
 from rails.reconciliation.matching import Finding
@@ -72,12 +73,13 @@ def close_gone(
 
 
 def _latest(session: Session, subjects: Sequence[str]) -> Mapping[Key, Item]:
-    rows = session.exec(
-        select(Item)
+    newest = (
+        select(func.max(col(Item.item_id)))
         .where(col(Item.subject).in_(subjects))
-        .distinct(col(Item.subject), col(Item.matter))
-        .order_by(col(Item.subject), col(Item.matter), col(Item.item_id).desc())
-        .execution_options(populate_existing=True)
+        .group_by(col(Item.subject), col(Item.matter))
+    )
+    rows = session.exec(
+        select(Item).where(col(Item.item_id).in_(newest)).execution_options(populate_existing=True)
     )
     return {(item.subject, item.matter): item for item in rows}
 

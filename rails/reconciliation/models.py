@@ -109,7 +109,7 @@ class ItemState(SQLModel, table=True):
     """A state that an item was in."""
 
     __tablename__ = "reconciliation_item_state"
-    item_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    item_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="reconciliation_item.item_id")
     place: int = Field(primary_key=True)
     state: str = Field(sa_type=Text)
     expected_units: Decimal = Field(sa_type=Numeric(78))

@@ -1,6 +1,7 @@
 """What a worker process needs, made once per process."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,7 +12,11 @@ from rails import registry
 from rails.chain.rpc import Rpc
 from rails.chain.scanner import Limits
 from rails.chain.settings import ChainSettings
+from rails.processor import Books
 from rails.rail import Rails
+from rails.stripe import client
+from rails.stripe.balance import StripeBooks
+from rails.stripe.settings import stripe
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,11 @@ def reader(ledger: LedgerSettings, chain: ChainSettings) -> Reader:
         deadline_seconds=chain.chain_deadline_seconds,
     )
     return Reader(database.sessions(engine), chain, rpc)
+
+
+def books(*, progress: Callable[[int], None] = lambda _read: None) -> Books:
+    """The books of the processor, for reconciliation alone."""
+    return StripeBooks(client.connect(stripe()), progress=progress)
 
 
 def wired() -> Wiring:

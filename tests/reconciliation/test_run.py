@@ -29,7 +29,7 @@ def everything(session: Session) -> list[object]:
         "ledger_transaction",
         "entry",
     ):
-        rows += session.connection().execute(text(f"SELECT {table}::text FROM {table} ORDER BY 1")).all()  # noqa: S608
+        rows += session.connection().execute(text(f"TABLE {table} ORDER BY 1")).all()
     return rows
 
 

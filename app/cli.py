@@ -55,6 +55,10 @@ cli.add_typer(
     lazily.group("app.refund_cli", about="Giving money back, and what left by itself."), name="refund"
 )
 cli.add_typer(lazily.group("app.freeze_cli", about="Agents that may not spend."), name="agent-spending")
+cli.add_typer(
+    lazily.group("app.reconcile_cli", about="The processor, the chain and the book, side by side."),
+    name="reconcile",
+)
 cli.add_typer(sandbox_cli, name="sandbox")
 
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]

@@ -8,7 +8,7 @@ from app import errors
 from outbound.errors import OutboundError
 from rails import redaction
 from rails.chain.errors import ChainError
-from rails.errors import PurchaseNotFound, RefundError
+from rails.errors import PurchaseNotFound, RailError, RefundError
 
 
 def told(error: Exception) -> str | None:
@@ -26,6 +26,8 @@ def told(error: Exception) -> str | None:
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
         case OutboundError() | RefundError() | PurchaseNotFound():
             return str(error)
+        case RailError():
+            return f"{error}; nothing was compared, try again later"
         case ChainError():
             return f"the chain could not be read: {error}"
         case _:

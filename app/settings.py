@@ -12,6 +12,7 @@ from ledger.settings import LedgerSettings
 from outbound.settings import OutboundSettings
 from rails import registry
 from rails.chain.settings import ChainSettings
+from rails.reconciliation.settings import ReconciliationSettings
 from rails.settings import StorySettings
 from rails.stripe.settings import StripeSettings
 from workers.settings import QueueSettings
@@ -115,6 +116,7 @@ OF_A_PROCESS: Final = (
     ChainSettings,
     LimitSettings,
     OutboundSettings,
+    ReconciliationSettings,
     *OF_THE_CLOCK,
 )
 

@@ -51,6 +51,13 @@ def outbound(folder: Path | None) -> "OutboundSettings":
     return OutboundSettings(keys=(SecretStr(house.webhook_key(folder)),), allow_loopback=True)
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """The settings under which another command speaks to the house of `folder`."""
+    from sandbox import house
+
+    return house.environment(folder)
+
+
 def reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:
     """The settings of the book and of the chain: of the house over `folder`, or of the environment."""
     from rails.chain.settings import ChainSettings

@@ -12,6 +12,10 @@ Money (USD)
     breakage                earned by expiry
     fees                    kept by the processor
     receivable              to be had from customers after a clawback
+    processor:<processor>   in the processor's balance    negative: an asset
+    processor:suspense      in that balance too, and nobody knows whose or what for    positive
+    bank                    paid out by the processor    negative: an asset
+    sales_tax               collected with purchases, owed to the state
 """
 
 import re
@@ -41,7 +45,10 @@ CLASSES: Final = {
         *(AccountClass(name, CREDIT, None, HOUSE_SHARDS) for name in ("issued", "spent", "expired")),
         *(
             AccountClass(name, USD, None, HOUSE_SHARDS)
-            for name in ("clearing", "prepaid_liability", "revenue", "breakage", "fees", "receivable")
+            for name in (
+                *("clearing", "prepaid_liability", "revenue", "breakage", "fees", "receivable"),
+                *("processor", "bank", "sales_tax"),
+            )
         ),
     )
 }
@@ -54,6 +61,9 @@ REVENUE: Final = "revenue"
 BREAKAGE: Final = "breakage"
 FEES: Final = "fees"
 RECEIVABLE: Final = "receivable"
+BANK: Final = "bank"
+SALES_TAX: Final = "sales_tax"
+SUSPENSE: Final = "processor:suspense"
 
 _WELL_FORMED: Final = re.compile(r"[a-z][a-z_]*(:[A-Za-z0-9._-]{1,200})?")
 
@@ -66,6 +76,11 @@ def agent(agent_id: str) -> str:
 def clearing(rail_id: str) -> str:
     """The account of the money that a rail has received and not paid out yet."""
     return _named("clearing", rail_id)
+
+
+def processor(processor_id: str) -> str:
+    """The account of the money in a processor's balance."""
+    return _named("processor", processor_id)
 
 
 def asset(account: str) -> Asset:

@@ -60,6 +60,7 @@ class Addresses:
     redis_url: str
     rpc_url: str
     twin_url: str
+    mode: Mode = "test"
 
     @classmethod
     def read(cls, folder: Path) -> "Addresses":
@@ -227,7 +228,7 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
             confirmations=2,
         )
     )
-    addresses = Addresses(api_url, database_url, redis_url, net.rpc_url, twin.url)
+    addresses = Addresses(api_url, database_url, redis_url, net.rpc_url, twin.url, mode)
     key = twin.live_secret_key if mode == "live" else twin.secret_key
     environment = {
         # Every agent of the sandbox comes from one address, and demos and tests do not pace themselves.
@@ -263,6 +264,24 @@ def _identity(folder: Path) -> Identity:
         )
         path.write_text(json.dumps(asdict(fresh)))
     return Identity(**json.loads(path.read_text()))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The settings under which another command speaks to everything of the house running over `folder`.
+
+    raises: NobodyHome
+    """
+    found, identity = Addresses.read(folder), _identity(folder)
+    return {
+        **os.environ,
+        "DATABASE_URL": make_url(found.database_url).set(username=SERVICE_USER).render_as_string(),
+        "REDIS_URL": found.redis_url,
+        "STRIPE_SECRET_KEY": identity.live_secret_key if found.mode == "live" else identity.secret_key,
+        "STRIPE_WEBHOOK_SECRETS": identity.webhook_secret,
+        "STRIPE_API_BASE": found.twin_url,
+        "PENNYRAIL_PUBLIC_URL": found.api_url,
+        "PENNYRAIL_BASE_RPC_URL": found.rpc_url,
+    }
 
 
 def _receipt_key(folder: Path) -> Path:

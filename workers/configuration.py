@@ -61,4 +61,9 @@ beat_schedule = {
         "schedule": queue().pennyrail_tell_seconds,
         "options": {"expires": 10},
     },
+    "reconcile": {
+        "task": "workers.tasks.reconcile",
+        "schedule": queue().pennyrail_reconcile_seconds,
+        "options": {"expires": 600},
+    },
 }

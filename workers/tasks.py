@@ -13,10 +13,14 @@ from rails import inbox, purchase, refund_requests, refunds, reversal_watch, rev
 from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from rails.chain.scanner import Outcome
+from rails.errors import RailError
+from rails.reconciliation import run as reconciliation
+from rails.reconciliation.settings import ReconciliationSettings
 from workers import clock
+from workers.knocking import Knock
 from workers.queue import celery
 from workers.watching import StoryWatch
-from workers.wiring import wired
+from workers.wiring import books, wired
 
 logger = logging.getLogger("pennyrail.workers")
 
@@ -154,6 +158,26 @@ def expire(**_: Any) -> None:
         agents += settled
     if agents:
         logger.info("holds and credits of %s agents were due", agents)
+
+
+# A first run reads all books from their beginning.
+@celery.task(soft_time_limit=1500, time_limit=1800)
+def reconcile(**_: Any) -> None:
+    """Hold the processor's books, the chain and our own against each other."""
+    house, now = wired(), clock.now()
+    try:
+        done = reconciliation.run(
+            house.sessions,
+            books(),
+            knock=Knock(house.sessions, house.rails, now),
+            settings=ReconciliationSettings(),
+            now=now,
+        )
+    except RailError as error:
+        logger.warning("the processor's books could not be read: %s", error)
+        return
+    say = logger.error if done.breaks else logger.info
+    say("reconciled: %s new movements, %s breaks are open", done.booked, done.breaks)
 
 
 @celery.task

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -15,7 +16,11 @@ from rails import registry
 from rails.chain.providers import Provider, Providers
 from rails.chain.rpc import Rpc
 from rails.chain.settings import ChainSettings
+from rails.processor import Books
 from rails.rail import Rails
+from rails.stripe import client
+from rails.stripe.balance import StripeBooks
+from rails.stripe.settings import stripe
 
 
 def _holder() -> str:
@@ -68,6 +73,11 @@ def providers(chain: ChainSettings) -> Providers:
             for url in chain.node_urls
         ]
     )
+
+
+def books(*, progress: Callable[[int], None] = lambda _read: None) -> Books:
+    """The books of the processor, for reconciliation alone."""
+    return StripeBooks(client.connect(stripe()), progress=progress)
 
 
 def wired() -> Wiring:

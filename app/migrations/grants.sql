@@ -59,3 +59,11 @@ GRANT EXECUTE ON FUNCTION
     freeze_agent(text, text, text, text, timestamptz),
     thaw_agent(bigint, text, text, timestamptz)
 TO pennyrail_service;
+-- Reconciliation. What Stripe's books said, and what was made of it, is only ever added to.
+GRANT INSERT ON
+    stripe_balance_transaction, stripe_payout, stripe_payout_part, stripe_booking,
+    reconciliation_cursor, reconciliation_posting,
+    reconciliation_item, reconciliation_item_state, reconciliation_run
+TO pennyrail_service;
+GRANT UPDATE ON reconciliation_cursor TO pennyrail_service;
+GRANT UPDATE (state, expected_units, found_units, closed_at, how) ON reconciliation_item TO pennyrail_service;

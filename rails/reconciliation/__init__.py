@@ -1,0 +1,1 @@
+"""Reconciliation: the processor's books, the chain and our own, held against each other."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.database import Sessions
-from rails import purchase
+from rails import purchase, reversals
 from rails.rail import Rails
 
 
@@ -17,5 +17,6 @@ class Knock:
     now: datetime
 
     def __call__(self, payment_attempt_id: str) -> None:
-        """Ask the rail what has become of an attempt, and write it down."""
+        """Ask the rail what has become of an attempt and what has left it, and write both down."""
         purchase.settle(self.sessions, self.rails, payment_attempt_id=payment_attempt_id, now=self.now)
+        reversals.look(self.sessions, self.rails, payment_attempt_id=payment_attempt_id, now=self.now)

@@ -4,13 +4,18 @@ import logging
 from collections.abc import Callable
 
 from ledger import credits, seals
-from rails import inbox, purchase, schedule
-from rails.chain import scanner
+from rails import inbox, purchase, refund_requests, refunds, reversal_watch, reversals, schedule
+from rails.chain import watcher
 from rails.chain.errors import ChainError
-from rails.stripe import webhooks
+from rails.errors import RailError
+from rails.reconciliation import run as reconciliation
+from rails.reconciliation.settings import ReconciliationSettings
+from rails.stripe import client, webhooks
+from rails.stripe.balance import StripeBooks
 from sandbox.stripe_twin import deliveries
 from sandbox.stripe_twin.store import Document
 from tests.simulation.world import WEBHOOK_SECRET, World
+from workers.knocking import Knock
 from workers.watching import StoryWatch
 
 logger = logging.getLogger("pennyrail.simulation")
@@ -19,32 +24,41 @@ logger = logging.getLogger("pennyrail.simulation")
 def watch(world: World) -> None:
     """One pass over the chain."""
     try:
-        scanner.scan(
+        watcher.read(
             world.house.sessions,
-            world.house.rpc,
+            world.house.providers,
             StoryWatch(world.now),
-            token=world.chain.usdc_address,
-            policy=world.chain.depth,
+            world.chain.plan,
+            holder="watcher",
             now=world.now,
-            limits=world.chain.limits,
         )
     except ChainError as error:
         logger.debug("the chain could not be read: %s", error)
 
 
 def audit(world: World) -> None:
-    """Read final blocks a second time."""
+    """Read final blocks a second time, and compare balances."""
     try:
-        scanner.audit(
-            world.house.sessions,
-            world.house.rpc,
-            StoryWatch(world.now),
-            token=world.chain.usdc_address,
-            now=world.now,
-            limits=world.chain.limits,
-        )
+        watch = StoryWatch(world.now)
+        plan, providers = world.chain.plan, world.house.providers
+        watcher.audit(world.house.sessions, providers, watch, plan, now=world.now)
+        watcher.check_balances(world.house.sessions, providers, watch, plan, now=world.now)
     except ChainError as error:
         logger.debug("final blocks could not be read again: %s", error)
+
+
+def reconcile(world: World) -> None:
+    """Hold Stripe's books, the chain and our own against each other."""
+    try:
+        reconciliation.run(
+            world.house.sessions,
+            StripeBooks(client.connect(world.stripe_settings)),
+            knock=Knock(world.house.sessions, world.house.rails, world.now),
+            settings=ReconciliationSettings(),
+            now=world.now,
+        )
+    except RailError as error:
+        logger.debug("Stripe's books could not be read: %s", error)
 
 
 def sweep(world: World) -> int:
@@ -52,13 +66,21 @@ def sweep(world: World) -> int:
     with world.house.sessions() as session:
         attempts = sorted(schedule.due(session, now=world.now), key=_age(world))
         notices = sorted(inbox.due(session, now=world.now))
+        reversed_ones = sorted(reversal_watch.due(session, now=world.now), key=_age(world))
+        asked = sorted(refund_requests.due(session, now=world.now))
     world.chance.shuffle(attempts)
     world.chance.shuffle(notices)
     for payment_attempt_id in attempts:
         settle(world, payment_attempt_id)
     for notice_id in notices:
         handle(world, notice_id)
-    return len(attempts) + len(notices)
+    for payment_attempt_id in reversed_ones:
+        reversals.look(
+            world.house.sessions, world.house.rails, payment_attempt_id=payment_attempt_id, now=world.now
+        )
+    for refund_id in asked:
+        refunds.ask(world.house.sessions, world.house.rails, refund_id=refund_id, now=world.now)
+    return len(attempts) + len(notices) + len(reversed_ones) + len(asked)
 
 
 def _age(world: World) -> Callable[[str], int]:
@@ -81,7 +103,7 @@ def handle(world: World, notice_id: int) -> None:
 
 def keep(world: World, event: Document) -> int | None:
     """Take in a webhook as the door does; the notice's id if somebody has to handle it."""
-    body = deliveries.payload(world.stripe.world, event)
+    body = deliveries.payload(world.stripe.world, event, "snapshot")
     signed = deliveries.signature(body, [WEBHOOK_SECRET], timestamp=int(world.now.timestamp()))
     incoming = webhooks.verify(body, signed, settings=world.stripe_settings, now=world.now)
     with world.house.sessions() as session:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select, text
 from ledger import audit
 from ledger.database import Sessions
 from rails.models import PaymentAttempt, PaymentException, Quote, Receipt
+from rails.reconciliation import proof
 from sandbox.stripe_twin.store import Document, Store
 from tests.simulation.world import CHECKOUT
 
@@ -26,6 +27,7 @@ def broken(sessions: Sessions, stripe: Store) -> list[str]:
             *_book(session),
             *_credits(stripe, session),
             *_transfers(stripe, session),
+            *(f"{each.amount.units} cents: {each.what}" for each in proof.unexplained(session)),
         ]
 
 

@@ -12,7 +12,8 @@ from tests.simulation.steps import STEPS
 from tests.simulation.world import BLOCKS_UNTIL_FINAL, World, opened
 
 Progress = Callable[[int], None]
-PEACE_ROUNDS = 60
+PEACE_ROUNDS = 20
+AUDIT_EVERY = 5
 
 
 @dataclass
@@ -71,14 +72,20 @@ def _make_peace(world: World) -> None:
     """Let everything arrive that is on its way, and everybody look until nothing changes."""
     world.house.sessions.commits_left = None
     world.stripe.control.clear_faults()
+    for node in world.nodes:
+        node.heal()
     for event in [*world.mail, *world.stripe.new_events()]:
         house.keep(world, event)
     world.mail.clear()
-    for _ in range(PEACE_ROUNDS):
+    for number in range(PEACE_ROUNDS):
         world.mine(BLOCKS_UNTIL_FINAL)
         world.stripe.look_at_chain()
         house.watch(world)
         house.sweep(world)
         world.pass_time(300)
+        if number % AUDIT_EVERY == AUDIT_EVERY - 1:
+            house.audit(world)
     house.tick(world)
-    house.audit(world)
+    house.reconcile(world)
+    house.sweep(world)
+    house.reconcile(world)

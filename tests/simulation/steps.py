@@ -8,6 +8,7 @@ from ledger.operations import Debit
 from rails import catalog, errors, instructions, purchase
 from rails.rail import CryptoDeposit, HostedPage
 from sandbox.stripe_twin import Fault
+from tests.chain import faults
 from tests.simulation import house, money_back
 from tests.simulation.world import BLOCKS_UNTIL_FINAL, CHECKOUT, X402, Purchase, World
 
@@ -209,6 +210,22 @@ def stripe_fails(world: World) -> str:
     return f"Stripe's next requests: {kind}"
 
 
+def chain_fails(world: World) -> str:
+    """One node answers wrongly now and then, perhaps leaving out transfers; the other only loudly."""
+    first, second = world.nodes
+    rate = world.chance.choice((0.0, 0.02, 0.1, 0.3))
+    first.spoil_at_random(faults.ANY, seed=world.chance.randrange(10**6), rate=rate)
+    loud = [*faults.BROKEN_ANSWERS.values(), *faults.HARMLESS_ROWS.values()]
+    second.spoil_at_random(loud, seed=world.chance.randrange(10**6), rate=rate / 2)
+    return f"{rate:.0%} of a node's answers are spoilt"
+
+
+def reconcile(world: World) -> str:
+    """Stripe's books are held against ours."""
+    house.reconcile(world)
+    return "reconciled"
+
+
 def process_dies(world: World) -> str:
     """The house will die at one of its next commits."""
     world.house.sessions.commits_left = world.chance.randrange(0, 6)
@@ -232,6 +249,8 @@ STEPS: Sequence[tuple[Callable[[World], str], int]] = (
     (spend, 4),
     (stripe_fails, 2),
     (process_dies, 2),
+    (chain_fails, 2),
+    (reconcile, 1),
     (money_back.refund, 3),
     (money_back.settle_refund, 2),
     (money_back.dispute, 2),

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
+from sqlmodel import text
 
 from ledger import database
 from ledger.database import Sessions
+from rails.chain.providers import Provider, Providers
 from rails.chain.rpc import Rpc
 from rails.chain.settings import ChainSettings
 from rails.rail import Instructions, Rails
@@ -22,6 +24,8 @@ from rails.stripe_x402.settings import X402Settings
 from sandbox import devnet
 from sandbox.devnet import Devnet
 from sandbox.stripe_twin.store import Document
+from tests.chain import fault_proxy
+from tests.chain.fault_proxy import FaultProxy
 from tests.sandbox import twin_world
 from tests.simulation import stripe_side
 from tests.simulation.crashes import Crashing
@@ -68,7 +72,7 @@ class House:
 
     sessions: Crashing
     rails: Rails
-    rpc: Rpc
+    providers: Providers
 
 
 @dataclass
@@ -83,7 +87,8 @@ class World:
     """For those who look on: never crashes."""
     stripe_settings: StripeSettings
     chain: ChainSettings
-    rpc_url: str
+    nodes: tuple[FaultProxy, FaultProxy]
+    """Two providers of one chain. The first may leave transfers out; neither answers always."""
     house: House = field(init=False)
     purchases: list[Purchase] = field(default_factory=list)
     mail: list[Document] = field(default_factory=list)
@@ -119,7 +124,10 @@ class World:
     def start_house(self) -> None:
         """Begin a process of ours anew: what it had in memory is gone."""
         if hasattr(self, "house"):
-            self.house.rpc.close()
+            self.house.providers.close()
+            # Its lease would end by itself, by the database's clock, which is not ours to move.
+            with self.plain() as session:
+                session.connection().execute(text("UPDATE chain_lease SET held_until = '-infinity'"))
         sessions = Crashing(self.plain, self.chance)
         checkout = CheckoutSettings(public_url="https://pennyrail.example")
         connected = client.connect(self.stripe_settings)
@@ -133,8 +141,11 @@ class World:
                 settings=X402Settings(),
             ),
         }
-        rpc = Rpc(self.rpc_url, expect_chain_id=self.chain.base_chain_id, deadline_seconds=5)
-        self.house = House(sessions, rails, rpc)
+        self.house = House(sessions, rails, Providers([self._provider(node.url) for node in self.nodes]))
+
+    def _provider(self, url: str) -> Provider:
+        rpc = Rpc(url, expect_chain_id=self.chain.base_chain_id, deadline_seconds=5)
+        return Provider(rpc, clock=lambda: self.clock.passed.total_seconds())
 
 
 @contextmanager
@@ -160,9 +171,12 @@ def opened(database_url: str, *, seed: int) -> Iterator[World]:
                 retries=0,
             ),
             chain=ChainSettings(base_rpc_url=SecretStr(net.rpc_url), chain_start_margin_blocks=100),
-            rpc_url=net.rpc_url,
+            nodes=(
+                stack.enter_context(fault_proxy.before(net.rpc_url)),
+                stack.enter_context(fault_proxy.before(net.rpc_url)),
+            ),
         )
         world.start_house()
         world.mine(BLOCKS_UNTIL_FINAL + 2)
         yield world
-        world.house.rpc.close()
+        world.house.providers.close()

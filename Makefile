@@ -40,7 +40,7 @@ simulate: install ## play random purchases on both rails with faults and crashes
 	@$(BIN)/python -m tests.simulation --seed $(SEED) --steps $(STEPS)
 
 soak: install ## 20 seeds of purchases, one with every process killed, and 200,000 operations against a model
-	@$(BIN)/python -m tests.simulation --seeds 20 --steps 2000
+	@$(BIN)/python -m tests.simulation --seeds 20 --steps 2000 --at-once 2
 	@$(BIN)/python -m tests.simulation --real-processes --steps 2000
 	@PENNYRAIL_SOAK_STEPS=200000 $(BIN)/python -m pytest --timeout 0 -k credits tests/properties
 

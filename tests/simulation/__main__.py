@@ -3,6 +3,8 @@
 import logging
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ from app.migrations.run import migrate
 from sandbox import embedded
 from tests.conftest import QUICK, TEMPLATE, in_database, memory, new_database
 from tests.simulation import processes
-from tests.simulation.play import Played, play
+from tests.simulation.play import play
 
 
 def main(
@@ -24,10 +26,11 @@ def main(
     real_processes: Annotated[
         bool, typer.Option(help="API, workers, beat and Redis as processes that get killed and flushed")
     ] = False,
+    at_once: Annotated[int, typer.Option(help="how many seeds play beside each other", min=1)] = 1,
     trace: Annotated[bool, typer.Option(help="print every step")] = False,
 ) -> None:
     """Play random purchases amid duplicates, losses, reorgs, faults and crashes; check every cent."""
-    logging.disable(logging.WARNING)
+    _hush()
     broken = 0
     if real_processes:
         for number in range(seed, seed + seeds):
@@ -40,12 +43,21 @@ def main(
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {TEMPLATE}")
         migrate(in_database(url, TEMPLATE))
-        for number in range(seed, seed + seeds):
-            broken += len(_one(url, number, steps, trace=trace).broken)
+        wanted = [(url, number, steps, trace) for number in range(seed, seed + seeds)]
+        if at_once == 1:
+            broken += sum(map(_one, wanted))
+        else:
+            with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), initializer=_hush) as pool:
+                broken += sum(pool.map(_one, wanted))
     raise typer.Exit(1 if broken else 0)
 
 
-def _one(url: str, seed: int, steps: int, *, trace: bool) -> Played:
+def _hush() -> None:
+    logging.disable(logging.ERROR)
+
+
+def _one(wanted: tuple[str, int, int, bool]) -> int:
+    url, seed, steps, trace = wanted
     began = time.monotonic()
     with new_database(url) as database_url, Progress(transient=True) as bar:
         task = bar.add_task(f"seed {seed}", total=steps)
@@ -61,7 +73,7 @@ def _one(url: str, seed: int, steps: int, *, trace: bool) -> Played:
         f"digest {played.digest}",
         played.broken,
     )
-    return played
+    return len(played.broken)
 
 
 def _with_processes(seed: int, steps: int) -> int:

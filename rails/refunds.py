@@ -48,7 +48,8 @@ def request(
 ) -> Refund:
     """Give `amount` of a payment back to its payer, or all that is left of it. The same key asks once.
 
-    raises: PurchaseNotFound, NothingPaid, RefundTooLarge, RefundConflict if the key is another refund's.
+    raises: PurchaseNotFound, NothingPaid, RefundTooLarge, RefundConflict if the key is another refund's;
+        RailUnreachable while nobody knows, the sweeper goes on asking; RailRefused if it failed.
     """
     reversals.look(sessions, rails, payment_attempt_id=payment_attempt_id, now=now)
     with sessions() as session:
@@ -61,10 +62,14 @@ def request(
             key=key,
             now=now,
         )
-    if placed.request.state != "asked":
-        return placed
-    asked = ask(sessions, rails, refund_id=placed.request.refund_id, now=now)
-    return Refund(asked.request, asked.state, placed.replayed)
+    found = placed
+    if placed.state == "asked":
+        found = ask(sessions, rails, refund_id=placed.request.refund_id, now=now)
+    if found.state == "asked":
+        raise errors.RailUnreachable("the processor has not answered, and is asked again")
+    if found.state == "failed":
+        raise errors.RailRefused(found.request.failure or "failed")
+    return Refund(found.request, found.state, placed.replayed)
 
 
 def place(

@@ -36,7 +36,7 @@ def of_payment(client: stripe.StripeClient, reference: str) -> tuple[Reversed, .
         warnings = client.v1.radar.early_fraud_warnings.list(
             {"payment_intent": intent, "limit": _PAGE}
         ).auto_paging_iter()
-        return (*map(_refund, refunds), *map(_dispute, disputes), *map(_warning, warnings))
+        return (*map(of_refund, refunds), *map(of_dispute, disputes), *map(of_warning, warnings))
 
 
 def give_back(client: stripe.StripeClient, order: RefundOrder) -> str:
@@ -70,7 +70,8 @@ def _intent(client: stripe.StripeClient, reference: str) -> str | None:
     return _named(client.v1.checkout.sessions.retrieve(reference).payment_intent)
 
 
-def _refund(refund: stripe.Refund) -> Reversed:
+def of_refund(refund: stripe.Refund) -> Reversed:
+    """What a refund of Stripe's says: its money has left once it succeeded, and may return for a month."""
     metadata = refund.metadata.to_dict() if refund.metadata else {}
     return Reversed(
         cause="refund",
@@ -97,7 +98,8 @@ def _refund_state(refund: stripe.Refund) -> ReversalState:
     return "pending"
 
 
-def _dispute(dispute: stripe.Dispute) -> Reversed:
+def of_dispute(dispute: stripe.Dispute) -> Reversed:
+    """What a dispute of Stripe's says: its balance transactions tell what has left, and what came back."""
     left = _sum_left(dispute.balance_transactions)
     return Reversed(
         cause="dispute",
@@ -128,7 +130,8 @@ def _dispute_state(dispute: stripe.Dispute, left: int) -> ReversalState:
     return "void" if dispute.status in _OVER else "pending"
 
 
-def _warning(warning: stripe.radar.EarlyFraudWarning) -> Reversed:
+def of_warning(warning: stripe.radar.EarlyFraudWarning) -> Reversed:
+    """What an early fraud warning of Stripe's says. It moves no money."""
     return Reversed(
         cause="fraud_warning",
         reference=warning.id,

@@ -27,6 +27,15 @@ def bought(open_purchase: Bought) -> Bought:
 
 
 def ask(bought: Bought, cents: int | None = None, key: str = "key-1") -> refunds.Refund:
+    """Ask for a refund, and see how far it is, whether or not that raised."""
+    try:
+        return request(bought, cents, key)
+    except errors.RailError:
+        with bought.sessions() as session:
+            return next(each for each in refunds.listed(session) if each.request.idempotency_key == key)
+
+
+def request(bought: Bought, cents: int | None = None, key: str = "key-1") -> refunds.Refund:
     return refunds.request(
         bought.sessions,
         bought.rails,
@@ -127,6 +136,18 @@ def test_a_refusal_fails_the_refund_and_books_nothing(bought: Bought) -> None:
 
     assert (refused.state, refused.request.failure) == ("failed", "balance_insufficient")
     assert state(bought.sessions) == (500, [])
+
+
+def test_who_asks_hears_whether_it_failed_or_nobody_knows(bought: Bought) -> None:
+    bought.rail.unreachable = True
+    with pytest.raises(errors.RailUnreachable):
+        request(bought, 200)
+    bought.rail.unreachable = False
+    bought.rail.refunds_refused = "balance_insufficient"
+
+    for _ in range(2):
+        with pytest.raises(errors.RailRefused, match="balance_insufficient"):
+            request(bought, 200)
 
 
 def test_a_refund_that_fails_at_once_books_nothing(bought: Bought) -> None:

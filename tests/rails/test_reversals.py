@@ -215,6 +215,15 @@ def test_more_than_was_paid_is_rejected_once_and_shown_to_a_person(bought: Bough
     assert bought.open_items() == [("reversal_rejected", 300, 500)]
 
 
+def test_of_two_that_do_not_fit_together_the_older_is_taken(bought: Bought) -> None:
+    bought.rail.give_back(bought.reference, "re_older", 300)
+    bought.rail.give_back(bought.reference, "re_newer", 300)
+
+    bought.look()
+
+    assert bought.rows() == {"re_older": ("gone", 300), "re_newer": ("gone", 0)}
+
+
 def test_what_was_rejected_is_taken_when_a_failed_refund_makes_room(bought: Bought) -> None:
     bought.rail.give_back(bought.reference, "re_1", 200)
     bought.rail.dispute(bought.reference, "dp_1", 500)

@@ -9,8 +9,9 @@ from sqlmodel import select
 from ledger import credits, freezes
 from ledger.money import CREDIT, USD, Amount
 from ledger.operations import Debit
-from rails import refunds, reversals
-from rails.models import PaymentReversal
+from rails import errors, handles, refunds, reversals
+from rails.models import PaymentAttempt, PaymentReversal
+from rails.rail import RefundOrder
 from rails.settings import story
 from sandbox import devnet
 from sandbox.stripe_twin.models import Fault
@@ -77,6 +78,14 @@ class Paid:
         return sorted(word for word in words if word != "granted")
 
     def refund(self, cents: int | None, key: str = "key") -> refunds.Refund:
+        """Ask for a refund, and see how far it is, whether or not that raised."""
+        try:
+            return self.request(cents, key)
+        except errors.RailError:
+            with self.house.sessions() as session:
+                return refunds.listed(session, payment_attempt_id=self.attempt_id)[0]
+
+    def request(self, cents: int | None, key: str) -> refunds.Refund:
         return refunds.request(
             self.house.sessions,
             self.house.rails,
@@ -252,6 +261,35 @@ def test_a_refund_whose_answer_is_lost_is_made_once(house: House, kind: str) -> 
 
     assert again.state == "done"
     assert one.seen() == [("refund", "gone", 200, 200)]
+
+
+def test_a_refund_is_asked_for_under_its_own_id(house: House) -> None:
+    one = paid(house, CHECKOUT)
+
+    asked = one.refund(200)
+
+    sent = house.twin.requests(path_prefix="/v1/refunds", method="POST")[-1]
+    assert sent.idempotency_key == asked.request.refund_id
+
+
+def test_a_refund_that_stripe_made_longer_ago_than_it_remembers_keys_is_found_again(
+    database_url: str,
+) -> None:
+    with devnet.start(block_seconds=0) as net, contract_house.opened(database_url, net) as house:
+        one = paid(house, CHECKOUT)
+        with house.sessions() as session:
+            handle = handles.of(session, session.get_one(PaymentAttempt, one.attempt_id))
+        assert handle is not None
+        order = RefundOrder("refund_1", handle, Amount(200, USD))
+        fault = {"kind": "lost_answer", "path_prefix": "/v1/refunds", "method": "POST", "times": 3}
+        house.twin.fail(Fault.model_validate(fault))
+        with pytest.raises(errors.RailUnreachable):
+            house.rails[CHECKOUT].refund(order)
+        house.twin.advance_clock(seconds=25 * 3600)
+
+        again = house.rails[CHECKOUT].refund(order)
+
+        assert [each.reference for each in house.rails[CHECKOUT].reversals(handle)] == [again]
 
 
 def test_an_error_that_stripe_repeats_for_a_day_ends_with_one_refund(database_url: str) -> None:

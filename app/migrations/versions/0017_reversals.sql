@@ -251,12 +251,14 @@ ALTER TABLE refund_request ENABLE ALWAYS TRIGGER refund_request_is_never_deleted
 
 -- More left a payment than was paid: a person has to see it. Whatever other kinds are known stay known.
 DO $$
-BEGIN
-    EXECUTE (
-        SELECT 'ALTER TABLE payment_exception DROP CONSTRAINT payment_exception_kind_known,'
-            || ' ADD CONSTRAINT payment_exception_kind_known '
-            || replace(pg_get_constraintdef(oid), 'ARRAY[', 'ARRAY[''reversal_rejected''::text, ')
-        FROM pg_constraint
-        WHERE conname = 'payment_exception_kind_known'
+DECLARE
+    known constant text := (
+        SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'payment_exception_kind_known'
     );
+BEGIN
+    IF known NOT LIKE '%reversal_rejected%' THEN
+        EXECUTE 'ALTER TABLE payment_exception DROP CONSTRAINT payment_exception_kind_known,'
+            || ' ADD CONSTRAINT payment_exception_kind_known '
+            || replace(known, 'ARRAY[', 'ARRAY[''reversal_rejected''::text, ');
+    END IF;
 END $$;

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select, text
 
 from ledger import book, chart
@@ -178,21 +179,24 @@ def _attempt(session: Session, movement: KeptMovement) -> PaymentAttempt | None:
     """
     if movement.charge is None:
         return None
-    of_charge = (
+    by_reference = select(PaymentAttempt.payment_attempt_id).where(
+        PaymentAttempt.reference == movement.payment_intent
+    )
+    by_metadata = select(PaymentAttempt.payment_attempt_id).where(
+        PaymentAttempt.payment_attempt_id == movement.payment_attempt_id
+    )
+    by_charge = (
         select(Booking.payment_attempt_id)
         .join(KeptMovement, col(KeptMovement.id) == col(Booking.balance_transaction_id))
         .where(KeptMovement.charge == movement.charge, col(Booking.payment_attempt_id).is_not(None))
         .limit(1)
     )
-    for same in (
-        col(PaymentAttempt.reference) == movement.payment_intent,
-        col(PaymentAttempt.payment_attempt_id) == movement.payment_attempt_id,
-        col(PaymentAttempt.payment_attempt_id) == of_charge.scalar_subquery(),
-    ):
-        query = select(PaymentAttempt).where(same).with_for_update(read=True, key_share=True)
-        if (found := session.exec(query).one_or_none()) is not None:
-            return found
-    return None
+    found = func.coalesce(*(each.scalar_subquery() for each in (by_reference, by_metadata, by_charge)))
+    return session.exec(
+        select(PaymentAttempt)
+        .where(col(PaymentAttempt.payment_attempt_id) == found)
+        .with_for_update(read=True, key_share=True, of=PaymentAttempt)
+    ).one_or_none()
 
 
 _OF_CHARGE: Final = text(

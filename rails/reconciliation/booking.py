@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select, text
 
 from ledger import book, chart
@@ -52,16 +53,27 @@ def part_of(movement: KeptMovement) -> Part:
     return _PARTS.get(movement.type, "unknown")
 
 
-def tax_part(*, gross: int, tax: int, back_before: int, amount: int) -> int:
-    """The tax in a reversal of a taxed charge, with the sign of `amount`.
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A charge, and the sums of what went back of it before: none is positive."""
 
-    By all that went back so far, so that no rounding adds up: when everything is back, so is all the tax.
-    `back_before` is the sum of the reversals before, negative.
+    gross: int
+    tax: int
+    back: int = 0
+    tax_back: int = 0
+
+
+def tax_part(charged: Charged, *, amount: int) -> int:
+    """The tax in a reversal of a charge, with the sign of `amount`.
+
+    By all that went back so far, the credits' share of it rounded down as the book takes it: no rounding adds
+    up, and when everything is back, so is all the tax.
     """
-    if gross <= 0 or tax == 0:
+    if charged.gross <= 0 or charged.tax == 0:
         return 0
-    before, after = (min(max(-sum_, 0), gross) for sum_ in (back_before, back_before + amount))
-    return before * tax // gross - after * tax // gross
+    back = min(max(-charged.back - amount, 0), charged.gross)
+    received = back * (charged.gross - charged.tax) // charged.gross
+    return -(back - received) - charged.tax_back
 
 
 def legs(*, amount: int, fee: int, counter: Mapping[str, int]) -> tuple[Leg, ...]:
@@ -79,8 +91,11 @@ _WAITING: Final = text(
     FROM stripe_balance_transaction AS kept
     LEFT JOIN stripe_booking AS booking ON booking.balance_transaction_id = kept.id
     WHERE booking.balance_transaction_id IS NULL
-    -- Of one second, what comes in before what goes out.
-    ORDER BY kept.created_at, kept.amount < 0, kept.id
+    -- Of one second: payments, then what left of them, then what came back of that.
+    ORDER BY
+        kept.created_at,
+        CASE WHEN kept.type IN ('charge', 'payment') THEN 0 WHEN kept.amount < 0 THEN 1 ELSE 2 END,
+        kept.id
     """
 )
 
@@ -164,28 +179,24 @@ def _attempt(session: Session, movement: KeptMovement) -> PaymentAttempt | None:
     """
     if movement.charge is None:
         return None
-    of_charge = (
+    by_reference = select(PaymentAttempt.payment_attempt_id).where(
+        PaymentAttempt.reference == movement.payment_intent
+    )
+    by_metadata = select(PaymentAttempt.payment_attempt_id).where(
+        PaymentAttempt.payment_attempt_id == movement.payment_attempt_id
+    )
+    by_charge = (
         select(Booking.payment_attempt_id)
         .join(KeptMovement, col(KeptMovement.id) == col(Booking.balance_transaction_id))
         .where(KeptMovement.charge == movement.charge, col(Booking.payment_attempt_id).is_not(None))
         .limit(1)
     )
-    for same in (
-        col(PaymentAttempt.reference) == movement.payment_intent,
-        col(PaymentAttempt.payment_attempt_id) == movement.payment_attempt_id,
-        col(PaymentAttempt.payment_attempt_id) == of_charge.scalar_subquery(),
-    ):
-        query = select(PaymentAttempt).where(same).with_for_update(read=True, key_share=True)
-        if (found := session.exec(query).one_or_none()) is not None:
-            return found
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Charged:
-    gross: int
-    tax: int
-    back: int
+    found = func.coalesce(*(each.scalar_subquery() for each in (by_reference, by_metadata, by_charge)))
+    return session.exec(
+        select(PaymentAttempt)
+        .where(col(PaymentAttempt.payment_attempt_id) == found)
+        .with_for_update(read=True, key_share=True, of=PaymentAttempt)
+    ).one_or_none()
 
 
 _OF_CHARGE: Final = text(
@@ -193,7 +204,10 @@ _OF_CHARGE: Final = text(
     SELECT
         coalesce(sum(kept.amount) FILTER (WHERE booking.part = 'payment'), 0)::bigint AS gross,
         coalesce(sum(kept.tax) FILTER (WHERE booking.part = 'payment'), 0)::bigint AS tax,
-        coalesce(sum(kept.amount) FILTER (WHERE booking.part = 'reversal'), 0)::bigint AS back
+        coalesce(sum(kept.amount) FILTER (WHERE booking.part = 'reversal'), 0)::bigint AS back,
+        coalesce(sum(booking.tax_cents) FILTER (WHERE booking.part = 'reversal'), 0)::bigint AS tax_back,
+        -- What comes back is what had left under the same name.
+        -min(booking.tax_cents) FILTER (WHERE kept.source = :source AND kept.amount = -:amount) AS tax_again
     FROM stripe_balance_transaction AS kept
     JOIN stripe_booking AS booking ON booking.balance_transaction_id = kept.id
     WHERE kept.charge = :charge
@@ -206,6 +220,8 @@ def _tax(session: Session, movement: KeptMovement, part: Part) -> int:
         return movement.tax
     if part != "reversal" or movement.charge is None:
         return 0
-    row = session.connection().execute(_OF_CHARGE, {"charge": movement.charge}).one()
-    charged = _Charged(row.gross, row.tax, row.back)
-    return tax_part(gross=charged.gross, tax=charged.tax, back_before=charged.back, amount=movement.amount)
+    named = {"charge": movement.charge, "source": movement.source, "amount": movement.amount}
+    row = session.connection().execute(_OF_CHARGE, named).one()
+    if movement.amount > 0 and row.tax_again is not None:
+        return int(row.tax_again)
+    return tax_part(Charged(row.gross, row.tax, row.back, row.tax_back), amount=movement.amount)

@@ -63,18 +63,21 @@ _OF_ATTEMPTS: Final = text(
             sum(deposit.amount) AS units,
             min(deposit.block_time) AS since,
             array_agg(deposit.tx_hash) AS hashes
-        FROM deposit
-        WHERE deposit.state = 'final'
-            AND deposit.amount > 0
-            AND (
-                deposit.address = attempt.deposit_address
-                OR (deposit.block_hash || ':' || deposit.log_index) IN (
-                    SELECT evidence.external_id
-                    FROM evidence
-                    WHERE evidence.payment_attempt_id = attempt.payment_attempt_id
-                        AND evidence.source = 'chain'
-                )
-            )
+        FROM (
+            SELECT deposit.*
+            FROM deposit
+            WHERE deposit.address = attempt.deposit_address
+            UNION
+            SELECT deposit.*
+            FROM evidence
+            JOIN deposit
+                ON deposit.chain_id IN (SELECT chain_cursor.chain_id FROM chain_cursor)
+                AND deposit.block_hash = split_part(evidence.external_id, ':', 1)
+                AND deposit.log_index::text = split_part(evidence.external_id, ':', 2)
+            WHERE evidence.payment_attempt_id = attempt.payment_attempt_id AND evidence.source = 'chain'
+        ) AS deposit
+        WHERE deposit.state = 'final' AND deposit.amount > 0
+        HAVING count(*) > 0
     ) AS chain ON true
     WHERE attempt.payment_attempt_id = ANY (:attempts)
     ORDER BY attempt.payment_attempt_id

@@ -39,21 +39,20 @@ def record(
     session.connection().execute(_LOCK)
     findings = list(found)
     latest = _latest(session, [subject for subject, _ in findings])
+    moved: list[tuple[Item, str]] = []
     for subject, finding in findings:
         item = latest.get((subject, finding.matter))
-        if item is None or item.closed_at is not None:
-            if item is not None and _says(item, finding):
-                continue
-            item = _open(
-                session, subject, finding, payment_attempt_id=subject if of_attempts else None, now=now
-            )
-            counts.opened += finding.state != "matched"
-        elif _says(item, finding):
+        if item is not None and _says(item, finding):
             continue
+        if item is None or item.closed_at is not None:
+            item = _open(subject, finding, payment_attempt_id=subject if of_attempts else None, now=now)
+            counts.opened += finding.state != "matched"
         else:
-            _move(session, item, finding, now=now)
+            _move(item, finding, now=now)
             counts.closed += finding.state == "matched"
-    session.flush()
+        moved.append((item, finding.why))
+    session.add_all([item for item, _ in moved])
+    _remember(session, moved, now=now)
 
 
 def close_gone(
@@ -63,13 +62,13 @@ def close_gone(
     session.connection().execute(_LOCK)
     still = {subject for subject, _ in found}
     query = select(Item).where(col(Item.closed_at).is_(None), col(Item.subject).startswith(prefix))
-    for item in session.exec(query).all():
-        if item.subject not in still:
-            item.state, item.closed_at, item.how = "matched", now, "it belongs to an attempt now"
-            item.found_units = item.expected_units
-            _append(session, item, why=item.how, now=now)
-            counts.closed += 1
-    session.flush()
+    gone = [item for item in session.exec(query) if item.subject not in still]
+    why = "it belongs to an attempt now"
+    for item in gone:
+        item.state, item.closed_at, item.how = "matched", now, why
+        item.found_units = item.expected_units
+        counts.closed += 1
+    _remember(session, [(item, why) for item in gone], now=now)
 
 
 def _latest(session: Session, subjects: Sequence[str]) -> Mapping[Key, Item]:
@@ -90,11 +89,9 @@ def _says(item: Item, finding: Finding) -> bool:
     return told == (finding.state, Decimal(finding.expected.units), Decimal(finding.found.units))
 
 
-def _open(
-    session: Session, subject: str, finding: Finding, *, payment_attempt_id: str | None, now: datetime
-) -> Item:
+def _open(subject: str, finding: Finding, *, payment_attempt_id: str | None, now: datetime) -> Item:
     agreed = finding.state == "matched"
-    item = Item(
+    return Item(
         subject=subject,
         matter=finding.matter,
         payment_attempt_id=payment_attempt_id,
@@ -107,32 +104,37 @@ def _open(
         closed_at=now if agreed else None,
         how=finding.why if agreed else None,
     )
-    session.add(item)
-    session.flush()
-    _append(session, item, why=finding.why, now=now)
-    return item
 
 
-def _move(session: Session, item: Item, finding: Finding, *, now: datetime) -> None:
+def _move(item: Item, finding: Finding, *, now: datetime) -> None:
     item.state = finding.state
     item.expected_units = Decimal(finding.expected.units)
     item.found_units = Decimal(finding.found.units)
     if finding.state == "matched":
         item.closed_at, item.how = now, finding.why
-    _append(session, item, why=finding.why, now=now)
 
 
-def _append(session: Session, item: Item, *, why: str, now: datetime) -> None:
-    assert item.item_id is not None
-    places = session.exec(select(ItemState.place).where(ItemState.item_id == item.item_id)).all()
-    session.add(
-        ItemState(
-            item_id=item.item_id,
-            place=max(places, default=0) + 1,
-            state=item.state,
-            expected_units=item.expected_units,
-            found_units=item.found_units,
-            entered_at=now,
-            why=why,
-        )
+def _remember(session: Session, moved: Sequence[tuple[Item, str]], *, now: datetime) -> None:
+    """Append the state that each of these items is in now to its history."""
+    session.flush()
+    places = dict(
+        session.exec(
+            select(ItemState.item_id, func.max(col(ItemState.place)))
+            .where(col(ItemState.item_id).in_([item.item_id for item, _ in moved]))
+            .group_by(col(ItemState.item_id))
+        ).all()
     )
+    for item, why in moved:
+        assert item.item_id is not None
+        session.add(
+            ItemState(
+                item_id=item.item_id,
+                place=places.get(item.item_id, 0) + 1,
+                state=item.state,
+                expected_units=item.expected_units,
+                found_units=item.found_units,
+                entered_at=now,
+                why=why,
+            )
+        )
+    session.flush()

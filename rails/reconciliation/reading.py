@@ -132,13 +132,15 @@ def _advance(session: Session, source: str, *, read_until: datetime, now: dateti
 # What a page took beside the price is sales tax; where we have granted, our own evidence tells it.
 _TAXED: Final = text(
     """
-    SELECT wanted.movement_id, (said.total - receipt.received_cents)::bigint AS tax
+    SELECT wanted.movement_id, coalesce(said.tax, said.total - receipt.received_cents)::bigint AS tax
     FROM unnest(CAST(:movements AS text[]), CAST(:attempts AS text[])) AS wanted (movement_id, attempt_id)
     JOIN payment_attempt AS attempt
         ON attempt.payment_attempt_id = wanted.attempt_id AND attempt.deposit_address IS NULL
     LEFT JOIN receipt USING (payment_attempt_id)
     LEFT JOIN LATERAL (
-        SELECT (evidence.detail ->> 'amount_total_cents')::bigint AS total
+        SELECT
+            (evidence.detail ->> 'tax_cents')::bigint AS tax,
+            (evidence.detail ->> 'amount_total_cents')::bigint AS total
         FROM evidence
         WHERE evidence.payment_attempt_id = attempt.payment_attempt_id
             AND evidence.external_id = attempt.reference

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -29,22 +29,13 @@ HOUR: Final = timedelta(hours=1)
 
 
 @dataclass
-class Charged:
-    """A charge of the processor, and the sum of what went back of it, negative."""
-
-    gross: int
-    tax: int
-    back: int = 0
-
-
-@dataclass
 class Reader:
     """Carries out the lines of one block against a book that was empty."""
 
     sessions: Sessions
     now: datetime = NOON
     holds: dict[str, Hold] = field(default_factory=dict)
-    charges: dict[str, Charged] = field(default_factory=dict)
+    charges: dict[str, booking.Charged] = field(default_factory=dict)
 
     def does(self, line: str) -> None:
         """Carry out one line that begins with >, without the >."""
@@ -105,14 +96,16 @@ class Reader:
 
     def settle(self, found: re.Match[str]) -> None:
         gross, tax = int(found["cents"]), int(found["tax"] or 0)
-        self.charges[found["key"]] = Charged(gross, tax)
+        self.charges[found["key"]] = booking.Charged(gross, tax)
         self.move(found, gross, {CHECKOUT: gross - tax, chart.SALES_TAX: tax})
 
     def give_back(self, found: re.Match[str]) -> None:
         charged, cents = self.charges[found["of"]], int(found["cents"])
         amount = cents if found["verb"] == "return" else -cents
-        tax = booking.tax_part(gross=charged.gross, tax=charged.tax, back_before=charged.back, amount=amount)
-        charged.back += amount
+        tax = booking.tax_part(charged, amount=amount)
+        self.charges[found["of"]] = replace(
+            charged, back=charged.back + amount, tax_back=charged.tax_back + tax
+        )
         self.move(found, amount, {CHECKOUT: amount - tax, chart.SALES_TAX: tax})
 
     def fee(self, found: re.Match[str]) -> None:

@@ -1,12 +1,16 @@
 """What is made of each movement of the processor's balance, and that its sums always meet."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import select
 
 from ledger import chart
 from rails.reconciliation import booking
-from rails.reconciliation.models import KeptMovement
+from rails.reconciliation.booking import Charged
+from rails.reconciliation.models import Booking, KeptMovement
 from tests.reconciliation.world import NOON, Shop
 
 
@@ -67,26 +71,46 @@ def test_the_legs_of_any_movement_sum_to_zero(amount: int, fee: int, tax: int) -
     cuts=st.lists(st.integers(1, 3000), max_size=6),
 )
 def test_when_all_of_a_charge_is_back_so_is_all_of_its_tax(gross: int, rate: int, cuts: list[int]) -> None:
-    tax, back, tax_back = gross * rate // 200, 0, 0
+    charged = Charged(gross, gross * rate // 200)
 
     for cut in [*cuts, gross]:
-        amount = -min(cut, gross + back)
-        tax_back += booking.tax_part(gross=gross, tax=tax, back_before=back, amount=amount)
-        back += amount
+        amount = -min(cut, gross + charged.back)
+        tax = booking.tax_part(charged, amount=amount)
+        charged = replace(charged, back=charged.back + amount, tax_back=charged.tax_back + tax)
 
-    assert back == -gross
-    assert tax_back == -tax
+    assert charged.back == -gross
+    assert charged.tax_back == -charged.tax
 
 
 @given(gross=st.integers(1, 10_000), rate=st.integers(0, 100), cut=st.integers(1, 10_000))
-def test_what_comes_back_after_all_brings_its_tax_again(gross: int, rate: int, cut: int) -> None:
-    tax, cut = gross * rate // 200, min(cut, gross)
+def test_a_part_of_a_charge_gives_back_no_more_tax_than_credits_rounded_down_leave(
+    gross: int, rate: int, cut: int
+) -> None:
+    charged, back = Charged(gross, gross * rate // 200), min(cut, gross)
 
-    gone = booking.tax_part(gross=gross, tax=tax, back_before=0, amount=-cut)
-    back = booking.tax_part(gross=gross, tax=tax, back_before=-cut, amount=cut)
+    tax = booking.tax_part(charged, amount=-back)
 
-    assert gone <= 0
-    assert gone + back == 0
+    if charged.tax:
+        assert back + tax == back * (gross - charged.tax) // gross
+    assert -charged.tax <= tax <= 0
+
+
+def test_a_refund_that_failed_brings_exactly_its_tax_again(shop: Shop) -> None:
+    attempt = shop.grant(shop.page)
+    shop.books.taxes[f"pi_{attempt}"] = 41
+    charge = shop.charge(attempt, 541)
+    for name, amount, kind in (
+        ("re_1", -270, "refund"),
+        ("re_2", -271, "refund"),
+        ("re_1", 270, "refund_failure"),
+    ):
+        shop.books.move(amount, kind=kind, charge=charge, source=name, at=NOON)
+
+    shop.reconcile()
+
+    with shop.sessions() as session:
+        rows = session.exec(select(Booking.tax_cents).order_by(Booking.balance_transaction_id)).all()
+    assert rows == [41, -21, -20, 21]
 
 
 def test_a_movement_is_booked_once_under_its_own_name(shop: Shop) -> None:

@@ -10,6 +10,8 @@ import pytest
 import stripe
 from pydantic import SecretStr
 from sqlmodel import Session, col, select
+from stripe.params.checkout import SessionCreateParams
+from typing_extensions import override
 
 from ledger import chart, credits
 from ledger.database import Sessions
@@ -19,7 +21,7 @@ from rails import catalog, errors, purchase
 from rails.chain.models import FINAL, ChainCursor, Deposit
 from rails.chain.settings import ChainSettings
 from rails.models import PaymentAttempt
-from rails.rail import Rails
+from rails.rail import Order, Rails
 from rails.reconciliation import run
 from rails.reconciliation.models import Item, Run
 from rails.stripe import client
@@ -29,7 +31,7 @@ from rails.stripe_checkout.rail import StripeCheckout
 from rails.stripe_checkout.settings import CheckoutSettings
 from rails.stripe_x402.rail import StripeX402
 from rails.stripe_x402.settings import X402Settings
-from sandbox.stripe_twin import Fault
+from sandbox.stripe_twin import Fault, Switches
 from tests.reconciliation.world import AGENT, SETTINGS, Shop
 from tests.sandbox import twin_world
 from tests.sandbox.twin_world import LocalTwin
@@ -54,6 +56,8 @@ class Branch:
     rails: Rails
     bought: int = 0
     booked: set[str] = field(default_factory=set)
+    share: tuple[int, int] = (1, 1)
+    """Of how much of a refund credits are taken: not of its tax."""
 
     def buy(self, rail_id: str, credits_wanted: int = 500) -> str:
         self.bought += 1
@@ -131,7 +135,7 @@ class Branch:
                 agent_id=AGENT,
                 actor="test",
                 grant=f"purchase:{attempt_id}",
-                cents=Amount(cents, USD),
+                cents=Amount(cents * self.share[0] // self.share[1], USD),
                 clearing=clearing,
             )
             self.booked.add(name)
@@ -241,6 +245,41 @@ def test_payments_with_fees_on_both_rails_leave_nothing_open(branch: Branch) -> 
     assert branch.shop.holds("fees") == -(45 + 8)
     assert branch.shop.holds(f"clearing:{CHECKOUT}") == branch.shop.holds(f"clearing:{X402}") == 0
     assert branch.agrees()
+
+
+class Taxed(StripeCheckout):
+    """A page that adds sales tax to the price."""
+
+    @override
+    def _params(self, order: Order) -> SessionCreateParams:
+        params = super()._params(order)
+        for line in params["line_items"]:
+            line["price_data"]["tax_behavior"] = "exclusive"
+        return {**params, "automatic_tax": {"enabled": True}}
+
+
+@pytest.mark.parametrize("settled_first", [True, False])
+def test_sales_tax_beside_the_price_is_owed_to_the_state(branch: Branch, *, settled_first: bool) -> None:
+    branch.twin.control.set_switches(Switches(tax_basis_points=825))
+    settings = CheckoutSettings(public_url="http://127.0.0.1:8402")
+    rails = dict(branch.rails) | {CHECKOUT: Taxed(branch.stripe, settings, live_money=False)}
+    branch.rails = rails
+    attempt = branch.buy(CHECKOUT)
+    intent = branch.twin.control.pay(str(branch.attempt(attempt).reference)).payment_intent
+    assert intent is not None
+    if settled_first:
+        branch.settle(attempt)
+
+    branch.reconcile()
+    assert branch.shop.items(attempt) == ["(matched)"]
+    assert branch.shop.holds("sales_tax") == 41
+    assert branch.agrees()
+    branch.twin.control.refund(intent, 270)
+    branch.share = (500, 541)
+    branch.reconcile()
+
+    assert branch.shop.holds("sales_tax") == 20
+    assert branch.shop.holds("prepaid_liability") == 251
 
 
 def test_a_partial_refund_from_the_dashboard_is_found_and_booked(branch: Branch) -> None:

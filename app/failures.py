@@ -8,6 +8,7 @@ from app import errors
 from outbound.errors import OutboundError
 from rails import redaction
 from rails.chain.errors import ChainError
+from rails.errors import RailsError
 
 
 def told(error: Exception) -> str | None:
@@ -24,6 +25,8 @@ def told(error: Exception) -> str | None:
         case ProgrammingError(orig=UndefinedTable()):
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
         case OutboundError():
+            return str(error)
+        case RailsError():
             return str(error)
         case ChainError():
             return f"the chain could not be read: {error}"

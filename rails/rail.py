@@ -73,6 +73,7 @@ class Order:
 
     payment_attempt_id: str
     quote_id: str
+    agent_id: str
     credits: Amount
     price: Amount
     created_at: datetime
@@ -215,6 +216,13 @@ class Rail(Protocol):
 
         raises: RailUnreachable when nobody could be asked: unknown, not failed. RailRefused when the
             processor does not know the payment.
+        """
+
+    def cancel(self, handle: Handle) -> None:
+        """Close a payment at the processor, so that nobody can begin to pay it. Once is as often as you like.
+
+        raises: RailRefused when it cannot be closed any more, because somebody has paid or is paying;
+            RailUnreachable when the answer is unknown.
         """
 
 

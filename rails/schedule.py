@@ -7,6 +7,7 @@ from sqlmodel import Session, col, or_, select, update
 
 from rails.models import PaymentAttempt
 from rails.settings import story
+from rails.states import OPEN
 
 _LEASE = timedelta(seconds=60)
 
@@ -37,6 +38,20 @@ def knock(session: Session, *, addresses: Collection[str], now: datetime) -> Non
     session.execute(
         update(PaymentAttempt)
         .where(col(PaymentAttempt.deposit_address).in_(addresses))
+        .values(look_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def knock_at(session: Session, *, payment_attempt_id: str, now: datetime) -> None:
+    """Have one attempt looked at now, if its money may still come: the sweeper takes it up within seconds."""
+    session.execute(
+        update(PaymentAttempt)
+        .where(
+            col(PaymentAttempt.payment_attempt_id) == payment_attempt_id,
+            col(PaymentAttempt.state).in_(OPEN),
+            col(PaymentAttempt.look_at) > now,
+        )
         .values(look_at=now)
         .execution_options(synchronize_session=False)
     )

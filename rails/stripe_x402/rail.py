@@ -115,6 +115,22 @@ class StripeX402:
             raise errors.RailUnreachable("the chain was not read as far as a transfer may stand")
         return judged
 
+    def cancel(self, handle: Handle) -> None:
+        """Cancel the PaymentIntent. Its address stays watched: what is sent there is still found."""
+        seen = self._case(handle, Intent(handle.reference, "unknown"), now=handle.lands_until)
+        if seen.standing or seen.unconfirmed:
+            raise errors.RailRefused("a transfer has arrived")
+        try:
+            with translated():
+                self._client.v1.payment_intents.cancel(
+                    handle.reference,
+                    {"cancellation_reason": "abandoned"},
+                    {"stripe_version": self._version},
+                )
+        except errors.RailRefused:
+            if self._intent(handle).status != "canceled":
+                raise errors.RailRefused("a transfer has arrived at the payment provider") from None
+
     def _intent(self, handle: Handle) -> Intent:
         with translated():
             found = self._client.v1.payment_intents.retrieve(

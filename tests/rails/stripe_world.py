@@ -1,0 +1,115 @@
+"""What tests of Stripe's rails share: the rails over a twin, and purchases on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+from pydantic import SecretStr
+
+from ledger import book, chart
+from ledger.database import Sessions
+from rails import catalog, purchase, status
+from rails.models import PaymentAttempt
+from rails.purchase import Settled
+from rails.rail import Rails
+from rails.status import PurchaseView
+from rails.stripe import client
+from rails.stripe.settings import StripeSettings
+from sandbox.stripe_twin import Control
+from tests.sandbox import twin_world
+from tests.sandbox.twin_world import LocalTwin
+
+AGENT = "agt_1"
+
+
+def stripe_settings(twin: LocalTwin, **changed: Any) -> StripeSettings:
+    """How the rails reach a twin, as an account that watches the chain."""
+    return StripeSettings(
+        **{
+            "secret_key": SecretStr(twin_world.LIVE_KEY),
+            "webhook_secrets": (SecretStr("whsec_" + "5" * 20),),
+            "api_base": twin.url,
+            "retries": 0,
+            **changed,
+        }
+    )
+
+
+def sdk(twin: LocalTwin) -> stripe.StripeClient:
+    """The client that the rails have."""
+    return client.connect(stripe_settings(twin))
+
+
+@dataclass
+class Shop:
+    """One agent that buys on one rail, and what the house knows of it."""
+
+    sessions: Sessions
+    rails: Rails
+    control: Control
+    rail_id: str
+    now: datetime
+
+    def buy(self, credits_wanted: int = 500, *, key: str = "1", agent_id: str = AGENT) -> str:
+        """The id of an open attempt to buy."""
+        terms = catalog.terms(credits_wanted=credits_wanted, pack_id=None, rail_id=self.rail_id)
+        quote = purchase.quote(
+            self.sessions, self.rails, agent_id=agent_id, terms=terms, idempotency_key=key, now=self.now
+        ).quote
+        view = purchase.buy(
+            self.sessions,
+            self.rails,
+            agent_id=agent_id,
+            quote_id=quote.quote_id,
+            rail_id=self.rail_id,
+            idempotency_key=key,
+            now=self.now,
+        ).view
+        assert view.attempt is not None
+        return view.attempt.payment_attempt_id
+
+    def settle(self, attempt_id: str) -> Settled:
+        """Look at an attempt, as a worker would."""
+        return purchase.settle(self.sessions, self.rails, payment_attempt_id=attempt_id, now=self.now)
+
+    def cancel(self, attempt_id: str) -> purchase.Canceled:
+        """Cancel an attempt, as an operator would."""
+        return purchase.cancel(
+            self.sessions, self.rails, payment_attempt_id=attempt_id, reason="asked to", now=self.now
+        )
+
+    def attempt(self, attempt_id: str) -> PaymentAttempt:
+        """The row of an attempt."""
+        with self.sessions() as session:
+            found = status.attempt_of(session, payment_attempt_id=attempt_id)
+        assert found is not None
+        return found
+
+    def reference(self, attempt_id: str) -> str:
+        """What the processor calls an attempt."""
+        found = self.attempt(attempt_id).reference
+        assert found is not None
+        return found
+
+    def view(self, attempt_id: str, *, agent_id: str = AGENT) -> PurchaseView:
+        """The purchase as it stands."""
+        with self.sessions() as session:
+            return status.find(
+                session, agent_id=agent_id, kind="payment_attempt_id", reference=attempt_id, now=self.now
+            )
+
+    def open_exceptions(self, attempt_id: str) -> Sequence[str]:
+        """The kinds of what waits for a person."""
+        return [row.kind for row in self.view(attempt_id).exceptions if row.closed_at is None]
+
+    def credits(self, agent_id: str = AGENT) -> int:
+        """What the agent has."""
+        with self.sessions() as session:
+            return book.balance(session, account=chart.agent(agent_id)).units
+
+
+def now() -> datetime:
+    """The time of the machine: that of the twin, of anvil, and of Stripe's limits on expiry."""
+    return datetime.now(UTC)

@@ -1,6 +1,6 @@
 """Charges: one try to move the money of a PaymentIntent."""
 
-from sandbox.stripe_twin import events, identifiers, shown
+from sandbox.stripe_twin import balance, events, fees, identifiers, lists, shown
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.parameters import Group, Listing, Text, read
 from sandbox.stripe_twin.store import Document
@@ -60,8 +60,20 @@ def crypto_details(
 
 
 def succeed(world: World, intent: Document, details: Document, cause: Cause) -> Document:
-    """Write a charge that moved the whole amount of the intent."""
-    return write(world, blank(world, intent, details) | {"paid": True, "status": "succeeded"}, cause)
+    """Write a charge that moved the whole amount of the intent, and what of it reached the balance."""
+    charge = blank(world, intent, details) | {"paid": True, "status": "succeeded"}
+    charge["balance_transaction"] = balance.move(
+        world,
+        kind="charge" if is_card(charge) else "payment",
+        amount=charge["amount"],
+        fee=fees.of_payment(details["type"], charge["amount"]),
+        source=charge,
+        livemode=charge["livemode"],
+        currency=charge["currency"],
+        description=charge["description"],
+        delay_seconds=world.switches.funds_pending_seconds,
+    )["id"]
+    return write(world, charge, cause)
 
 
 def fail(
@@ -119,3 +131,25 @@ def retrieve(world: World, call: Call) -> Document:
     asked = read(Group({"expand": Listing(Text())}), call.nodes)
     charge = world.existing(KIND, call.names["charge"], livemode=call.livemode)
     return shown.to_call(world, call, charge, asked.get("expand", []))
+
+
+def list_page(world: World, call: Call) -> Document:
+    """GET /v1/charges"""
+    asked = read(Group({**lists.FIELDS, "customer": Text(), "payment_intent": Text()}), call.nodes)
+    page = lists.page(world, call, kind=KIND, asked=asked, equal=("customer", "payment_intent"))
+    return shown.to_call(world, call, page, asked.get("expand", []))
+
+
+def is_card(charge: Document) -> bool:
+    """Whether a card was charged; refunds and disputes of everything else go otherwise."""
+    return bool(charge["payment_method_details"]["type"] == "card")
+
+
+def of_intent(world: World, intent: Document) -> Document | None:
+    """The last charge of an intent."""
+    return None if intent["latest_charge"] is None else world.store.get(KIND, intent["latest_charge"])
+
+
+def disputes_of(world: World, charge: Document) -> list[Document]:
+    """Every dispute of a charge."""
+    return world.store.equal("dispute", "charge", charge["id"])

@@ -54,15 +54,7 @@ def list_page(world: World, call: Call) -> Document:
     """GET /v1/checkout/sessions"""
     statuses = Text(choices=("open", "complete", "expired"))
     asked = read(Group({**lists.FIELDS, "payment_intent": Text(), "status": statuses}), call.nodes)
-    page = lists.page(
-        world,
-        call,
-        kind=KIND,
-        asked=asked,
-        keep=lambda session: all(
-            asked.get(name) in (None, session[name]) for name in ("payment_intent", "status")
-        ),
-    )
+    page = lists.page(world, call, kind=KIND, asked=asked, equal=("payment_intent", "status"))
     return shown.to_call(world, call, page, asked.get("expand", []))
 
 

@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx
 from pydantic import TypeAdapter
+from typing_extensions import override
 
 from sandbox.stripe_twin.models import (
     AttemptRow,
@@ -23,11 +24,12 @@ from sandbox.stripe_twin.models import (
     Switches,
     TransferRow,
 )
+from sandbox.stripe_twin.money_verbs import MoneyVerbs
 
 TIMEOUT_SECONDS = 10.0
 
 
-class Control:
+class Control(MoneyVerbs):
     """Talks to the `/_twin` doors of one twin."""
 
     def __init__(self, url: str) -> None:
@@ -149,6 +151,7 @@ class Control:
         step = ClockStep(advance_seconds=seconds).model_dump_json()
         return Moment.model_validate_json(self._ask("POST", "/clock", step)).now
 
+    @override
     def _ask(
         self, verb: str, path: str, body: str | None = None, *, query: dict[str, str] | None = None
     ) -> bytes:

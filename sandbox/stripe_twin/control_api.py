@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, FastAPI, HTTPException
 
-from sandbox.stripe_twin import checkout, clockwork, deliveries, deposits, payment_intents
+from sandbox.stripe_twin import checkout, clockwork, deliveries, deposits, money_control, payment_intents
 from sandbox.stripe_twin.models import (
     AttemptRow,
     ClockStep,
@@ -32,6 +32,7 @@ def add_endpoints(application: FastAPI, world: World) -> None:
     add_faults(router, world)
     add_payments(router, world)
     add_time(router, world)
+    money_control.add_endpoints(router, world)
     application.include_router(router)
 
 

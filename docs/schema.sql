@@ -1427,6 +1427,40 @@ CREATE FUNCTION public.told_hash(id bigint, reference text, request_hash bytea, 
     ), 'UTF8'))
 $$;
 
+CREATE FUNCTION public.transfer_claim_stays() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE'
+        OR (NEW.chain_id, NEW.tx_hash, NEW.address, NEW.position, NEW.payment_attempt_id, NEW.amount)
+            <> (OLD.chain_id, OLD.tx_hash, OLD.address, OLD.position, OLD.payment_attempt_id, OLD.amount)
+        OR (NEW.claimed_at, NEW.stripe_version) <> (OLD.claimed_at, OLD.stripe_version)
+        OR NEW.number IS DISTINCT FROM OLD.number
+        OR OLD.released_at IS NOT NULL
+        OR (OLD.intent_id IS NOT NULL AND NEW.intent_id IS DISTINCT FROM OLD.intent_id)
+    THEN
+        RAISE EXCEPTION '% on transfer_claim is refused: it stays as it is', TG_OP USING ERRCODE = 'PR900';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.transfer_claim_waits_its_turn() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.number > 1 AND NOT EXISTS (
+        SELECT FROM transfer_claim AS before
+        WHERE before.payment_attempt_id = NEW.payment_attempt_id
+            AND before.number = NEW.number - 1
+            AND before.released_at IS NOT NULL
+    ) THEN
+        RAISE EXCEPTION 'another transfer pays %', NEW.payment_attempt_id USING ERRCODE = 'PR900';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.unwind_spend(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
     AS $$
@@ -1590,6 +1624,16 @@ ALTER TABLE public.agent_claim ALTER COLUMN number ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.agent_deposit_address (
+    agent_id text NOT NULL,
+    network text NOT NULL,
+    live_money boolean NOT NULL,
+    address_id text NOT NULL,
+    address text NOT NULL,
+    token_contract text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.agent_token (
     token_hash bytea NOT NULL,
     agent_id text NOT NULL,
@@ -1629,6 +1673,11 @@ CREATE TABLE public.chain_cursor (
     CONSTRAINT chain_cursor_finalized_has_hash CHECK (((finalized_number IS NULL) = (finalized_hash IS NULL))),
     CONSTRAINT chain_cursor_finalized_hash_whole CHECK ((finalized_hash ~ '^0x[0-9a-f]{64}$'::text)),
     CONSTRAINT chain_cursor_head_not_behind CHECK ((head_number >= block_number))
+);
+
+CREATE TABLE public.closed_deposit (
+    payment_attempt_id text NOT NULL,
+    closed_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.entry (
@@ -1751,6 +1800,12 @@ ALTER TABLE public.notice ALTER COLUMN notice_id ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE public.owned_address (
+    address text NOT NULL,
+    owner text NOT NULL,
+    CONSTRAINT owned_address_lower_case CHECK ((address = lower(address)))
+);
+
 CREATE TABLE public.payment_attempt (
     payment_attempt_id text NOT NULL,
     quote_id text NOT NULL,
@@ -1767,8 +1822,11 @@ CREATE TABLE public.payment_attempt (
     looked_at timestamp with time zone,
     looks integer DEFAULT 0 NOT NULL,
     opening_until timestamp with time zone,
+    address_owner text,
+    CONSTRAINT payment_attempt_address_has_owner CHECK (((deposit_address IS NULL) = (address_owner IS NULL))),
     CONSTRAINT payment_attempt_address_lower_case CHECK ((deposit_address = lower(deposit_address))),
     CONSTRAINT payment_attempt_opened_has_reference CHECK (((state = ANY (ARRAY['opening'::text, 'failed'::text, 'expired'::text])) OR ((reference IS NOT NULL) AND (instructions IS NOT NULL)))),
+    CONSTRAINT payment_attempt_owns_its_address CHECK (((address_owner = payment_attempt_id) OR (address_owner = agent_id))),
     CONSTRAINT payment_attempt_state_known CHECK ((state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'expired'::text])))
 );
 
@@ -1897,6 +1955,27 @@ CREATE TABLE public.service_token (
     CONSTRAINT service_token_name_is_slug CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
 );
 
+CREATE TABLE public.transfer_claim (
+    chain_id bigint NOT NULL,
+    tx_hash text NOT NULL,
+    address text NOT NULL,
+    "position" integer NOT NULL,
+    payment_attempt_id text NOT NULL,
+    number integer,
+    amount numeric(78,0) NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    stripe_version text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    asked_at timestamp with time zone,
+    try_at timestamp with time zone,
+    refused text,
+    intent_id text,
+    released_at timestamp with time zone,
+    CONSTRAINT transfer_claim_beside_is_never_shown CHECK (((number IS NOT NULL) OR ((tries = 0) AND (num_nonnulls(asked_at, try_at, refused, intent_id, released_at) = 0)))),
+    CONSTRAINT transfer_claim_number_from_one CHECK ((number > 0)),
+    CONSTRAINT transfer_claim_tries_counted CHECK (((tries >= 0) AND ("position" >= 0)))
+);
+
 CREATE TABLE public.webhook_attempt (
     attempt_id bigint NOT NULL,
     endpoint_id text NOT NULL,
@@ -2004,6 +2083,12 @@ ALTER TABLE ONLY public.activity
 ALTER TABLE ONLY public.agent_claim
     ADD CONSTRAINT agent_claim_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.agent_deposit_address
+    ADD CONSTRAINT agent_deposit_address_once PRIMARY KEY (agent_id, network, live_money);
+
+ALTER TABLE ONLY public.agent_deposit_address
+    ADD CONSTRAINT agent_deposit_address_one_agent UNIQUE (address_id);
+
 ALTER TABLE ONLY public.agent
     ADD CONSTRAINT agent_has_its_own_organization UNIQUE (organization_id);
 
@@ -2027,6 +2112,9 @@ ALTER TABLE ONLY public.buy_key
 
 ALTER TABLE ONLY public.chain_cursor
     ADD CONSTRAINT chain_cursor_pkey PRIMARY KEY (chain_id);
+
+ALTER TABLE ONLY public.closed_deposit
+    ADD CONSTRAINT closed_deposit_pkey PRIMARY KEY (payment_attempt_id);
 
 ALTER TABLE ONLY public.deposit
     ADD CONSTRAINT deposit_once_per_log PRIMARY KEY (chain_id, block_hash, log_index);
@@ -2064,8 +2152,11 @@ ALTER TABLE ONLY public.notice
 ALTER TABLE ONLY public.notice
     ADD CONSTRAINT notice_pkey PRIMARY KEY (notice_id);
 
-ALTER TABLE ONLY public.payment_attempt
-    ADD CONSTRAINT payment_attempt_once_per_address UNIQUE (deposit_address);
+ALTER TABLE ONLY public.owned_address
+    ADD CONSTRAINT owned_address_once UNIQUE (address, owner);
+
+ALTER TABLE ONLY public.owned_address
+    ADD CONSTRAINT owned_address_pkey PRIMARY KEY (address);
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_once_per_quote UNIQUE (quote_id);
@@ -2121,6 +2212,15 @@ ALTER TABLE ONLY public.service_token
 ALTER TABLE ONLY public.service_token
     ADD CONSTRAINT service_token_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_in_turn UNIQUE (payment_attempt_id, number);
+
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_once_per_intent UNIQUE (intent_id);
+
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_once_per_transfer PRIMARY KEY (chain_id, tx_hash, address, "position");
+
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id);
 
@@ -2149,6 +2249,8 @@ CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurre
 
 CREATE INDEX agent_claim_of_agent ON public.agent_claim USING btree (agent_id, number DESC);
 
+CREATE UNIQUE INDEX agent_deposit_address_is_nobody_elses ON public.agent_deposit_address USING btree (lower(address));
+
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
@@ -2158,6 +2260,8 @@ CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
 
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
+
+CREATE INDEX ix_payment_attempt_deposit_address ON public.payment_attempt USING btree (deposit_address);
 
 CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
 
@@ -2207,6 +2311,10 @@ CREATE TRIGGER agent_claim_never_changes BEFORE DELETE OR UPDATE ON public.agent
 
 ALTER TABLE public.agent_claim ENABLE ALWAYS TRIGGER agent_claim_never_changes;
 
+CREATE TRIGGER agent_deposit_address_never_changes BEFORE DELETE OR UPDATE ON public.agent_deposit_address FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.agent_deposit_address ENABLE ALWAYS TRIGGER agent_deposit_address_never_changes;
+
 CREATE TRIGGER balance_is_never_deleted BEFORE DELETE ON public.balance FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.balance ENABLE ALWAYS TRIGGER balance_is_never_deleted;
@@ -2218,6 +2326,10 @@ ALTER TABLE public.balance ENABLE ALWAYS TRIGGER balance_is_never_truncated;
 CREATE TRIGGER buy_key_never_changes BEFORE DELETE OR UPDATE ON public.buy_key FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.buy_key ENABLE ALWAYS TRIGGER buy_key_never_changes;
+
+CREATE TRIGGER closed_deposit_never_changes BEFORE DELETE OR UPDATE ON public.closed_deposit FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.closed_deposit ENABLE ALWAYS TRIGGER closed_deposit_never_changes;
 
 CREATE TRIGGER deposit_final_stays BEFORE DELETE OR UPDATE ON public.deposit FOR EACH ROW WHEN ((old.state = 'final'::text)) EXECUTE FUNCTION public.deposit_final_stays();
 
@@ -2281,6 +2393,10 @@ CREATE TRIGGER lot_is_well_formed BEFORE INSERT ON public.lot FOR EACH ROW EXECU
 
 ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
 
+CREATE TRIGGER owned_address_never_changes BEFORE DELETE OR UPDATE ON public.owned_address FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.owned_address ENABLE ALWAYS TRIGGER owned_address_never_changes;
+
 CREATE TRIGGER quote_never_changes BEFORE DELETE OR UPDATE ON public.quote FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
@@ -2313,6 +2429,14 @@ CREATE TRIGGER seal_leaf_is_never_truncated BEFORE TRUNCATE ON public.seal_leaf 
 
 ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_never_truncated;
 
+CREATE TRIGGER transfer_claim_stays BEFORE DELETE OR UPDATE ON public.transfer_claim FOR EACH ROW EXECUTE FUNCTION public.transfer_claim_stays();
+
+ALTER TABLE public.transfer_claim ENABLE ALWAYS TRIGGER transfer_claim_stays;
+
+CREATE TRIGGER transfer_claim_waits_its_turn BEFORE INSERT ON public.transfer_claim FOR EACH ROW EXECUTE FUNCTION public.transfer_claim_waits_its_turn();
+
+ALTER TABLE public.transfer_claim ENABLE ALWAYS TRIGGER transfer_claim_waits_its_turn;
+
 CREATE TRIGGER webhook_attempt_never_changes BEFORE DELETE OR UPDATE ON public.webhook_attempt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.webhook_attempt ENABLE ALWAYS TRIGGER webhook_attempt_never_changes;
@@ -2336,8 +2460,14 @@ ALTER TABLE ONLY public.balance
 ALTER TABLE ONLY public.buy_key
     ADD CONSTRAINT buy_key_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
 
+ALTER TABLE ONLY public.closed_deposit
+    ADD CONSTRAINT closed_deposit_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.payment_attempt
+    ADD CONSTRAINT payment_attempt_address_of_owner FOREIGN KEY (deposit_address, address_owner) REFERENCES public.owned_address(address, owner);
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
@@ -2356,6 +2486,9 @@ ALTER TABLE ONLY public.receipt
 
 ALTER TABLE ONLY public.reversal
     ADD CONSTRAINT reversal_lot_exists FOREIGN KEY (lot_id) REFERENCES public.lot(id);
+
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
 
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_of_delivery FOREIGN KEY (endpoint_id, event_id) REFERENCES public.webhook_delivery(endpoint_id, event_id);

@@ -19,9 +19,10 @@ from ledger.money import CREDIT, USD, Amount
 from ledger.operations import Grant
 from rails import activity, errors, evidence, ids, instructions, reviews, spending, states, status
 from rails.catalog import Terms
-from rails.models import BuyKey, PaymentAttempt, Quote, Receipt
+from rails.models import BuyKey, OwnedAddress, PaymentAttempt, Quote, Receipt
 from rails.pricing import price
 from rails.rail import (
+    CryptoDeposit,
     Failed,
     Handle,
     HostedPage,
@@ -289,9 +290,16 @@ def _keep_opened(session: Session, *, attempt_id: str, opened: Opened, now: date
     if isinstance(opened.instructions, HostedPage):
         activity.checkout_session_created(session, attempt, now=now)
     else:
-        attempt.deposit_address = opened.instructions.address.lower()
+        _take_address(session, attempt, opened.instructions)
     states.move(attempt, "requires_action")
     attempt.look_at = states.soon(attempt, now=now)
+
+
+def _take_address(session: Session, attempt: PaymentAttempt, told: CryptoDeposit) -> None:
+    address, owner = told.address.lower(), attempt.agent_id if told.shared else attempt.payment_attempt_id
+    # One that is somebody else's stays theirs, and then the row of the attempt cannot name it.
+    session.execute(insert(OwnedAddress).values(address=address, owner=owner).on_conflict_do_nothing())
+    attempt.deposit_address, attempt.address_owner = address, owner
 
 
 def _locked(session: Session, attempt_id: str) -> PaymentAttempt:

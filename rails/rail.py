@@ -96,6 +96,8 @@ class CryptoDeposit:
     token_contract: str
     address: str
     amount: Amount
+    shared: bool = False
+    """Whether every attempt of the same agent is paid at this address, not this one alone."""
 
 
 Instructions = HostedPage | CryptoDeposit

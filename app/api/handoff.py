@@ -47,7 +47,7 @@ def pay(here: Here, payment_attempt_id: str) -> Response:
 
 @router.api_route("/pay/{payment_attempt_id}/done", methods=["GET", "HEAD"])
 def done(here: Here, payment_attempt_id: str) -> Response:
-    """Where the payment page sends a person who has paid. Coming here has Stripe asked: it decides nothing."""
+    """Where the payment page sends a person who has paid. Coming here has Stripe asked, no more."""
     handed = _handed(here, payment_attempt_id)
     if handed is None:
         return pages.unknown()

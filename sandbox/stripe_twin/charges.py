@@ -44,6 +44,12 @@ def card_details() -> Document:
     return {"type": "card", "card": dict(TEST_CARD)}
 
 
+def bank_details() -> Document:
+    """How a charge by ACH debit was paid."""
+    bank = {"account_holder_type": "individual", "bank_name": "STRIPE TEST BANK", "last4": "6789"}
+    return {"type": "us_bank_account", "us_bank_account": bank}
+
+
 def crypto_details(
     *, buyer_address: str, network: str, token_currency: str, transaction_hash: str
 ) -> Document:
@@ -61,7 +67,12 @@ def crypto_details(
 
 def succeed(world: World, intent: Document, details: Document, cause: Cause) -> Document:
     """Write a charge that moved the whole amount of the intent, and what of it reached the balance."""
-    charge = blank(world, intent, details) | {"paid": True, "status": "succeeded"}
+    charge = begun(world, intent, details) | {
+        "amount_captured": intent["amount"],
+        "captured": True,
+        "paid": True,
+        "status": "succeeded",
+    }
     charge["balance_transaction"] = balance.move(
         world,
         kind="charge" if is_card(charge) else "payment",
@@ -89,7 +100,19 @@ def fail(
         "paid": False,
         "status": "failed",
     }
-    return write(world, blank(world, intent, details) | failed, cause)
+    return write(world, begun(world, intent, details) | failed, cause)
+
+
+def begin(world: World, intent: Document, details: Document, cause: Cause) -> None:
+    """Write a charge whose money is on its way, and put it on the intent."""
+    pending = {"amount_captured": 0, "captured": False, "paid": False, "status": "pending"}
+    intent["latest_charge"] = write(world, blank(world, intent, details) | pending, cause)["id"]
+
+
+def begun(world: World, intent: Document, details: Document) -> Document:
+    """The charge of the intent that is on its way, or a new one."""
+    charge = of_intent(world, intent)
+    return charge if charge is not None and charge["status"] == "pending" else blank(world, intent, details)
 
 
 def write(world: World, charge: Document, cause: Cause) -> Document:

@@ -8,6 +8,7 @@ import httpx
 from pydantic import TypeAdapter
 from typing_extensions import override
 
+from sandbox.stripe_twin.checkout_verbs import CheckoutVerbs
 from sandbox.stripe_twin.models import (
     AttemptRow,
     ClockStep,
@@ -18,7 +19,6 @@ from sandbox.stripe_twin.models import (
     Moment,
     NewEndpoint,
     NewSecrets,
-    Paid,
     RegisteredEndpoint,
     SeenRequest,
     Switches,
@@ -29,7 +29,7 @@ from sandbox.stripe_twin.money_verbs import MoneyVerbs
 TIMEOUT_SECONDS = 10.0
 
 
-class Control(MoneyVerbs):
+class Control(MoneyVerbs, CheckoutVerbs):
     """Talks to the `/_twin` doors of one twin."""
 
     def __init__(self, url: str) -> None:
@@ -133,14 +133,6 @@ class Control(MoneyVerbs):
         """The transfers that paid nothing, each with its reason."""
         answer = self._ask("GET", "/transfers", query={"state": "unmatched"})
         return TypeAdapter(list[TransferRow]).validate_json(answer)
-
-    def pay(self, session: str) -> Paid:
-        """Pay a Checkout Session as its page would."""
-        return Paid.model_validate_json(self._ask("POST", f"/checkout/{session}/pay"))
-
-    def decline(self, session: str) -> Paid:
-        """Let the card be declined on a Checkout Session's page."""
-        return Paid.model_validate_json(self._ask("POST", f"/checkout/{session}/decline"))
 
     def now(self) -> int:
         """The twin's clock."""

@@ -15,7 +15,8 @@ class Switches(BaseModel):
     refunds may draw the balance below zero: 0 makes the refund of a lone payment short by its fee;
     `refunds_stay_pending` leaves refunds of other methods than cards pending until they are settled;
     `won_dispute_returns_fee` gives the fee back as well; payouts arrive after `payout_takes_seconds` and can
-    be itemised `payout_itemised_after_seconds` after they were made.
+    be itemised `payout_itemised_after_seconds` after they were made; `tax_basis_points` is what automatic tax
+    adds at Checkout (825 are 8.25 %).
     """
 
     duplicate: int = Field(default=0, ge=0, le=100)
@@ -29,6 +30,7 @@ class Switches(BaseModel):
     won_dispute_returns_fee: bool = False
     payout_takes_seconds: float = Field(default=0.0, ge=0)
     payout_itemised_after_seconds: float = Field(default=0.0, ge=0)
+    tax_basis_points: int = Field(default=0, ge=0, le=10_000)
 
 
 class Fault(BaseModel):
@@ -199,3 +201,27 @@ class NewFee(BaseModel):
     cents: int = Field(ge=1)
     description: str
     livemode: bool = False
+
+
+class NewPromotionCode(BaseModel):
+    """A code that people may type at Checkout; one of the two says what it takes off."""
+
+    code: str
+    percent_off: int | float | None = Field(default=None, gt=0, le=100)
+    amount_off: int | None = Field(default=None, ge=1)
+    max_redemptions: int | None = Field(default=None, ge=1)
+    expires_at: int | None = None
+    livemode: bool = False
+
+
+class Payment(BaseModel):
+    """How a person pays a Checkout Session."""
+
+    method: Literal["card", "us_bank_account"] = "card"
+    promotion_code: str | None = None
+
+
+class BankAnswer(BaseModel):
+    """What became of a payment by a slow method."""
+
+    succeeded: bool

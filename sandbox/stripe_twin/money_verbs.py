@@ -12,11 +12,12 @@ from sandbox.stripe_twin.models import (
     SettledDispute,
     SettledRefund,
 )
+from sandbox.stripe_twin.verbs import Verbs
 
 TEXT = TypeAdapter(str)
 
 
-class MoneyVerbs:
+class MoneyVerbs(Verbs):
     """A part of `Control`."""
 
     def refund(self, payment_intent: str, cents: int | None = None) -> str:
@@ -61,10 +62,4 @@ class MoneyVerbs:
         return self._tell("/fees", NewFee(cents=cents, description=description, livemode=livemode))
 
     def _tell(self, path: str, body: BaseModel | None = None) -> str:
-        answer = self._ask("POST", path, None if body is None else body.model_dump_json())
-        return TEXT.validate_json(answer)
-
-    def _ask(
-        self, verb: str, path: str, body: str | None = None, *, query: dict[str, str] | None = None
-    ) -> bytes:
-        raise NotImplementedError
+        return TEXT.validate_json(self._post(path, body))

@@ -2,6 +2,7 @@
 
 import copy
 
+from sandbox.stripe_twin import session_amounts
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.errors import InvalidRequest
 from sandbox.stripe_twin.store import Document
@@ -71,6 +72,11 @@ def expand_path(world: World, call: Call, document: Document, path: str) -> None
         page = world.store.get("checkout_page", document["id"])
         assert page is not None, "every session has its page"
         document["line_items"] = page["line_items"]
+        return
+    if (document["object"], path) == ("checkout.session", "total_details.breakdown"):
+        page = world.store.get("checkout_page", document["id"])
+        assert page is not None, "every session has its page"
+        document["total_details"]["breakdown"] = session_amounts.breakdown(document, page)
         return
     kind = kind_of_link(document, head)
     linked = document[head]

@@ -65,12 +65,15 @@ class _Desk:
         mine = (claim for claim in self.claims.values() if claim.payment_attempt_id == payment_attempt_id)
         return next((claim for claim in mine if claim.number and claim.released_at is None), None)
 
-    def gone(self, claim: TransferClaim) -> bool:
+    def left(self, claim: TransferClaim) -> bool:
         """Whether the chain took the transfer of a claim back, and Stripe knows of no payment by it."""
-        rows = self.rows_of(claim)
-        left = rows and all(row.orphaned_at and self.now - row.orphaned_at > self.grace for row in rows)
         asked = claim.asked_at is not None or (claim.intent_id is not None and claim.refused is None)
-        return bool(left) and not asked
+        return not asked and all(row.orphaned_at for row in self.rows_of(claim))
+
+    def gone(self, claim: TransferClaim) -> bool:
+        """Whether it left so long ago that it will not come again."""
+        times = [row.orphaned_at for row in self.rows_of(claim) if row.orphaned_at]
+        return self.left(claim) and bool(times) and self.now - max(times) > self.grace
 
     def rows_of(self, claim: TransferClaim) -> tuple[DepositView, ...]:
         """Every row of the transfer of a claim."""
@@ -79,18 +82,20 @@ class _Desk:
 
     def matches(self) -> list[Match]:
         """The attempts of the transfers that nobody has claimed. Those long gone from the chain have none."""
-        paid = {
-            claim.payment_attempt_id
+        paying = [
+            claim
             for claim in self.claims.values()
             if claim.number and claim.released_at is None and not self.gone(claim)
-        }
+        ]
+        paid = {claim.payment_attempt_id for claim in paying}
+        wavering = {claim.payment_attempt_id for claim in paying if self.left(claim)}
         unclaimed = [
             each
             for each in self.transfers
             if each.name not in self.claims
             and (each.latest.orphaned_at is None or self.now - each.latest.orphaned_at <= self.grace)
         ]
-        return matching.match(unclaimed, self.waiting, taken=self.closed | paid)
+        return matching.match(unclaimed, self.waiting, taken=self.closed | paid, wavering=wavering)
 
 
 def assign(
@@ -103,7 +108,7 @@ def assign(
     desk = _open(session, place, payment_attempt_id=payment_attempt_id, grace=grace, now=now)
     foretold: list[DepositView] = []
     for found in desk.matches():
-        if found.transfer.deep:
+        if found.transfer.deep and not found.undecided:
             desk.claims[found.transfer.name] = _claim(session, desk, found, version=version)
         elif found.payment_attempt_id == payment_attempt_id:
             foretold.extend(found.transfer.rows)

@@ -49,11 +49,15 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A transfer and its attempt. Unless it `pays`, it came beside what was asked for."""
+    """A transfer and its attempt. Unless it `pays`, it came beside what was asked for.
+
+    `undecided`: it pays if the transfer that was to pay, which the chain took back, does not come again.
+    """
 
     transfer: Transfer
     payment_attempt_id: str
     pays: bool
+    undecided: bool = False
 
 
 def transfers(rows: Iterable[DepositView]) -> tuple[Transfer, ...]:
@@ -68,12 +72,18 @@ def transfers(rows: Iterable[DepositView]) -> tuple[Transfer, ...]:
 
 
 def match(
-    unclaimed: Sequence[Transfer], awaiting: Sequence[Awaiting], *, taken: Collection[str]
+    unclaimed: Sequence[Transfer],
+    awaiting: Sequence[Awaiting],
+    *,
+    taken: Collection[str],
+    wavering: Collection[str] = (),
 ) -> list[Match]:
     """The attempt of every transfer that nobody has claimed.
 
-    `awaiting` is sorted, oldest first; those in `taken` are paid by another transfer, or closed.
+    `awaiting` is sorted, oldest first; those in `taken` are paid by another transfer, or closed. What was to
+    pay those in `wavering`, which are taken too, was taken back by the chain a moment ago.
     """
+    shaky = [attempt for attempt in awaiting if attempt.payment_attempt_id in wavering]
     free = [
         attempt
         for standing in ("open", "over")
@@ -86,6 +96,9 @@ def match(
         if paid is not None:
             free.remove(paid)
             matches.append(Match(transfer, paid.payment_attempt_id, pays=True))
+        elif perhaps := next((attempt for attempt in shaky if attempt.amount == transfer.amount), None):
+            shaky.remove(perhaps)
+            matches.append(Match(transfer, perhaps.payment_attempt_id, pays=False, undecided=True))
         elif awaiting:
             matches.append(Match(transfer, _beside(free, awaiting).payment_attempt_id, pays=False))
     return matches

@@ -104,7 +104,9 @@ async def read_call(world: World, request: Request) -> Call:
         path=request.url.path,
         base_url=str(request.base_url).rstrip("/"),
         livemode=livemode,
-        version=versions.parse(request.headers.get("stripe-version", world.config.api_version)),
+        version=versions.served(
+            request.headers.get("stripe-version", world.config.api_version), world.switches.oldest_preview
+        ),
         nodes=form.decode(encoded),
         request_id=identifiers.new("req", length=14),
         idempotency_key=request.headers.get("idempotency-key") or None,

@@ -65,6 +65,16 @@ def crypto_details(
     }
 
 
+def transfer_details(row: Document) -> Document:
+    """How a charge was paid by a transfer on Base."""
+    return crypto_details(
+        buyer_address=row["sender"],
+        network="base",
+        token_currency="usdc",
+        transaction_hash=row["transaction_hash"],
+    )
+
+
 def succeed(world: World, intent: Document, details: Document, cause: Cause) -> Document:
     """Write a charge that moved the whole amount of the intent, and what of it reached the balance."""
     charge = begun(world, intent, details) | {
@@ -75,9 +85,9 @@ def succeed(world: World, intent: Document, details: Document, cause: Cause) -> 
     }
     charge["balance_transaction"] = balance.move(
         world,
-        kind="charge" if is_card(charge) else "payment",
+        kind="charge" if moves_as_charge(world, charge) else "payment",
         amount=charge["amount"],
-        fee=fees.of_payment(details["type"], charge["amount"]),
+        fee=fee(world, details["type"], charge["amount"]),
         source=charge,
         livemode=charge["livemode"],
         currency=charge["currency"],
@@ -85,6 +95,13 @@ def succeed(world: World, intent: Document, details: Document, cause: Cause) -> 
         delay_seconds=world.switches.funds_pending_seconds,
     )["id"]
     return write(world, charge, cause)
+
+
+def fee(world: World, method: str, cents: int) -> int:
+    """What Stripe takes of a charge."""
+    if method == "crypto":
+        return fees.share(cents, world.switches.crypto_fee_basis_points)
+    return fees.of_payment(method, cents)
 
 
 def fail(
@@ -166,6 +183,12 @@ def list_page(world: World, call: Call) -> Document:
 def is_card(charge: Document) -> bool:
     """Whether a card was charged; refunds and disputes of everything else go otherwise."""
     return bool(charge["payment_method_details"]["type"] == "card")
+
+
+def moves_as_charge(world: World, charge: Document) -> bool:
+    """Whether the balance calls it a charge, and its refund a refund, rather than a payment."""
+    crypto = charge["payment_method_details"]["type"] == "crypto"
+    return is_card(charge) or (crypto and not world.switches.crypto_moves_as_payment)
 
 
 def of_intent(world: World, intent: Document) -> Document | None:

@@ -21,10 +21,11 @@ from sandbox.stripe_twin.models import (
     NewSecrets,
     RegisteredEndpoint,
     SeenRequest,
-    Switches,
     TransferRow,
 )
 from sandbox.stripe_twin.money_verbs import MoneyVerbs
+from sandbox.stripe_twin.settings import PayloadStyle
+from sandbox.stripe_twin.switches import Switches
 
 TIMEOUT_SECONDS = 10.0
 
@@ -52,10 +53,17 @@ class Control(MoneyVerbs, CheckoutVerbs):
         return Health.model_validate_json(self._ask("GET", "/health"))
 
     def register_endpoint(
-        self, url: str, *, secrets: Sequence[str], enabled_events: Sequence[str] = ("*",)
+        self,
+        url: str,
+        *,
+        secrets: Sequence[str],
+        enabled_events: Sequence[str] = ("*",),
+        payload: PayloadStyle = "snapshot",
     ) -> RegisteredEndpoint:
         """Have events sent to `url`; two secrets sign twice, as during a rotation."""
-        given = NewEndpoint(url=url, secrets=list(secrets), enabled_events=list(enabled_events))
+        given = NewEndpoint(
+            url=url, secrets=list(secrets), enabled_events=list(enabled_events), payload=payload
+        )
         return RegisteredEndpoint.model_validate_json(
             self._ask("POST", "/endpoints", given.model_dump_json())
         )

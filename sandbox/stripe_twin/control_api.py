@@ -22,12 +22,12 @@ from sandbox.stripe_twin.models import (
     NewSecrets,
     RegisteredEndpoint,
     SeenRequest,
-    Switches,
     TransferRow,
 )
 from sandbox.stripe_twin.money_control import existing
 from sandbox.stripe_twin.settings import Endpoint
 from sandbox.stripe_twin.store import Document
+from sandbox.stripe_twin.switches import Switches
 from sandbox.stripe_twin.world import World
 
 
@@ -50,7 +50,10 @@ def add_webhook_endpoints(router: APIRouter, world: World) -> None:
     @router.post("/endpoints")
     async def register(given: NewEndpoint) -> RegisteredEndpoint:
         endpoint = Endpoint(
-            url=given.url, secrets=tuple(given.secrets), enabled_events=tuple(given.enabled_events)
+            url=given.url,
+            secrets=tuple(given.secrets),
+            enabled_events=tuple(given.enabled_events),
+            payload=given.payload,
         )
         return RegisteredEndpoint.model_validate(deliveries.register(world, endpoint))
 

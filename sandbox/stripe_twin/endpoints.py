@@ -6,6 +6,7 @@ from sandbox.stripe_twin import (
     balance,
     charges,
     checkout,
+    deposit_addresses,
     disputes,
     events,
     fraud_warnings,
@@ -14,6 +15,7 @@ from sandbox.stripe_twin import (
     promotions,
     refunds,
     simulation,
+    thin,
 )
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.store import Document
@@ -37,6 +39,11 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v1/checkout/sessions/{session}", checkout.retrieve),
     ("GET", "/v1/checkout/sessions/{session}/line_items", checkout.list_line_items),
     ("POST", "/v1/checkout/sessions/{session}/expire", checkout.expire),
+    ("POST", "/v1/crypto/deposit_addresses", deposit_addresses.create),
+    ("GET", "/v1/crypto/deposit_addresses", deposit_addresses.list_page),
+    ("GET", "/v1/crypto/deposit_addresses/{address}", deposit_addresses.retrieve),
+    ("GET", "/v2/core/events", thin.list_page),
+    ("GET", "/v2/core/events/{event}", thin.retrieve),
     ("GET", "/v1/events", events.list_page),
     ("GET", "/v1/events/{event}", events.retrieve),
     ("POST", "/v1/coupons", promotions.create_coupon),

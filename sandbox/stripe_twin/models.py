@@ -4,33 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-
-class Switches(BaseModel):
-    """How badly webhooks are delivered, and how Stripe behaves where its documentation leaves it open.
-
-    `duplicate` is how many extra copies of every delivery are sent; `reorder` holds back that many deliveries
-    and then sends them newest first; dropped deliveries never arrive and are never retried.
-
-    `funds_pending_seconds` is how long the money of a payment is pending; `overdraft_cents` is how far
-    refunds may draw the balance below zero: 0 makes the refund of a lone payment short by its fee;
-    `refunds_stay_pending` leaves refunds of other methods than cards pending until they are settled;
-    `won_dispute_returns_fee` gives the fee back as well; payouts arrive after `payout_takes_seconds` and can
-    be itemised `payout_itemised_after_seconds` after they were made; `tax_basis_points` is what automatic tax
-    adds at Checkout (825 are 8.25 %).
-    """
-
-    duplicate: int = Field(default=0, ge=0, le=100)
-    delay_seconds: float = Field(default=0.0, ge=0)
-    reorder: int = Field(default=0, ge=0)
-    drop_next: int = Field(default=0, ge=0)
-    drop_all: bool = False
-    funds_pending_seconds: int = Field(default=0, ge=0)
-    overdraft_cents: int = Field(default=100_000, ge=0)
-    refunds_stay_pending: bool = False
-    won_dispute_returns_fee: bool = False
-    payout_takes_seconds: float = Field(default=0.0, ge=0)
-    payout_itemised_after_seconds: float = Field(default=0.0, ge=0)
-    tax_basis_points: int = Field(default=0, ge=0, le=10_000)
+from sandbox.stripe_twin.settings import PayloadStyle
 
 
 class Fault(BaseModel):
@@ -64,6 +38,7 @@ class NewEndpoint(BaseModel):
     url: str
     secrets: list[str] = Field(min_length=1, max_length=2)
     enabled_events: list[str] = ["*"]
+    payload: PayloadStyle = "snapshot"
 
 
 class NewSecrets(BaseModel):
@@ -78,6 +53,7 @@ class RegisteredEndpoint(BaseModel):
     id: str
     url: str
     enabled_events: list[str]
+    payload: PayloadStyle = "snapshot"
 
 
 class IntentRow(BaseModel):

@@ -185,7 +185,7 @@ def take(world: World, charge: Document, refund: Document) -> None:
     """Take the money of the refund from the balance; Stripe keeps the fee of the payment."""
     transaction = balance.move(
         world,
-        kind="refund" if charges.is_card(charge) else "payment_refund",
+        kind="refund" if charges.moves_as_charge(world, charge) else "payment_refund",
         amount=-refund["amount"],
         source=refund,
         livemode=refund["livemode"],
@@ -234,7 +234,7 @@ def give_back(world: World, charge: Document, refund: Document) -> None:
     if refund["balance_transaction"] is not None:
         transaction = balance.move(
             world,
-            kind="refund_failure" if charges.is_card(charge) else "payment_failure_refund",
+            kind="refund_failure" if charges.moves_as_charge(world, charge) else "payment_failure_refund",
             amount=refund["amount"],
             source=refund,
             livemode=refund["livemode"],

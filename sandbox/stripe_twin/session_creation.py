@@ -39,7 +39,7 @@ FIELDS: dict[str, Shape] = {
     "automatic_tax": Group({"enabled": Flag()}),
     "cancel_url": Text(),
     "discounts": Listing(Group({"coupon": Text(), "promotion_code": Text()})),
-    "client_reference_id": Text(length_max=200),
+    "client_reference_id": Text(),
     "customer_email": Text(length_max=800),
     "expand": Listing(Text()),
     "expires_at": Whole(),
@@ -85,6 +85,11 @@ def read_request(world: World, call: Call) -> Document:
     for name in ("success_url", "cancel_url"):
         if name in asked:
             check_url(asked[name], name)
+    longest = world.switches.client_reference_id_max
+    if len(asked.get("client_reference_id", "")) > longest:
+        raise InvalidRequest(
+            f"Invalid string: the value must be at most {longest} characters", param="client_reference_id"
+        )
     check_expiry(world, asked)
     check_currency(asked)
     check_discounts(asked)

@@ -54,6 +54,7 @@ def to_version(document: Document, version: Version) -> Document:
     if document["object"] == "payment_intent" and not version.is_preview:
         answer["payment_method_options"].get("crypto", {}).pop("mode", None)
         answer["payment_method_options"].get("crypto", {}).pop("deposit_options", None)
+        answer["payment_method_options"].get("crypto", {}).pop("transaction_verification_options", None)
         if answer["next_action"] is not None:
             answer["next_action"].pop("crypto_display_details", None)
     return answer

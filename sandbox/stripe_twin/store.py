@@ -22,6 +22,7 @@ CREATE INDEX IF NOT EXISTS document_in_order ON document (kind, position);
 """
 # What endpoints and loops look documents up by: thousands of payments shall not make a request slow.
 INDEXED = (
+    "block_number",
     "charge",
     "created",
     "due_at",
@@ -30,6 +31,7 @@ INDEXED = (
     "source",
     "state",
     "status",
+    "transaction_hash",
     "type",
     "url",
 )

@@ -69,8 +69,9 @@ class TransactionVerification:
         except errors.RailUnreachable as error:
             intent, unanswered = Intent(handle.reference, "unknown"), error
         seen = witnesses.case(handle, intent, Chain(held.rows, read_at), grace=self.grace, now=now)
-        if held.claim is not None and held.claim.refused == WRONG_AMOUNT and seen.standing:
-            return NeedsReview("mismatch", seen.expected, seen.received, witnesses.of_chain(seen.evidence))
+        if intent.status == WRONG_AMOUNT and seen.standing:
+            # Our watcher and Stripe count another sum in one transaction: two transfers in it, for one.
+            return NeedsReview("mismatch", seen.expected, seen.received, seen.evidence)
         outcome = witnesses.outcome(handle, seen, unanswered)
         if intent.reference == handle.reference:
             # No PaymentIntent speaks of it yet, so Stripe is no witness.
@@ -139,18 +140,16 @@ class TransactionVerification:
 
     def _intent(self, handle: Handle, held: Held, *, now: datetime) -> Intent:
         claim = held.claim
-        if claim is not None and claim.intent_id is not None:
+        if claim is None:
+            return Intent(handle.reference, "canceled" if held.closed else "requires_action")
+        if claim.intent_id is not None:
             return self._retrieve(handle, claim, claim.intent_id)
-        shown = None
-        if claim is not None and claims.may_be_shown(held, now=now):
-            shown = self._show(handle, claim, now=now)
-        if claim is not None and shown is not None:
-            # An answer that is given again tells how things stood the first time.
-            return self._retrieve(handle, claim, shown)
-        return Intent(handle.reference, "canceled" if held.closed else "requires_action")
+        if claims.may_be_shown(held, now=now):
+            return self._show(handle, claim, now=now)
+        return _not_there(handle, claim.refused)
 
-    def _show(self, handle: Handle, claim: TransferClaim, *, now: datetime) -> str | None:
-        """Have Stripe make a PaymentIntent of the claimed transfer; None if it refused the transfer."""
+    def _show(self, handle: Handle, claim: TransferClaim, *, now: datetime) -> Intent:
+        """Have Stripe make a PaymentIntent of the claimed transfer."""
         with self.sessions() as session:
             claims.asking(session, claim, now=now)
             quote_id = awaiting.quote_id(session, handle.payment_attempt_id)
@@ -172,10 +171,11 @@ class TransactionVerification:
                 logger.warning("stripe refused a transfer: %s %s", error.http_status, error.code or "")
                 with self.sessions() as session:
                     claims.refused(session, claim, code=error.code or "refused", now=now)
-                return None
+                return _not_there(handle, error.code)
         with self.sessions() as session:
             claims.opened(session, claim, intent_id=made.id)
-        return made.id
+        # An answer that is given again tells how things stood the first time.
+        return self._retrieve(handle, claim, made.id)
 
     def _retrieve(self, handle: Handle, claim: TransferClaim, intent_id: str) -> Intent:
         with translated():
@@ -187,3 +187,8 @@ class TransactionVerification:
             with self.sessions() as session:
                 claims.failed(session, claim, status=intent.status)
         return intent
+
+
+def _not_there(handle: Handle, refused: str | None) -> Intent:
+    """What stands for a PaymentIntent that Stripe has not made."""
+    return Intent(handle.reference, WRONG_AMOUNT if refused == WRONG_AMOUNT else "requires_action")

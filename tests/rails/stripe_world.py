@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe
@@ -11,17 +11,23 @@ from pydantic import SecretStr
 from ledger import book, chart
 from ledger.database import Sessions
 from rails import catalog, purchase, status
+from rails.chain import scanner
+from rails.chain.rpc import Rpc
+from rails.chain.settings import ChainSettings
 from rails.models import PaymentAttempt
 from rails.purchase import Settled
 from rails.rail import Rails
 from rails.status import PurchaseView
 from rails.stripe import client
 from rails.stripe.settings import StripeSettings
+from sandbox.devnet import Devnet
 from sandbox.stripe_twin import Control
 from tests.sandbox import twin_world
 from tests.sandbox.twin_world import LocalTwin
+from workers.watching import StoryWatch
 
 AGENT = "agt_1"
+PAYER = "0x00000000000000000000000000000000000a11ce"
 
 
 def stripe_settings(twin: LocalTwin, **changed: Any) -> StripeSettings:
@@ -113,3 +119,54 @@ class Shop:
 def now() -> datetime:
     """The time of the machine: that of the twin, of anvil, and of Stripe's limits on expiry."""
     return datetime.now(UTC)
+
+
+def chain_time(net: Devnet) -> datetime:
+    """The chain's own clock."""
+    block = net.call("eth_getBlockByNumber", "latest", False)
+    assert isinstance(block, dict)
+    return datetime.fromtimestamp(int(block["timestamp"], 16), UTC)
+
+
+@dataclass
+class ChainShop(Shop):
+    """A shop that is paid on a chain mined by hand."""
+
+    net: Devnet
+    rpc: Rpc
+    chain: ChainSettings
+
+    def send(self, attempt_id: str, units: int = 5_000_000, *, to: str | None = None) -> str:
+        """A transfer to the address of an attempt that lies in no block yet; its hash."""
+        address = to or str(self.attempt(attempt_id).deposit_address)
+        return self.net.transfer(PAYER, address, units)
+
+    def mine(self, blocks: int = 4) -> None:
+        """Mine, have the twin see it, and read it as our watcher does."""
+        head = self.net.mine(blocks)
+        twin_world.until(lambda: (self.control.health().head or 0) >= head)
+        self.scan()
+
+    def scan(self) -> None:
+        """One pass of the watcher."""
+        scanner.scan(
+            self.sessions,
+            self.rpc,
+            StoryWatch(self.now),
+            token=self.chain.usdc_address,
+            policy=self.chain.depth,
+            now=self.now,
+            limits=self.chain.limits,
+        )
+
+    def pay(self, attempt_id: str, units: int = 5_000_000) -> str:
+        """A transfer that lies deep; its hash."""
+        sent = self.send(attempt_id, units)
+        self.mine()
+        return sent
+
+    def pass_time(self, passed: timedelta) -> None:
+        """Let time pass for the house and for the chain."""
+        self.now += passed
+        self.net.call("evm_increaseTime", int(passed.total_seconds()))
+        self.mine(1)

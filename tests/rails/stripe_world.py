@@ -1,9 +1,10 @@
 """What tests of Stripe's rails share: the rails over a twin, and purchases on them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import stripe
 from pydantic import SecretStr
@@ -26,7 +27,6 @@ from tests.sandbox import twin_world
 from tests.sandbox.twin_world import LocalTwin
 from workers.watching import StoryWatch
 
-AGENT = "agt_1"
 PAYER = "0x00000000000000000000000000000000000a11ce"
 
 
@@ -57,9 +57,12 @@ class Shop:
     control: Control
     rail_id: str
     now: datetime
+    agent_id: str = field(default_factory=lambda: f"agt_{uuid4().hex}", kw_only=True)
+    """Nobody before: Stripe remembers those of earlier tests."""
 
-    def buy(self, credits_wanted: int = 500, *, key: str = "1", agent_id: str = AGENT) -> str:
+    def buy(self, credits_wanted: int = 500, *, key: str = "1", agent_id: str | None = None) -> str:
         """The id of an open attempt to buy."""
+        agent_id = agent_id or self.agent_id
         terms = catalog.terms(credits_wanted=credits_wanted, pack_id=None, rail_id=self.rail_id)
         quote = purchase.quote(
             self.sessions, self.rails, agent_id=agent_id, terms=terms, idempotency_key=key, now=self.now
@@ -99,21 +102,25 @@ class Shop:
         assert found is not None
         return found
 
-    def view(self, attempt_id: str, *, agent_id: str = AGENT) -> PurchaseView:
+    def view(self, attempt_id: str) -> PurchaseView:
         """The purchase as it stands."""
         with self.sessions() as session:
             return status.find(
-                session, agent_id=agent_id, kind="payment_attempt_id", reference=attempt_id, now=self.now
+                session,
+                agent_id=self.agent_id,
+                kind="payment_attempt_id",
+                reference=attempt_id,
+                now=self.now,
             )
 
     def open_exceptions(self, attempt_id: str) -> Sequence[str]:
         """The kinds of what waits for a person."""
         return [row.kind for row in self.view(attempt_id).exceptions if row.closed_at is None]
 
-    def credits(self, agent_id: str = AGENT) -> int:
+    def credits(self) -> int:
         """What the agent has."""
         with self.sessions() as session:
-            return book.balance(session, account=chart.agent(agent_id)).units
+            return book.balance(session, account=chart.agent(self.agent_id)).units
 
 
 def now() -> datetime:

@@ -13,7 +13,8 @@ from ledger.database import Sessions
 from rails import errors
 from rails.stripe_checkout.rail import StripeCheckout
 from rails.stripe_checkout.settings import CheckoutSettings
-from sandbox.stripe_twin.models import Fault, Switches
+from sandbox.stripe_twin import Switches
+from sandbox.stripe_twin.models import Fault
 from tests.rails import stripe_world
 from tests.rails.stripe_world import Shop
 from tests.sandbox import twin_world

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import and_, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select, update
 
 from rails.models import PaymentAttempt
 from rails.settings import story
-from rails.states import OPEN
+from rails.states import GIVEN_UP, OPEN
 
 _LEASE = timedelta(seconds=60)
 _FRESH = timedelta(days=1)
@@ -39,8 +39,8 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[str]:
 def knock(session: Session, *, addresses: Collection[str], now: datetime) -> None:
     """Have the attempts behind these deposit addresses looked at now.
 
-    Where an address is an agent's for good, those that are settled for a day are left alone, but for the
-    newest one: what comes beside everything that was asked for is told at it.
+    Where an address is an agent's for good, those that no transfer can pay any more are left alone after a
+    day, but for the newest one: what comes beside everything that was asked for is told at it.
     """
     at_same = aliased(PaymentAttempt)
     newest = (
@@ -54,7 +54,11 @@ def knock(session: Session, *, addresses: Collection[str], now: datetime) -> Non
             col(PaymentAttempt.deposit_address).in_(addresses),
             or_(
                 col(PaymentAttempt.address_owner) == col(PaymentAttempt.payment_attempt_id),
-                col(PaymentAttempt.state) != "succeeded",
+                col(PaymentAttempt.state).not_in((*GIVEN_UP, "succeeded")),
+                and_(
+                    col(PaymentAttempt.state).in_(GIVEN_UP),
+                    col(PaymentAttempt.expires_at) > now - timedelta(days=story().watch_days),
+                ),
                 col(PaymentAttempt.expires_at) > now - _FRESH,
                 col(PaymentAttempt.created_at) == newest,
             ),

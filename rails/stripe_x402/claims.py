@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select, update
 
@@ -108,7 +108,7 @@ def assign(
     desk = _open(session, place, payment_attempt_id=payment_attempt_id, grace=grace, now=now)
     foretold: list[DepositView] = []
     for found in desk.matches():
-        if found.transfer.deep and not found.undecided:
+        if found.transfer.deep and not found.undecided and _make_way(session, desk, found):
             desk.claims[found.transfer.name] = _claim(session, desk, found, version=version)
         elif found.payment_attempt_id == payment_attempt_id:
             foretold.extend(found.transfer.rows)
@@ -136,9 +136,9 @@ def close(session: Session, *, payment_attempt_id: str, now: datetime) -> None:
     )
 
 
-def asking(session: Session, claim: TransferClaim, *, now: datetime) -> None:
-    """Note that Stripe is about to be shown the transfer of a claim, before it is."""
-    _update(session, claim, asked_at=func.coalesce(col(TransferClaim.asked_at), now))
+def asking(session: Session, claim: TransferClaim, *, now: datetime) -> bool:
+    """Note that Stripe is about to be shown the transfer of a claim. False: leave it, somebody was faster."""
+    return _update(session, claim, asked_at=func.coalesce(col(TransferClaim.asked_at), now))
 
 
 def opened(session: Session, claim: TransferClaim, *, intent_id: str) -> None:
@@ -222,11 +222,19 @@ def _open(
     )
 
 
-def _claim(session: Session, desk: _Desk, found: Match, *, version: str) -> TransferClaim:
+def _make_way(session: Session, desk: _Desk, found: Match) -> bool:
+    """Release the claim that a transfer comes after, if any. False: Stripe is being asked about that one."""
     before = desk.standing(found.payment_attempt_id) if found.pays else None
-    if before is not None:
-        _update(session, before, released_at=desk.now)
-        session.refresh(before)
+    if before is None:
+        return True
+    unasked = col(TransferClaim.asked_at).is_(None)
+    same_intent = col(TransferClaim.intent_id).is_not_distinct_from(before.intent_id)
+    released = _update(session, before, unasked, same_intent, released_at=desk.now)
+    session.refresh(before)
+    return released
+
+
+def _claim(session: Session, desk: _Desk, found: Match, *, version: str) -> TransferClaim:
     numbers = [
         claim.number
         for claim in desk.claims.values()
@@ -248,8 +256,9 @@ def _claim(session: Session, desk: _Desk, found: Match, *, version: str) -> Tran
     return made
 
 
-def _update(session: Session, claim: TransferClaim, **changed: object) -> None:
-    session.execute(
+def _update(session: Session, claim: TransferClaim, *only: ColumnElement[bool], **changed: object) -> bool:
+    """Change a claim that is still as it was read. Tells whether it was."""
+    done = session.execute(
         update(TransferClaim)
         .where(
             col(TransferClaim.chain_id) == claim.chain_id,
@@ -259,7 +268,10 @@ def _update(session: Session, claim: TransferClaim, **changed: object) -> None:
             # Somebody who asked at the same time may have had another answer: the first one stands.
             col(TransferClaim.tries) == claim.tries,
             col(TransferClaim.released_at).is_(None),
+            *only,
         )
         .values(**changed)
+        .returning(col(TransferClaim.position))
         .execution_options(synchronize_session=False)
     )
+    return done.first() is not None

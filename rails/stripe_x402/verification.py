@@ -151,7 +151,8 @@ class TransactionVerification:
     def _show(self, handle: Handle, claim: TransferClaim, *, now: datetime) -> Intent:
         """Have Stripe make a PaymentIntent of the claimed transfer."""
         with self.sessions() as session:
-            claims.asking(session, claim, now=now)
+            if not claims.asking(session, claim, now=now):
+                raise errors.RailUnreachable("somebody else is showing this transfer")
             quote_id = awaiting.quote_id(session, handle.payment_attempt_id)
         asked = intents.verification(
             handle.price,

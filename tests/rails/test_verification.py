@@ -224,14 +224,15 @@ def test_killed_between_claim_and_payment_intent_the_next_look_asks_under_the_sa
 def test_a_transaction_that_stripe_does_not_see_yet_is_shown_again_later_under_another_key(
     shop: ChainShop,
 ) -> None:
+    # Stripe waits for two confirmations, and we for one.
+    shop.chain = shop.chain.model_copy(update={"chain_depth": "latest+1"})
     attempt_id = shop.buy()
-    shop.control.set_switches(Switches(detection_lag_seconds=0))
     shop.send(attempt_id)
-    shop.net.mine(3)
-    shop.scan()
-    shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="POST", status=400))
+    shop.mine(1)
 
-    early, soon = shop.settle(attempt_id), shop.settle(attempt_id)
+    early = shop.settle(attempt_id)
+    shop.mine(4)
+    soon = shop.settle(attempt_id)
     asked_by_then = len(created(shop))
     shop.now += timedelta(seconds=61)
     later = shop.settle(attempt_id)
@@ -239,6 +240,32 @@ def test_a_transaction_that_stripe_does_not_see_yet_is_shown_again_later_under_a
     assert (early.state, soon.state, asked_by_then) == ("processing", "processing", 1)
     assert (later.state, shop.credits()) == ("succeeded", 500)
     assert [str(each.idempotency_key)[-2:] for each in created(shop)] == [":1", ":2"]
+
+
+def test_a_transaction_that_stripe_waits_for_is_processing_until_it_is_seen(shop: ChainShop) -> None:
+    shop.chain = shop.chain.model_copy(update={"chain_depth": "latest+1"})
+    shop.control.set_switches(Switches(unseen_transaction="process"))
+    attempt_id = shop.buy()
+    shop.send(attempt_id)
+    shop.mine(1)
+
+    early = shop.settle(attempt_id)
+    shop.mine(4)
+    twin_world.until(lambda: shop.settle(attempt_id).state == "succeeded")
+
+    assert (early.state, len(created(shop)), shop.credits()) == ("processing", 1, 500)
+
+
+def test_a_transaction_that_stripe_never_sees_waits_for_a_person(shop: ChainShop) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="POST", status=400, times=9))
+    shop.settle(attempt_id)
+    shop.now += timedelta(minutes=11)
+
+    settled = shop.settle(attempt_id)
+
+    assert (settled.state, shop.open_exceptions(attempt_id)) == ("needs_review", ["unmatched"])
 
 
 def test_while_stripe_does_not_answer_what_arrived_is_processing(shop: ChainShop) -> None:

@@ -74,9 +74,9 @@ def evidence(visit: Visit) -> Evidence:
 
 
 def _adds_up(visit: Visit) -> bool:
-    if visit.total != visit.subtotal - visit.discount + visit.tax or (
-        visit.discount and not visit.takes_codes
-    ):
+    if visit.discount and not visit.takes_codes:
+        return False
+    if visit.total != visit.subtotal - visit.discount + visit.tax:
         return False
     match visit.payment_status:
         case "paid":

@@ -76,9 +76,11 @@ def record(
     return shown | {"replayed": intent.last_response.headers.get("idempotent-replayed")}
 
 
-def refusal(client: stripe.StripeClient, transaction: str, **asked: object) -> stripe.InvalidRequestError:
+def refusal(
+    client: stripe.StripeClient, transaction: str, *, cents: int = 500, key: str | None = None
+) -> stripe.InvalidRequestError:
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        record(client, transaction, **cast("dict[str, str]", asked))  # type: ignore[arg-type]
+        record(client, transaction, cents=cents, key=key)
     return refused.value
 
 

@@ -59,6 +59,7 @@ cli.add_typer(
     lazily.group("app.reconcile_cli", about="The processor, the chain and the book, side by side."),
     name="reconcile",
 )
+cli.add_typer(lazily.group("app.purchase_cli", about="Single purchases."), name="purchase")
 cli.add_typer(sandbox_cli, name="sandbox")
 
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]

@@ -8,7 +8,7 @@ from app import errors
 from outbound.errors import OutboundError
 from rails import redaction
 from rails.chain.errors import ChainError
-from rails.errors import PurchaseNotFound, RailError, RefundError
+from rails.errors import RailError, RailsError, RefundError
 
 
 def told(error: Exception) -> str | None:
@@ -24,10 +24,12 @@ def told(error: Exception) -> str | None:
             return f"the database does not answer: {_first_line(error)}; is DATABASE_URL right, and is it up?"
         case ProgrammingError(orig=UndefinedTable()):
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
-        case OutboundError() | RefundError() | PurchaseNotFound():
+        case OutboundError() | RefundError():
             return str(error)
         case RailError():
-            return f"{error}; nothing was compared, try again later"
+            return f"{error}; nothing was done, try again later"
+        case RailsError():
+            return str(error)
         case ChainError():
             return f"the chain could not be read: {error}"
         case _:

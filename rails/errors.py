@@ -11,6 +11,7 @@ RailsError
 │   ├── PurchaseConflict      the buy key belongs to another quote
 │   ├── MethodMismatch        the quote is for another rail
 │   ├── QuoteExpired
+│   ├── NothingToCancel       the attempt has ended, or nothing was opened yet
 │   └── InFlight              another call opens this payment right now
 ├── SpendLimitReached         more than the agent may buy in a day
 ├── NotFound                  unknown, or another agent's
@@ -103,6 +104,12 @@ class QuoteExpired(Conflict):
     pack_id: str | None
     rail_id: str
     code = "CREDIT_QUOTE_EXPIRED"
+
+
+class NothingToCancel(Conflict):
+    """The attempt has ended, or nothing exists at its processor yet."""
+
+    code = "NOTHING_TO_CANCEL"
 
 
 class InFlight(Conflict):

@@ -21,6 +21,7 @@ def write(instructions: Instructions) -> dict[str, Any]:
                 "address": deposit.address,
                 "units": deposit.amount.units,
                 "asset": deposit.amount.asset.code,
+                "shared": deposit.shared,
             }
 
 
@@ -37,4 +38,5 @@ def read(attempt: PaymentAttempt) -> Instructions | None:
         token_contract=kept["token_contract"],
         address=kept["address"],
         amount=Amount(kept["units"], ASSETS[kept["asset"]]),
+        shared=kept.get("shared", False),
     )

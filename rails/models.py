@@ -40,13 +40,22 @@ class PaymentAttempt(SQLModel, table=True):
     state: str = Field(sa_type=Text)
     reason: str | None = Field(default=None, sa_type=Text)
     instructions: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
-    deposit_address: str | None = Field(default=None, sa_type=Text, unique=True)
+    deposit_address: str | None = Field(default=None, sa_type=Text, index=True)
+    address_owner: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = _time()
     expires_at: datetime = _time()
     look_at: datetime | None = _time(nullable=True)
     looked_at: datetime | None = _time(nullable=True)
     looks: int = Field(default=0)
     opening_until: datetime | None = _time(nullable=True)
+
+
+class OwnedAddress(SQLModel, table=True):
+    """Who is paid at an address: one attempt alone, or one agent with all its attempts. Never updated."""
+
+    __tablename__ = "owned_address"
+    address: str = Field(sa_column=Column(Text, primary_key=True))
+    owner: str = Field(sa_type=Text)
 
 
 class BuyKey(SQLModel, table=True):

@@ -31,9 +31,10 @@ from rails import (
     status,
 )
 from rails.catalog import Terms
-from rails.models import BuyKey, PaymentAttempt, Quote, Receipt
+from rails.models import BuyKey, OwnedAddress, PaymentAttempt, Quote, Receipt
 from rails.pricing import price
 from rails.rail import (
+    CryptoDeposit,
     Failed,
     Handle,
     HostedPage,
@@ -241,6 +242,7 @@ def _order(wanted: Quote, attempt: PaymentAttempt) -> Order:
     return Order(
         payment_attempt_id=attempt.payment_attempt_id,
         quote_id=wanted.quote_id,
+        agent_id=wanted.agent_id,
         credits=Amount(wanted.credits, CREDIT),
         price=Amount(wanted.price_cents, USD),
         created_at=attempt.created_at,
@@ -305,9 +307,16 @@ def _keep_opened(session: Session, *, attempt_id: str, opened: Opened, now: date
     if isinstance(opened.instructions, HostedPage):
         activity.checkout_session_created(session, attempt, now=now)
     else:
-        attempt.deposit_address = opened.instructions.address.lower()
+        _take_address(session, attempt, opened.instructions)
     states.move(attempt, "requires_action")
     attempt.look_at = states.soon(attempt, now=now)
+
+
+def _take_address(session: Session, attempt: PaymentAttempt, told: CryptoDeposit) -> None:
+    address, owner = told.address.lower(), attempt.agent_id if told.shared else attempt.payment_attempt_id
+    # One that is somebody else's stays theirs, and then the row of the attempt cannot name it.
+    session.execute(insert(OwnedAddress).values(address=address, owner=owner).on_conflict_do_nothing())
+    attempt.deposit_address, attempt.address_owner = address, owner
 
 
 def _locked(session: Session, attempt_id: str) -> PaymentAttempt:
@@ -451,6 +460,52 @@ def _review_paid(session: Session, attempt: PaymentAttempt, paid: Paid, *, now: 
     )
     for review in left:
         reviews.open_item(session, attempt.payment_attempt_id, review, now=now)
+
+
+# Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """How an attempt stands after its cancellation was asked for, and whether the look granted its credits.
+
+    `refusal` is why it was not closed: somebody has paid or is paying.
+    """
+
+    payment_attempt_id: str
+    state: str
+    granted: bool
+    refusal: str | None
+
+
+def cancel(
+    sessions: Sessions, rails: Rails, *, payment_attempt_id: str, reason: str, now: datetime
+) -> Canceled:
+    """Close an attempt at its processor, then look what has become of it: the answer decides the state.
+
+    Whatever was paid meanwhile is granted. A chain cannot be closed: money that is sent to a canceled
+    attempt is still found, and waits for a decision.
+
+    raises: PurchaseNotFound, NothingToCancel when the attempt has ended or nothing was opened yet,
+        RailUnreachable when nobody knows whether it is closed.
+    """
+    with sessions() as session:
+        before = _before(session, payment_attempt_id)
+        state = session.get_one(PaymentAttempt, payment_attempt_id).state
+    rail = rails.get(before.rail_id)
+    if before.handle is None or rail is None or state in states.GIVEN_UP | {"succeeded"}:
+        raise errors.NothingToCancel(f"it is {state}")
+    refusal = None
+    try:
+        rail.cancel(before.handle)
+    except errors.RailRefused as error:
+        refusal = str(error)
+    settled = settle(sessions, rails, payment_attempt_id=payment_attempt_id, now=now)
+    with sessions() as session:
+        attempt = _locked(session, payment_attempt_id)
+        if refusal is None and attempt.state in states.GIVEN_UP:
+            attempt.reason = f"canceled by an operator: {reason}"
+    return Canceled(payment_attempt_id, settled.state, settled.granted, refusal)
 
 
 # Grant

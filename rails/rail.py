@@ -73,6 +73,7 @@ class Order:
 
     payment_attempt_id: str
     quote_id: str
+    agent_id: str
     credits: Amount
     price: Amount
     created_at: datetime
@@ -95,6 +96,8 @@ class CryptoDeposit:
     token_contract: str
     address: str
     amount: Amount
+    shared: bool = False
+    """Whether every attempt of the same agent is paid at this address, not this one alone."""
 
 
 Instructions = HostedPage | CryptoDeposit
@@ -265,6 +268,13 @@ class Rail(Protocol):
         money left: `reversals` does.
 
         raises: RailUnreachable when the answer is unknown, RailRefused when the processor said no.
+        """
+
+    def cancel(self, handle: Handle) -> None:
+        """Close a payment at the processor, so that nobody can begin to pay it. Once is as often as you like.
+
+        raises: RailRefused when it cannot be closed any more, because somebody has paid or is paying;
+            RailUnreachable when the answer is unknown.
         """
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import and_, func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select, update
 
 from rails.models import PaymentAttempt
 from rails.settings import story
+from rails.states import GIVEN_UP, OPEN
 
 _LEASE = timedelta(seconds=60)
+_FRESH = timedelta(days=1)
 
 
 def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[str]:
@@ -33,10 +37,46 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[str]:
 
 
 def knock(session: Session, *, addresses: Collection[str], now: datetime) -> None:
-    """Have the attempts behind these deposit addresses looked at now."""
+    """Have the attempts behind these deposit addresses looked at now.
+
+    Where an address is an agent's for good, those that no transfer can pay any more are left alone after a
+    day, but for the newest one: what comes beside everything that was asked for is told at it.
+    """
+    at_same = aliased(PaymentAttempt)
+    newest = (
+        select(func.max(at_same.created_at))
+        .where(at_same.deposit_address == col(PaymentAttempt.deposit_address))
+        .scalar_subquery()
+    )
     session.execute(
         update(PaymentAttempt)
-        .where(col(PaymentAttempt.deposit_address).in_(addresses))
+        .where(
+            col(PaymentAttempt.deposit_address).in_(addresses),
+            or_(
+                col(PaymentAttempt.address_owner) == col(PaymentAttempt.payment_attempt_id),
+                col(PaymentAttempt.state).not_in((*GIVEN_UP, "succeeded")),
+                and_(
+                    col(PaymentAttempt.state).in_(GIVEN_UP),
+                    col(PaymentAttempt.expires_at) > now - timedelta(days=story().watch_days),
+                ),
+                col(PaymentAttempt.expires_at) > now - _FRESH,
+                col(PaymentAttempt.created_at) == newest,
+            ),
+        )
+        .values(look_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def knock_at(session: Session, *, payment_attempt_id: str, now: datetime) -> None:
+    """Have one attempt looked at now, if its money may still come: the sweeper takes it up within seconds."""
+    session.execute(
+        update(PaymentAttempt)
+        .where(
+            col(PaymentAttempt.payment_attempt_id) == payment_attempt_id,
+            col(PaymentAttempt.state).in_(OPEN),
+            col(PaymentAttempt.look_at) > now,
+        )
         .values(look_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -45,7 +85,8 @@ def knock(session: Session, *, addresses: Collection[str], now: datetime) -> Non
 def watched(session: Session, *, now: datetime) -> Collection[str]:
     """Every deposit address that somebody may still pay to, closed attempts included.
 
-    Where something arrived that is not settled yet, it is watched for as long as that takes.
+    Where something arrived that is not settled yet, it is watched for as long as that takes. An address
+    that is an agent's is watched for ever: it stays good for the next payment, and for the wrong one.
     """
     since = now - timedelta(days=story().watch_days)
     addresses = session.exec(
@@ -53,6 +94,7 @@ def watched(session: Session, *, now: datetime) -> Collection[str]:
             col(PaymentAttempt.deposit_address).is_not(None),
             or_(
                 col(PaymentAttempt.expires_at) > since,
+                col(PaymentAttempt.address_owner) == col(PaymentAttempt.agent_id),
                 col(PaymentAttempt.state).in_(("processing", "needs_review")),
             ),
         )

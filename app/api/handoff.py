@@ -12,7 +12,7 @@ from app.doors import Here
 from app.house import House
 from app.shapes import money
 from ledger.money import USD, Amount
-from rails import instructions, status
+from rails import instructions, schedule, status
 from rails.models import PaymentAttempt, Quote
 from rails.rail import HostedPage
 
@@ -47,10 +47,12 @@ def pay(here: Here, payment_attempt_id: str) -> Response:
 
 @router.api_route("/pay/{payment_attempt_id}/done", methods=["GET", "HEAD"])
 def done(here: Here, payment_attempt_id: str) -> Response:
-    """Where the payment page sends a person who has paid."""
+    """Where the payment page sends a person who has paid. Coming here has Stripe asked, no more."""
     handed = _handed(here, payment_attempt_id)
     if handed is None:
         return pages.unknown()
+    with here.sessions() as session:
+        schedule.knock_at(session, payment_attempt_id=payment_attempt_id, now=here.clock())
     return _seen(handed) or pages.done(handed.shown)
 
 

@@ -32,7 +32,8 @@ GRANT INSERT ON
     payment_attempt, evidence, payment_exception, notice,
     chain_cursor, deposit, chain_lease, chain_alarm, chain_outflow, chain_balance,
     agent, agent_token, agent_claim,
-    seal, seal_leaf
+    seal, seal_leaf,
+    owned_address, agent_deposit_address, transfer_claim, closed_deposit
 TO pennyrail_service;
 
 -- UPDATE of an agent: a row can only be locked by who may change it.
@@ -41,6 +42,8 @@ GRANT UPDATE ON
     chain_cursor, deposit, chain_lease, chain_balance,
     agent, agent_token
 TO pennyrail_service;
+
+GRANT UPDATE (tries, asked_at, try_at, refused, intent_id, released_at) ON transfer_claim TO pennyrail_service;
 
 -- What is told to others. Endpoints and their secrets are made by the owner alone: whoever is only the service
 -- cannot have the house's news sent elsewhere.

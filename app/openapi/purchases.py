@@ -172,7 +172,9 @@ class Receipt(TypedDict):
     accepted_payment_method: MethodId
     provider: str | None
     amount_cents: Cents
-    received_cents: Annotated[int, says("what arrived, in cents")]
+    discount_cents: Annotated[int, says("what a promotion code took off the amount")]
+    received_cents: Annotated[int, says("what arrived, in cents and without tax")]
+    tax_cents: Annotated[int, says("what was paid as tax on top of it")]
     currency: Usd
     credits_granted: Credits
     live_money: bool

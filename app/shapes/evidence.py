@@ -35,6 +35,12 @@ def chain_evidence(here: House, view: PurchaseView) -> str | None:
     return next((word for word in ("final", "confirmed") if word in states), "pending")
 
 
+def cents(view: PurchaseView, part: str) -> int:
+    """A part of what was paid, as its processor tells it; 0 where it tells of none."""
+    told = (row.detail.get(part) for row in view.evidence)
+    return next((units for units in told if isinstance(units, int)), 0)
+
+
 def provider_event(here: House, view: PurchaseView) -> Fields | None:
     """The latest word of the processor, None before it has spoken."""
     rows = [row for row in view.evidence if row.source != "chain"]

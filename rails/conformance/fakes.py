@@ -121,6 +121,14 @@ class FakeRail:
         suspicious = known.cause == "dispute" and state in ("pending", "gone")
         self.reverse(reference, replace(known, state=state, suspicious=suspicious))
 
+    def cancel(self, handle: Handle) -> None:
+        """Close a payment that nobody has begun to pay; one that is closed stays so."""
+        if self.unreachable:
+            raise errors.RailUnreachable("the processor does not answer")
+        if not isinstance(self._outcomes.get(handle.reference, _nothing)(handle), Pending | Failed):
+            raise errors.RailRefused("somebody has paid")
+        self._outcomes.setdefault(handle.reference, lambda _: Failed("canceled"))
+
     def pay(self, reference: str) -> None:
         """Let the exact sum arrive and settle."""
         self._outcomes[reference] = lambda handle: Paid(

@@ -14,6 +14,11 @@ def methods_parameter(version: str) -> MethodsParameter:
     return "payment_method_types" if version[:10] < "2026-07-29" else "allowed_payment_method_types"
 
 
+def takes_verification(version: str) -> bool:
+    """Whether a transfer can be shown to Stripe by its hash: a preview that came after deposit mode."""
+    return version.endswith(".preview") and version[:10] >= "2026-05-27"
+
+
 def takes_deposits(version: str) -> bool:
     """Whether deposit mode can be asked for at all: it is a preview, so only preview versions know it."""
     return version.endswith(".preview") and version[:10] >= "2026-03-04"

@@ -1,34 +1,33 @@
 """Checkout Sessions: opened by an agent, paid by a person, believed when Stripe's API says so."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import stripe
 from stripe.checkout import Session as CheckoutSession
-from stripe.params.checkout import SessionCreateParams
+from stripe.params.checkout import (
+    SessionCreateParams,
+    SessionCreateParamsLineItemPriceData,
+    SessionCreateParamsLineItemPriceDataProductData,
+)
 
 from ledger.money import USD, Amount
 from rails import errors
 from rails.rail import (
     Capabilities,
-    Evidence,
-    Failed,
     Handle,
     HostedPage,
     Limits,
     Listing,
-    NeedsReview,
     Opened,
     Order,
     Outcome,
-    Paid,
-    Pending,
-    Processing,
     RefundOrder,
     Reversed,
     Source,
 )
 from rails.stripe import reversals
 from rails.stripe.client import translated
+from rails.stripe_checkout.judgement import Visit, judge
 from rails.stripe_checkout.settings import CheckoutSettings
 
 
@@ -68,22 +67,28 @@ class StripeCheckout:
             raise errors.RailRefused("the payment page is already closed")
         return Opened(reference=session.id, instructions=HostedPage(url=session.url))
 
-    def look_up(self, handle: Handle, *, now: datetime) -> Outcome:  # noqa: ARG002
-        """What Stripe's API says of the session. `now` plays no part: the session's expiry is Stripe's."""
+    def look_up(self, handle: Handle, *, now: datetime) -> Outcome:
+        """What Stripe's API says of the session."""
+        return judge(
+            self._visit(handle), payment_attempt_id=handle.payment_attempt_id, price=handle.price, now=now
+        )
+
+    def cancel(self, handle: Handle) -> None:
+        """Expire the session, so that its page takes nothing more; one that has expired stays so."""
+        try:
+            with translated():
+                self._client.v1.checkout.sessions.expire(handle.reference)
+        except errors.RailRefused:
+            # Stripe expires open sessions only, and does not say in words for programs what this one is.
+            if self._visit(handle).status != "expired":
+                raise errors.RailRefused("somebody has paid or is paying on the page") from None
+
+    def _visit(self, handle: Handle) -> Visit:
         with translated():
-            session = self._client.v1.checkout.sessions.retrieve(handle.reference)
-        evidence = (_evidence(session),)
-        if session.status == "expired":
-            return Failed("expired", evidence)
-        if session.status != "complete":
-            return Pending()
-        if session.payment_status == "unpaid":
-            return Processing(evidence)
-        # `no_payment_required` is a discount of everything, and no promotion code is offered.
-        if session.payment_status != "paid" or not _is_ours(session, handle):
-            return NeedsReview("mismatch", handle.price, _dollars(session.amount_subtotal), evidence)
-        tax = session.total_details.amount_tax if session.total_details else 0
-        return Paid(_dollars((session.amount_total or 0) - tax), evidence)
+            found = self._client.v1.checkout.sessions.retrieve(
+                handle.reference, {"expand": ["payment_intent"]}
+            )
+        return _read(found)
 
     def reversals(self, handle: Handle) -> tuple[Reversed, ...]:
         """What Stripe says has left the payment again."""
@@ -96,18 +101,9 @@ class StripeCheckout:
     def _params(self, order: Order) -> SessionCreateParams:
         names = {"payment_attempt_id": order.payment_attempt_id, "quote_id": order.quote_id}
         back = f"{self._settings.public_url.rstrip('/')}/pay/{order.payment_attempt_id}"
-        return {
+        params: SessionCreateParams = {
             "mode": "payment",
-            "line_items": [
-                {
-                    "quantity": 1,
-                    "price_data": {
-                        "currency": "usd",
-                        "unit_amount": order.price.units,
-                        "product_data": {"name": f"{order.credits.units} credits"},
-                    },
-                }
-            ],
+            "line_items": [{"quantity": 1, "price_data": self._price(order)}],
             "client_reference_id": order.payment_attempt_id,
             "metadata": names,
             # Metadata does not propagate by itself, and refunds and disputes carry only the PaymentIntent's.
@@ -115,31 +111,45 @@ class StripeCheckout:
             "success_url": f"{back}/done",
             "cancel_url": f"{back}/canceled",
             "expires_at": int(order.expires_at.timestamp()),
-            "allowed_payment_method_types": ["card"],
+            "allowed_payment_method_types": [*self._settings.checkout_methods],
             "adaptive_pricing": {"enabled": False},
         }
+        if self._settings.checkout_promotion_codes:
+            params["allow_promotion_codes"] = True
+        if self._settings.checkout_automatic_tax:
+            params["automatic_tax"] = {"enabled": True}
+        return params
+
+    def _price(self, order: Order) -> SessionCreateParamsLineItemPriceData:
+        sold: SessionCreateParamsLineItemPriceDataProductData = {"name": f"{order.credits.units} credits"}
+        if self._settings.checkout_tax_code:
+            sold["tax_code"] = self._settings.checkout_tax_code
+        price: SessionCreateParamsLineItemPriceData = {
+            "currency": "usd",
+            "unit_amount": order.price.units,
+            "product_data": sold,
+        }
+        if self._settings.checkout_automatic_tax:
+            # Beside the price, never inside it: the price is that of the credits alone.
+            price["tax_behavior"] = "exclusive"
+        return price
 
 
-def _dollars(cents: int | None) -> Amount:
-    return Amount(cents or 0, USD)
-
-
-def _is_ours(session: CheckoutSession, handle: Handle) -> bool:
-    return (
-        session.client_reference_id == handle.payment_attempt_id
-        and session.currency == "usd"
-        and session.amount_subtotal == handle.price.units
-    )
-
-
-def _evidence(session: CheckoutSession) -> Evidence:
-    return Evidence(
-        source="stripe",
-        external_id=session.id,
-        state=session.status or "unknown",
-        detail={
-            "payment_status": session.payment_status,
-            "amount_total_cents": session.amount_total,
-            "currency": session.currency,
-        },
+def _read(session: CheckoutSession) -> Visit:
+    intent, told = session.payment_intent, session.total_details
+    opened = intent if isinstance(intent, stripe.PaymentIntent) else None
+    return Visit(
+        reference=session.id,
+        status=session.status or "unknown",
+        payment_status=session.payment_status,
+        belongs_to=session.client_reference_id,
+        currency=session.currency,
+        subtotal=session.amount_subtotal or 0,
+        discount=told.amount_discount if told else 0,
+        tax=told.amount_tax if told else 0,
+        total=session.amount_total or 0,
+        takes_codes=bool(session.allow_promotion_codes),
+        expires_at=datetime.fromtimestamp(session.expires_at, UTC),
+        intent_id=opened.id if opened else intent if isinstance(intent, str) else None,
+        intent_status=opened.status if opened else None,
     )

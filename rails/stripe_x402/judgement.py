@@ -156,7 +156,8 @@ def _nothing_on_chain(case: Case) -> Outcome:
 
 
 def _stripe_evidence(intent: Intent) -> Evidence:
-    return Evidence("stripe", intent.reference, intent.status, {"transaction_hash": intent.transaction_hash})
+    detail = {"payment_intent_id": intent.reference, "transaction_hash": intent.transaction_hash}
+    return Evidence("stripe", intent.reference, intent.status, detail)
 
 
 def _chain_evidence(seen: DepositView) -> Evidence:

@@ -1,22 +1,19 @@
-"""Crypto deposits: one PaymentIntent and one fresh Base address per attempt, settled by a wallet alone.
+"""USDC on Base, sent by a wallet alone: in deposit mode, or shown to Stripe once it has arrived.
 
-Stripe's newer way (a reusable address and `transaction_verification`) is another strategy of this folder.
+Which of the two opens new payments is a setting. A payment is looked up in the way it was opened.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
 import stripe
 
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount
-from rails import errors, pricing
-from rails.chain import deposits
 from rails.chain.settings import ChainSettings
 from rails.rail import (
     Capabilities,
-    CryptoDeposit,
     Handle,
     Limits,
     Listing,
@@ -29,17 +26,18 @@ from rails.rail import (
     Token,
 )
 from rails.stripe import reversals, versions
-from rails.stripe.client import translated
 from rails.stripe.settings import StripeSettings
-from rails.stripe_x402.judgement import Case, Intent, judge, too_early, without_stripe
+from rails.stripe_x402 import witnesses
+from rails.stripe_x402.deposit_mode import DepositMode
+from rails.stripe_x402.intents import CURRENCY, NETWORK
 from rails.stripe_x402.settings import X402Settings
+from rails.stripe_x402.verification import TransactionVerification
 
-NETWORK = "base"
-CURRENCY = "usdc"
+_KNOWN: Final = {"deposit": versions.takes_deposits, "transaction_verification": versions.takes_verification}
 
 
 class StripeX402:
-    """One PaymentIntent in deposit mode per attempt."""
+    """Exact USDC to an address that Stripe returned."""
 
     rail_id = "stripe_x402.exact.usdc"
     capabilities = Capabilities(
@@ -62,107 +60,56 @@ class StripeX402:
         chain_settings: ChainSettings,
         settings: X402Settings,
     ) -> None:
-        self._client = client
-        self._sessions = sessions
-        self._version = stripe_settings.crypto_version
-        self._chain = chain_settings
+        version, chain_id = stripe_settings.crypto_version, chain_settings.base_chain_id
+        token, grace = chain_settings.usdc_address, timedelta(seconds=settings.witness_grace_seconds)
+        live = stripe_settings.live
         self._settings = settings
-        self.live_money = stripe_settings.live
+        self._version = version
+        self._deposits = DepositMode(client, sessions, version, chain_id, token, grace)
+        self._verified = TransactionVerification(client, sessions, version, chain_id, token, grace, live)
+        self.live_money = live
         self.listing = Listing(
             provider="stripe_x402", purchase_path="stripe-x402-deposits", token=_token(chain_settings)
         )
 
     @property
     def unavailable_reason(self) -> str | None:
-        """Why the rail is closed: by setting, or because this Stripe-Version knows no deposit mode."""
+        """Why the rail is closed: by setting, or because this Stripe-Version does not know the strategy."""
         if self._settings.stripe_x402_closed:
             return self._settings.stripe_x402_closed
-        return None if versions.takes_deposits(self._version) else "stripe_x402_preview_not_configured"
+        known = _KNOWN[self._settings.stripe_x402_strategy](self._version)
+        return None if known else "stripe_x402_preview_not_configured"
 
     def open(self, order: Order) -> Opened:
-        """Create the PaymentIntent under the attempt's id, so that a repeat returns the same address."""
-        with translated():
-            intent = self._client.v1.payment_intents.create(
-                self._params(order),  # type: ignore[arg-type]  # deposit mode is not in the SDK's types yet
-                {"idempotency_key": order.payment_attempt_id, "stripe_version": self._version},
-            )
-        address, contract = _deposit_address(intent.to_dict())
-        if contract.lower() != self._chain.usdc_address.lower():
-            raise errors.RailRefused("the payment provider named a token contract that nobody watches")
-        return Opened(
-            reference=intent.id,
-            instructions=CryptoDeposit(
-                network=NETWORK,
-                token_currency=CURRENCY,
-                token_contract=contract,
-                address=address,
-                amount=pricing.in_usdc(order.price),
-            ),
-        )
+        """Name an address to pay to; the same at every call for an order."""
+        if self._settings.stripe_x402_strategy == "transaction_verification":
+            return self._verified.open(order)
+        return self._deposits.open(order)
 
     def look_up(self, handle: Handle, *, now: datetime) -> Outcome:
         """What Stripe's API and our own watcher say, together."""
-        try:
-            intent, unanswered = self._intent(handle), None
-        except errors.RailUnreachable as error:
-            intent, unanswered = Intent(handle.reference, "unknown"), error
-        case = self._case(handle, intent, now=now)
-        if unanswered is not None:
-            outcome = without_stripe(case)
-            if outcome is None:
-                raise unanswered
-            return outcome
-        judged = judge(case)
-        if too_early(judged, case, ends=handle.expires_at, lands_until=handle.lands_until):
-            raise errors.RailUnreachable("the chain was not read as far as a transfer may stand")
-        return judged
+        return self._opener(handle).look_up(handle, now=now)
 
     def reversals(self, handle: Handle) -> tuple[Reversed, ...]:
         """What Stripe says has left the payment again."""
-        return reversals.of_payment(self._client, handle.reference)
+        intent_id = self._opener(handle).intent_id(handle)
+        return reversals.of_payment(self._client, intent_id) if intent_id is not None else ()
 
     def refund(self, order: RefundOrder) -> str:
-        """Have Stripe refund a part of the payment."""
-        return reversals.give_back(self._client, order)
-
-    def _intent(self, handle: Handle) -> Intent:
-        with translated():
-            found = self._client.v1.payment_intents.retrieve(
-                handle.reference, {"expand": ["latest_charge"]}, {"stripe_version": self._version}
-            )
-        return _read_intent(found.to_dict(), handle)
-
-    def _case(self, handle: Handle, intent: Intent, *, now: datetime) -> Case:
-        assert isinstance(handle.instructions, CryptoDeposit)
-        with self._sessions() as session:
-            seen = deposits.at_address(
-                session,
-                address=handle.instructions.address.lower(),
-                token=handle.instructions.token_contract.lower(),
-            )
-            watcher = deposits.watcher_state(session, chain_id=self._chain.base_chain_id)
-        return Case(
-            price=handle.price,
-            expected=handle.instructions.amount,
-            intent=intent,
-            deposits=seen,
-            chain_read_at=watcher.block_time if watcher else None,
-            grace=timedelta(seconds=self._settings.witness_grace_seconds),
-            now=now,
+        """Have Stripe refund a part of the payment, to the wallet that sent it."""
+        intent_id = self._opener(order.handle).intent_id(order.handle)
+        if intent_id is None:
+            raise errors.RailRefused("nothing_was_charged")
+        return reversals.give_back(
+            self._client, replace(order, handle=replace(order.handle, reference=intent_id))
         )
 
-    def _params(self, order: Order) -> dict[str, Any]:
-        return {
-            "amount": order.price.units,
-            "currency": "usd",
-            versions.methods_parameter(self._version): ["crypto"],
-            "payment_method_data": {"type": "crypto"},
-            "payment_method_options": {
-                "crypto": {"mode": "deposit", "deposit_options": {"networks": [NETWORK]}}
-            },
-            "confirm": True,
-            "metadata": {"payment_attempt_id": order.payment_attempt_id, "quote_id": order.quote_id},
-        }
+    def cancel(self, handle: Handle) -> None:
+        """Let nobody pay this attempt any more. Its address stays watched: what is sent there is found."""
+        self._opener(handle).cancel(handle)
+
+    def _opener(self, handle: Handle) -> DepositMode | TransactionVerification:
+        return self._verified if witnesses.told(handle).shared else self._deposits
 
 
 def _token(chain: ChainSettings) -> Token:
@@ -173,30 +120,4 @@ def _token(chain: ChainSettings) -> Token:
         currency=CURRENCY,
         contract=chain.usdc_address,
         decimals=USDC.scale,
-    )
-
-
-def _deposit_address(intent: Mapping[str, Any]) -> tuple[str, str]:
-    try:
-        on_base = intent["next_action"]["crypto_display_details"]["deposit_addresses"][NETWORK]
-        token = next(token for token in on_base["supported_tokens"] if token["token_currency"] == CURRENCY)
-        return on_base["address"], token["token_contract_address"]
-    except (KeyError, TypeError, StopIteration) as error:
-        raise errors.RailRefused("the payment provider returned no deposit address") from error
-
-
-def _read_intent(intent: Mapping[str, Any], handle: Handle) -> Intent:
-    charge = intent.get("latest_charge")
-    charge = charge if isinstance(charge, Mapping) else {}
-    crypto = (charge.get("payment_method_details") or {}).get("crypto") or {}
-    ours = (intent.get("metadata") or {}).get("payment_attempt_id") == handle.payment_attempt_id
-    in_dollars = ours and intent.get("currency") == "usd"
-    created = charge.get("created")
-    return Intent(
-        reference=intent["id"],
-        status=intent["status"],
-        cancellation_reason=intent.get("cancellation_reason"),
-        settled_at=datetime.fromtimestamp(created, UTC) if created else None,
-        transaction_hash=crypto.get("transaction_hash"),
-        received=Amount(intent["amount_received"], USD) if in_dollars else None,
     )

@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import pytest
 
 from ledger.money import USD, Amount
+from rails import schedule
 from tests.app.conftest import Doors, Json
 
 MONEY_SEEN: Mapping[Callable[[Doors, str], None], str] = {
@@ -149,3 +150,29 @@ def test_nobody_comes_back_from_a_payment_that_never_was_or_has_no_page(doors: D
 
     for unknown in ("payatt_none", deposit):
         assert doors.http.get(f"/pay/{unknown}/{end}").status_code == 404
+
+
+def test_coming_back_from_the_page_has_the_payment_looked_at_and_a_head_start_for_nobody_else(
+    doors: Doors,
+) -> None:
+    attempt_id, other = page(doors)["payment_attempt_id"], page(doors)["payment_attempt_id"]
+    doors.page.pay(doors.reference(attempt_id))
+    doors.clock.now += timedelta(seconds=1)
+
+    doors.http.get(f"/pay/{attempt_id}/done")
+
+    with doors.sessions() as session:
+        due = schedule.due(session, now=doors.clock.now)
+    assert due == [attempt_id]
+    assert other not in due
+
+
+def test_coming_back_decides_nothing_by_itself(doors: Doors) -> None:
+    agent = doors.agent()
+    bought = agent.buy(agent.quote(payment_method="fake_page"))
+
+    doors.http.get(f"/pay/{bought['payment_attempt_id']}/done")
+    doors.settle(bought["payment_attempt_id"])
+
+    assert agent.status(payment_attempt_id=bought["payment_attempt_id"])["state"] == "action_required"
+    assert agent.balance() == 0

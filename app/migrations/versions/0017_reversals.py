@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0017_reversals"
-down_revision = "0013_watcher"
+down_revision = "0016_agent_addresses"
 branch_labels = None
 depends_on = None
 

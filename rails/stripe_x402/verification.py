@@ -1,0 +1,195 @@
+"""Transaction verification: one address per agent, and every transfer there is shown to Stripe by its hash.
+
+An attempt is paid by one transfer of exactly its amount. Which one is written down first (`claims`), then
+Stripe is asked, under a key that is the claim's own: if we are killed in between, whoever comes next asks.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import stripe
+from sqlmodel import Session, func, select
+
+from ledger.database import Sessions
+from rails import awaiting, errors
+from rails.rail import Handle, NeedsReview, Opened, Order, Outcome
+from rails.stripe.client import translated
+from rails.stripe_x402 import claims, intents, witnesses
+from rails.stripe_x402.claims import WRONG_AMOUNT, Held, Place
+from rails.stripe_x402.judgement import Intent
+from rails.stripe_x402.models import AgentDepositAddress, TransferClaim
+from rails.stripe_x402.witnesses import Chain
+
+logger = logging.getLogger("pennyrail.stripe")
+
+_ADDRESSES: Final = "/v1/crypto/deposit_addresses"
+_CAME_TO_NOTHING: Final = frozenset({"requires_payment_method", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionVerification:
+    """One address per agent, one PaymentIntent per transfer that pays an attempt."""
+
+    client: stripe.StripeClient
+    sessions: Sessions
+    version: str
+    chain_id: int
+    token: str
+    grace: timedelta
+    live_money: bool
+
+    def open(self, order: Order) -> Opened:
+        """Name the agent's address. Nothing exists at Stripe for this attempt until somebody has paid."""
+        with self.sessions() as session:
+            kept = self._kept(session, order.agent_id)
+        if kept is None:
+            self._set_aside(order)
+            with self.sessions() as session:
+                kept = self._kept(session, order.agent_id)
+        assert kept is not None, "the address of an agent was kept a moment ago"
+        usdc = {"token_currency": intents.CURRENCY, "token_contract_address": kept.token_contract}
+        told = intents.instructions(
+            {"address": kept.address, "supported_tokens": [usdc]},
+            price=order.price,
+            watched=self.token,
+            shared=True,
+        )
+        # Unique before there is a PaymentIntent; Stripe's own notices name the attempt in their metadata.
+        return Opened(f"{kept.address_id}:{order.payment_attempt_id}", told)
+
+    def look_up(self, handle: Handle, *, now: datetime) -> Outcome:
+        """What Stripe says of the transfer that pays this attempt, and our own watcher of all that came."""
+        with self.sessions() as session:
+            held = self._held(session, handle, now=now)
+            read_at = witnesses.read_at(session, chain_id=self.chain_id)
+        try:
+            intent, unanswered = self._intent(handle, held, now=now), None
+        except errors.RailUnreachable as error:
+            intent, unanswered = Intent(handle.reference, "unknown"), error
+        seen = witnesses.case(handle, intent, Chain(held.rows, read_at), grace=self.grace, now=now)
+        if intent.status == WRONG_AMOUNT and seen.standing:
+            # Our watcher and Stripe count another sum in one transaction: two transfers in it, for one.
+            return NeedsReview("mismatch", seen.expected, seen.received, seen.evidence)
+        outcome = witnesses.outcome(handle, seen, unanswered)
+        if intent.reference == handle.reference:
+            # No PaymentIntent speaks of it yet, so Stripe is no witness.
+            return replace(outcome, evidence=witnesses.of_chain(outcome.evidence))
+        return outcome
+
+    def cancel(self, handle: Handle) -> None:
+        """Take no transfer for this attempt any more. The agent's address stays, and stays watched."""
+        with self.sessions() as session:
+            # Who cancels is not asked for the time, and nothing but notes of it hang on this one.
+            now: datetime = session.execute(select(func.now())).scalar_one()
+            held = self._held(session, handle, now=now)
+            if held.claim is not None or any(row.state != "orphaned" for row in held.rows):
+                raise errors.RailRefused("a transfer has arrived")
+            claims.close(session, payment_attempt_id=handle.payment_attempt_id, now=now)
+
+    def intent_id(self, handle: Handle) -> str | None:
+        """The PaymentIntent of the transfer that pays an attempt, None before there is one."""
+        with self.sessions() as session:
+            return claims.intent_id(session, payment_attempt_id=handle.payment_attempt_id)
+
+    def _kept(self, session: Session, agent_id: str) -> AgentDepositAddress | None:
+        return claims.address_of(
+            session, agent_id=agent_id, network=intents.NETWORK, live_money=self.live_money
+        )
+
+    def _set_aside(self, order: Order) -> None:
+        with translated():
+            answer = cast(
+                "stripe.StripeResponse",
+                self.client.raw_request(
+                    "post",
+                    _ADDRESSES,
+                    network=intents.NETWORK,
+                    metadata={"agent_id": order.agent_id},
+                    stripe_version=self.version,
+                    idempotency_key=f"deposit-address:{order.agent_id}",
+                ),
+            )
+        made = cast("dict[str, Any]", answer.data)
+        told = intents.instructions(made, price=order.price, watched=self.token, shared=True)
+        with self.sessions() as session:
+            claims.keep_address(
+                session,
+                AgentDepositAddress(
+                    agent_id=order.agent_id,
+                    network=intents.NETWORK,
+                    live_money=self.live_money,
+                    address_id=made["id"],
+                    address=told.address,
+                    token_contract=told.token_contract,
+                    created_at=order.created_at,
+                ),
+            )
+
+    def _held(self, session: Session, handle: Handle, *, now: datetime) -> Held:
+        told = witnesses.told(handle)
+        return claims.assign(
+            session,
+            Place(self.chain_id, told.address.lower(), told.token_contract.lower()),
+            payment_attempt_id=handle.payment_attempt_id,
+            version=self.version,
+            grace=self.grace,
+            now=now,
+        )
+
+    def _intent(self, handle: Handle, held: Held, *, now: datetime) -> Intent:
+        claim = held.claim
+        if claim is None:
+            return Intent(handle.reference, "canceled" if held.closed else "requires_action")
+        if claim.intent_id is not None:
+            return self._retrieve(handle, claim, claim.intent_id)
+        if claims.may_be_shown(held, now=now):
+            return self._show(handle, claim, now=now)
+        return _not_there(handle, claim.refused)
+
+    def _show(self, handle: Handle, claim: TransferClaim, *, now: datetime) -> Intent:
+        """Have Stripe make a PaymentIntent of the claimed transfer."""
+        with self.sessions() as session:
+            if not claims.asking(session, claim, now=now):
+                raise errors.RailUnreachable("somebody else is showing this transfer")
+            quote_id = awaiting.quote_id(session, handle.payment_attempt_id)
+        asked = intents.verification(
+            handle.price,
+            payment_attempt_id=handle.payment_attempt_id,
+            quote_id=quote_id,
+            transaction_hash=claim.tx_hash,
+            version=claim.stripe_version,
+        )
+        key = f"{claim.tx_hash}:{claim.position}:{claim.address}:{claim.tries + 1}"
+        with translated():
+            try:
+                made = self.client.v1.payment_intents.create(
+                    asked,  # type: ignore[arg-type]  # not in the SDK's types yet
+                    {"idempotency_key": key, "stripe_version": claim.stripe_version},
+                )
+            except stripe.InvalidRequestError as error:
+                logger.warning("stripe refused a transfer: %s %s", error.http_status, error.code or "")
+                with self.sessions() as session:
+                    claims.refused(session, claim, code=error.code or "refused", now=now)
+                return _not_there(handle, error.code)
+        with self.sessions() as session:
+            claims.opened(session, claim, intent_id=made.id)
+        # An answer that is given again tells how things stood the first time.
+        return self._retrieve(handle, claim, made.id)
+
+    def _retrieve(self, handle: Handle, claim: TransferClaim, intent_id: str) -> Intent:
+        with translated():
+            found = self.client.v1.payment_intents.retrieve(
+                intent_id, {"expand": ["latest_charge"]}, {"stripe_version": self.version}
+            )
+        intent = intents.read(found.to_dict(), payment_attempt_id=handle.payment_attempt_id)
+        if intent.status in _CAME_TO_NOTHING and claim.refused is None:
+            with self.sessions() as session:
+                claims.failed(session, claim, status=intent.status)
+        return intent
+
+
+def _not_there(handle: Handle, refused: str | None) -> Intent:
+    """What stands for a PaymentIntent that Stripe has not made."""
+    return Intent(handle.reference, WRONG_AMOUNT if refused == WRONG_AMOUNT else "requires_action")

@@ -11,6 +11,7 @@ import stripe
 
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount
+from rails import errors
 from rails.chain.settings import ChainSettings
 from rails.rail import (
     Capabilities,
@@ -63,6 +64,7 @@ class StripeX402:
         version, chain_id = stripe_settings.crypto_version, chain_settings.base_chain_id
         token, grace = chain_settings.usdc_address, timedelta(seconds=settings.witness_grace_seconds)
         live = stripe_settings.live
+        self._client = client
         self._settings = settings
         self._version = version
         self._deposits = DepositMode(client, sessions, version, chain_id, token, grace)

@@ -1738,8 +1738,42 @@ CREATE TABLE public.notice (
     attempts integer DEFAULT 0 NOT NULL,
     try_at timestamp with time zone,
     handled_at timestamp with time zone,
+    leased_until timestamp with time zone,
+    error text,
+    CONSTRAINT notice_deliveries_not_negative CHECK ((deliveries >= 0)),
+    CONSTRAINT notice_given_up_says_why CHECK (((state <> ALL (ARRAY['dead'::text, 'ignored'::text])) OR (reason IS NOT NULL))),
+    CONSTRAINT notice_leased_waits CHECK (((leased_until IS NULL) OR (state = 'waiting'::text))),
     CONSTRAINT notice_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'handled'::text, 'ignored'::text, 'dead'::text]))),
     CONSTRAINT notice_waiting_has_time CHECK (((state = 'waiting'::text) = (try_at IS NOT NULL)))
+);
+
+CREATE TABLE public.notice_action (
+    action_id bigint NOT NULL,
+    notice_id bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    from_state text NOT NULL,
+    acted_at timestamp with time zone NOT NULL,
+    CONSTRAINT notice_action_known CHECK ((action = ANY (ARRAY['replay'::text, 'ignore'::text]))),
+    CONSTRAINT notice_action_says_who CHECK ((btrim(actor) <> ''::text)),
+    CONSTRAINT notice_action_says_why CHECK ((btrim(reason) <> ''::text))
+);
+
+ALTER TABLE public.notice_action ALTER COLUMN action_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.notice_action_action_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.notice_cursor (
+    source text NOT NULL,
+    external_id text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    moved_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE public.notice ALTER COLUMN notice_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2058,6 +2092,12 @@ ALTER TABLE ONLY public.lot
 ALTER TABLE ONLY public.lot
     ADD CONSTRAINT lot_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.notice_action
+    ADD CONSTRAINT notice_action_pkey PRIMARY KEY (action_id);
+
+ALTER TABLE ONLY public.notice_cursor
+    ADD CONSTRAINT notice_cursor_pkey PRIMARY KEY (source);
+
 ALTER TABLE ONLY public.notice
     ADD CONSTRAINT notice_kept_once UNIQUE (source, external_id);
 
@@ -2157,6 +2197,8 @@ CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
 
+CREATE INDEX evidence_of_payment_intent ON public.evidence USING btree (((detail ->> 'payment_intent_id'::text))) WHERE (source = 'stripe'::text);
+
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
 
 CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
@@ -2164,6 +2206,10 @@ CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btre
 CREATE INDEX ledger_transaction_seal_order ON public.ledger_transaction USING btree (xid, id);
 
 CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, expires_at, promotional DESC, id) WHERE open;
+
+CREATE INDEX notice_action_of_notice ON public.notice_action USING btree (notice_id);
+
+CREATE INDEX notice_dead ON public.notice USING btree (notice_id) WHERE (state = 'dead'::text);
 
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
 
@@ -2281,6 +2327,10 @@ CREATE TRIGGER lot_is_well_formed BEFORE INSERT ON public.lot FOR EACH ROW EXECU
 
 ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
 
+CREATE TRIGGER notice_action_never_changes BEFORE DELETE OR UPDATE ON public.notice_action FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.notice_action ENABLE ALWAYS TRIGGER notice_action_never_changes;
+
 CREATE TRIGGER quote_never_changes BEFORE DELETE OR UPDATE ON public.quote FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
@@ -2338,6 +2388,9 @@ ALTER TABLE ONLY public.buy_key
 
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.notice_action
+    ADD CONSTRAINT notice_action_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);

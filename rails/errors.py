@@ -16,9 +16,13 @@ RailsError
 ├── NotFound                  unknown, or another agent's
 │   ├── QuoteNotFound
 │   └── PurchaseNotFound
-└── RailError                 the processor
-    ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
-    └── RailRefused           a definite no
+├── RailError                 the processor
+│   ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
+│   └── RailRefused           a definite no
+└── InboxError                what was asked of a notice cannot be done
+    ├── NoticeNotFound
+    ├── NoticeBusy            somebody handles it right now
+    └── NothingToDo           it is what it was to become
 """
 
 from dataclasses import dataclass
@@ -155,3 +159,27 @@ class RailRefused(RailError):
     def __init__(self, message: str, *, replayed: bool = False) -> None:
         super().__init__(message)
         self.replayed = replayed
+
+
+class InboxError(RailsError):
+    """What a person asked of a notice cannot be done. The message says why."""
+
+    code = "INBOX_ERROR"
+
+
+class NoticeNotFound(InboxError):
+    """No notice has this number, or this id at its processor."""
+
+    code = "NOTICE_NOT_FOUND"
+
+
+class NoticeBusy(InboxError):
+    """Somebody handles the notice right now."""
+
+    code = "NOTICE_BUSY"
+
+
+class NothingToDo(InboxError):
+    """The notice needs nobody any more."""
+
+    code = "NOTICE_NOT_WAITING"

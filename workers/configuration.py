@@ -51,4 +51,9 @@ beat_schedule = {
         "schedule": queue().pennyrail_tell_seconds,
         "options": {"expires": 10},
     },
+    "recover-notices": {
+        "task": "workers.tasks.recover_notices",
+        "schedule": queue().pennyrail_recover_seconds,
+        "options": {"expires": 60},
+    },
 }

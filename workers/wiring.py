@@ -12,6 +12,10 @@ from rails.chain.rpc import Rpc
 from rails.chain.scanner import Limits
 from rails.chain.settings import ChainSettings
 from rails.rail import Rails
+from rails.stripe import client
+from rails.stripe.events import StripeMemory
+from rails.stripe.related import Related
+from rails.stripe.settings import stripe
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,11 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Wiring(Reader):
-    """What it takes to settle as well: the rails."""
+    """What it takes to settle as well: the rails, and Stripe's own word on what it told us of."""
 
     rails: Rails
+    related: Related
+    memory: StripeMemory
 
 
 def reader(ledger: LedgerSettings, chain: ChainSettings) -> Reader:
@@ -58,5 +64,7 @@ def wired() -> Wiring:
 @lru_cache(maxsize=1)
 def _wired(_pid: int) -> Wiring:
     reading = reader(LedgerSettings(), ChainSettings())
-    rails = registry.load(reading.sessions)
-    return Wiring(reading.sessions, reading.chain, reading.rpc, rails)
+    rails, settings = registry.load(reading.sessions), stripe()
+    connected = client.connect(settings)
+    memory = StripeMemory(connected, settings)
+    return Wiring(reading.sessions, reading.chain, reading.rpc, rails, Related(connected), memory)

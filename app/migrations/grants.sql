@@ -48,3 +48,7 @@ GRANT INSERT ON webhook_event, webhook_delivery, webhook_attempt TO pennyrail_se
 GRANT UPDATE ON webhook_delivery, webhook_cursor, webhook_turn TO pennyrail_service;
 GRANT UPDATE (state, failing_since, quiet_until, disabled_at, disabled_reason) ON webhook_endpoint
 TO pennyrail_service;
+
+-- The inbox: what people decided of notices, and how far the processor's own list was read.
+GRANT INSERT ON notice_action, notice_cursor TO pennyrail_service;
+GRANT UPDATE ON notice_cursor TO pennyrail_service;

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from ledger.database import Sessions
-from rails import inbox, purchase
+from rails import inbox
 from rails.conformance.fakes import FakeRail
 from rails.models import Notice
 from rails.notice import Incoming
@@ -81,34 +79,3 @@ def test_a_lost_wake_up_call_is_found_by_the_sweeper(sessions: Sessions) -> None
         soon = inbox.due(session, now=NOON + timedelta(seconds=10))
 
     assert (at_once, soon) == ([], [notice_id])
-
-
-def test_a_notice_whose_handling_breaks_comes_up_again_and_at_last_is_dead(
-    sessions: Sessions, rails: Rails, reference: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notice_id = receive(sessions, replace(KNOCK, refs=(reference,)))
-    assert notice_id is not None
-
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(purchase, "settle", broken)
-    for _ in range(12):
-        with pytest.raises(ZeroDivisionError):
-            inbox.handle(sessions, rails, notice_id=notice_id, now=NOON)
-
-    row = kept(sessions, notice_id)
-    assert (row.state, row.attempts, row.reason, row.try_at) == ("dead", 12, "ZeroDivisionError", None)
-
-
-def test_a_dead_notice_that_is_delivered_again_is_tried_again(sessions: Sessions) -> None:
-    notice_id = receive(sessions, KNOCK)
-    with sessions() as session:
-        notice = session.get_one(Notice, notice_id)
-        notice.state, notice.try_at = "dead", None
-
-    again = receive(sessions, KNOCK)
-
-    assert notice_id is not None
-    assert again == notice_id
-    assert kept(sessions, notice_id).state == "waiting"

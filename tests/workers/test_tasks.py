@@ -10,8 +10,9 @@ from ledger import audit, balances
 from ledger.database import Sessions
 from rails import inbox
 from rails.conformance.fakes import FakeRail, crypto_deposit
+from rails.inbox import Ask
 from rails.models import Notice, PaymentAttempt
-from rails.notice import Incoming
+from rails.notice import Incoming, Memory
 from rails.rail import Rails
 from tests.ledger import make
 from tests.ledger.full_book import do
@@ -25,6 +26,8 @@ class FakeWiring:
 
     sessions: Sessions
     rails: Rails
+    related: Ask | None = None
+    memory: Memory | None = None
 
 
 @dataclass

@@ -22,6 +22,8 @@ def install(app: FastAPI, settings: StripeSettings, *, wake: Wake) -> None:
     ingest = Ingest(here, wake)
 
     async def stripe(request: Request) -> Response:
+        # Where the log and the reply look for the path; the framework says it of its own routes alone.
+        request.scope["route"] = route
         body = await boundary.read(request, max_bytes=settings.webhook_body_bytes)
         signature = request.headers.get("stripe-signature")
         try:
@@ -31,4 +33,5 @@ def install(app: FastAPI, settings: StripeSettings, *, wake: Wake) -> None:
         await ingest.keep(incoming)
         return envelope.success(request, data={"received": True})
 
-    app.router.routes.insert(0, Route("/webhooks/stripe", stripe, methods=["POST"]))
+    route = Route("/webhooks/stripe", stripe, methods=["POST"])
+    app.router.routes.insert(0, route)

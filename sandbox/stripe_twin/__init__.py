@@ -4,10 +4,11 @@
 """
 
 from sandbox.stripe_twin.control import Control
-from sandbox.stripe_twin.models import Fault, Switches
+from sandbox.stripe_twin.models import Fault
 from sandbox.stripe_twin.process import Twin, TwinDidNotStart, start
 from sandbox.stripe_twin.server import app
 from sandbox.stripe_twin.settings import Endpoint, TwinConfig
+from sandbox.stripe_twin.switches import Switches
 
 __all__ = [
     "app",

@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--webhook-secret-env", action="append", default=[], help="twice during a rotation, newest first"
     )
+    arguments.add_argument("--webhook-payload", choices=("snapshot", "thin", "both"), default="snapshot")
     arguments.add_argument("--secret-key-env", default=settings.SECRET_KEY_VARIABLE)
     arguments.add_argument("--live-secret-key-env", default=settings.LIVE_SECRET_KEY_VARIABLE)
     arguments.add_argument("--url-file", type=Path, help="where to write the URL once it listens")
@@ -61,7 +62,8 @@ def configuration(arguments: argparse.Namespace) -> TwinConfig:
     if arguments.webhook_url:
         names = arguments.webhook_secret_env or [settings.WEBHOOK_SECRET_VARIABLE]
         secrets = tuple(settings.secret(name) for name in names)
-        endpoints = (Endpoint(url=arguments.webhook_url, secrets=secrets),)
+        payload: settings.PayloadStyle = arguments.webhook_payload
+        endpoints = (Endpoint(url=arguments.webhook_url, secrets=secrets, payload=payload),)
     return TwinConfig(
         secret_key=settings.secret(arguments.secret_key_env),
         live_secret_key=settings.secret(arguments.live_secret_key_env),

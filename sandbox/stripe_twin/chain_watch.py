@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 
-from sandbox.stripe_twin import deposits
+from sandbox.stripe_twin import deposits, verification
+from sandbox.stripe_twin.chain_records import CURSOR
 from sandbox.stripe_twin.deposits import Transfer, View
 from sandbox.stripe_twin.world import World, log
 
@@ -14,7 +15,6 @@ REORG_WINDOW_BLOCKS = 64
 BLOCKS_PER_CALL = 1_000
 ADDRESSES_PER_CALL = 500
 RPC_TIMEOUT_SECONDS = 5.0
-CURSOR = ("chain", "cursor")
 
 
 class ChainUnreadable(Exception):
@@ -57,7 +57,7 @@ async def look(world: World, client: httpx.AsyncClient, seen_hash: str) -> str:
     raises: ChainUnreadable, httpx.HTTPError
     """
     head, head_hash = await block(world, client, "latest")
-    if head_hash == seen_hash:
+    if head_hash == seen_hash and not world.switches.detection_lag_seconds:
         return seen_hash
     cursor = world.store.get(*CURSOR)
     # A node that was set back must be read again from there.
@@ -70,6 +70,7 @@ async def look(world: World, client: httpx.AsyncClient, seen_hash: str) -> str:
     with world.store.transaction():
         deposits.observe(world, View(first_block, head, tuple(transfers)))
         world.store.put(*CURSOR, {"head": head})
+        verification.finish_waiting(world)
     world.chain.head = head
     return head_hash
 

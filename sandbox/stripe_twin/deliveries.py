@@ -6,10 +6,11 @@ import hmac
 import json
 import time
 from fnmatch import fnmatchcase
+from typing import Literal
 
 import httpx
 
-from sandbox.stripe_twin import identifiers
+from sandbox.stripe_twin import identifiers, thin
 from sandbox.stripe_twin.settings import Endpoint
 from sandbox.stripe_twin.store import Document
 from sandbox.stripe_twin.world import World
@@ -19,6 +20,7 @@ ATTEMPT = "attempt"
 ENDPOINT = "webhook_endpoint"
 REORDER_PATIENCE_SECONDS = 3.0
 CONCURRENT_MAX = 8
+Shape = Literal["snapshot", "thin"]
 
 
 def configure(world: World) -> None:
@@ -43,6 +45,7 @@ def write_endpoint(world: World, endpoint: Endpoint, *, identifier: str) -> Docu
         "url": endpoint.url,
         "secrets": list(endpoint.secrets),
         "enabled_events": list(endpoint.enabled_events),
+        "payload": endpoint.payload,
     }
     world.store.put(ENDPOINT, document["id"], document)
     return document
@@ -51,30 +54,69 @@ def write_endpoint(world: World, endpoint: Endpoint, *, identifier: str) -> Docu
 def queue(world: World, event: Document) -> None:
     """Plan the delivery of a new event to every endpoint that wants it, unless a switch loses it."""
     for endpoint in world.store.oldest_first(ENDPOINT):
-        if not any(fnmatchcase(event["type"], pattern) for pattern in endpoint["enabled_events"]):
-            continue
-        if world.switches.drop_all or world.switches.drop_next > 0:
-            world.switches.drop_next = max(world.switches.drop_next - 1, 0)
-            write(world, event, endpoint, state="dropped", attempts=0)
-        else:
-            plan(world, event, endpoint, attempts=0, delay_seconds=world.switches.delay_seconds)
+        for shape in shapes(endpoint):
+            if not is_wanted(event, endpoint):
+                continue
+            if is_lost(world):
+                write(world, event, endpoint, shape, state="dropped", attempts=0)
+            else:
+                plan(world, event, endpoint, shape, delay_seconds=world.switches.delay_seconds)
+
+
+def shapes(endpoint: Document) -> tuple[Shape, ...]:
+    """In which shapes an endpoint is told of an event."""
+    payload = endpoint.get("payload", "snapshot")
+    return ("snapshot", "thin") if payload == "both" else (payload,)
+
+
+def is_wanted(event: Document, endpoint: Document) -> bool:
+    """Whether the endpoint listens to this type, by its name in API v1 or in v2."""
+    names = (event["type"], thin.kind(event))
+    return any(fnmatchcase(name, pattern) for name in names for pattern in endpoint["enabled_events"])
+
+
+def is_lost(world: World) -> bool:
+    """Whether a switch loses the next delivery."""
+    switches = world.switches
+    world.deliveries_planned += 1
+    if switches.drop_next > 0:
+        switches.drop_next -= 1
+        return True
+    every = switches.drop_every
+    return switches.drop_all or (every > 0 and world.deliveries_planned % every == 0)
 
 
 def redeliver(world: World, event: Document) -> int:
     """Send the event again, now, to every endpoint; returns to how many."""
     endpoints = list(world.store.oldest_first(ENDPOINT))
     for endpoint in endpoints:
-        before = world.store.get(KIND, f"{event['id']}:{endpoint['id']}")
-        plan(world, event, endpoint, attempts=before["attempts"] if before else 0, delay_seconds=0)
+        for shape in shapes(endpoint):
+            before = world.store.get(KIND, name(event, endpoint, shape))
+            attempts = before["attempts"] if before else 0
+            plan(world, event, endpoint, shape, attempts=attempts, delay_seconds=0)
     return len(endpoints)
 
 
+def name(event: Document, endpoint: Document, shape: Shape) -> str:
+    """The id of a delivery."""
+    return f"{event['id']}:{endpoint['id']}" + (":thin" if shape == "thin" else "")
+
+
 def plan(
-    world: World, event: Document, endpoint: Document, *, attempts: int, delay_seconds: float, tries: int = 0
+    world: World,
+    event: Document,
+    endpoint: Document,
+    shape: Shape,
+    *,
+    delay_seconds: float,
+    attempts: int = 0,
+    tries: int = 0,
 ) -> None:
     """Put a delivery on the clock."""
     due_at = time.time() + delay_seconds
-    identifier = write(world, event, endpoint, state="waiting", attempts=attempts, due_at=due_at, tries=tries)
+    identifier = write(
+        world, event, endpoint, shape, state="waiting", attempts=attempts, due_at=due_at, tries=tries
+    )
     world.due[identifier] = due_at
     world.delivery_wanted.set()
 
@@ -83,6 +125,7 @@ def write(
     world: World,
     event: Document,
     endpoint: Document,
+    shape: Shape,
     *,
     state: str,
     attempts: int,
@@ -90,11 +133,12 @@ def write(
     tries: int = 0,
 ) -> str:
     """Write down how a delivery stands; returns its id. `tries` counts since it was last planned afresh."""
-    identifier = f"{event['id']}:{endpoint['id']}"
+    identifier = name(event, endpoint, shape)
     document = {
         "id": identifier,
         "event": event["id"],
-        "type": event["type"],
+        "shape": shape,
+        "type": thin.kind(event) if shape == "thin" else event["type"],
         "endpoint": endpoint["id"],
         "state": state,
         "attempts": attempts,
@@ -110,9 +154,13 @@ def pending(world: World, event_id: str) -> int:
     return sum(row["state"] != "delivered" for row in world.store.with_prefix(KIND, f"{event_id}:"))
 
 
-def all_delivered(world: World, event_id: str) -> bool:
-    """Whether every endpoint that wants the event has confirmed it."""
-    return pending(world, event_id) == 0
+def unconfirmed_events(world: World) -> set[str]:
+    """The events that some endpoint has not confirmed, or was never sent."""
+    return {
+        row["event"]
+        for state in ("waiting", "failed", "dropped")
+        for row in world.store.equal(KIND, "state", state)
+    }
 
 
 async def run(world: World) -> None:
@@ -176,28 +224,30 @@ async def deliver(world: World, client: httpx.AsyncClient, identifier: str) -> N
     if delivery is None or event is None or endpoint is None:
         return
     attempts = delivery["attempts"]
+    shape: Shape = delivery.get("shape", "snapshot")
     status: int | None = None
     for _ in range(1 + world.switches.duplicate):
         attempts += 1
-        status = await post(client, endpoint, payload(world, event))
-        note(world, event, endpoint, attempt=attempts, status=status)
+        status = await post(client, endpoint, payload(world, event, shape))
+        note(world, delivery, attempt=attempts, status=status)
     delays = world.config.retry_delays_seconds
     with world.store.transaction():
         if status is not None and 200 <= status < 300:
-            write(world, event, endpoint, state="delivered", attempts=attempts)
+            write(world, event, endpoint, shape, state="delivered", attempts=attempts)
         elif delivery["tries"] < len(delays):
             tries = delivery["tries"] + 1
-            plan(world, event, endpoint, attempts=attempts, delay_seconds=delays[tries - 1], tries=tries)
+            delay = delays[tries - 1]
+            plan(world, event, endpoint, shape, attempts=attempts, delay_seconds=delay, tries=tries)
         else:
-            write(world, event, endpoint, state="failed", attempts=attempts)
+            write(world, event, endpoint, shape, state="failed", attempts=attempts)
 
 
-def note(world: World, event: Document, endpoint: Document, *, attempt: int, status: int | None) -> None:
+def note(world: World, delivery: Document, *, attempt: int, status: int | None) -> None:
     """Record an attempt, whatever came of it."""
     document = {
-        "event": event["id"],
-        "type": event["type"],
-        "endpoint": endpoint["id"],
+        "event": delivery["event"],
+        "type": delivery["type"],
+        "endpoint": delivery["endpoint"],
         "attempt": attempt,
         "status": status,
         "at": time.time(),
@@ -205,8 +255,10 @@ def note(world: World, event: Document, endpoint: Document, *, attempt: int, sta
     world.store.put(ATTEMPT, identifiers.new("att"), document)
 
 
-def payload(world: World, event: Document) -> bytes:
+def payload(world: World, event: Document, shape: Shape) -> bytes:
     """The body of a delivery."""
+    if shape == "thin":
+        return json.dumps(thin.notification(event)).encode()
     return json.dumps({**event, "pending_webhooks": pending(world, event["id"])}, indent=2).encode()
 
 

@@ -1,10 +1,10 @@
 """Matching of transfers on the chain with PaymentIntents: one transfer of exactly the amount, or nothing."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from sandbox.stripe_twin import charges, payment_intents
+from sandbox.stripe_twin import chain_records, charges, deposit_addresses, events, payment_intents
 from sandbox.stripe_twin.store import Document
-from sandbox.stripe_twin.world import World
+from sandbox.stripe_twin.world import BY_ITSELF, World
 
 KIND = "transfer"
 UNITS_PER_CENT = 10_000
@@ -41,17 +41,27 @@ class View:
 def watched_addresses(world: World) -> list[str]:
     """Every address ever given out, lower case: money may come long after it was asked for."""
     if world.config.watch_test_mode:
-        return world.store.identifiers(payment_intents.DEPOSIT)
-    deposits = world.store.oldest_first(payment_intents.DEPOSIT)
-    return [deposit["address"].lower() for deposit in deposits if deposit["livemode"]]
+        return world.store.identifiers(payment_intents.DEPOSIT) + world.store.identifiers(
+            deposit_addresses.BY_ADDRESS
+        )
+    return [
+        row["address"].lower()
+        for kind in (payment_intents.DEPOSIT, deposit_addresses.KIND)
+        for row in world.store.oldest_first(kind)
+        if row["livemode"]
+    ]
 
 
 def observe(world: World, view: View) -> None:
     """Take in what the chain shows now. The same view twice changes nothing more."""
     with world.store.transaction():
         forget_orphans(world, view)
+        reusable = set(world.store.identifiers(deposit_addresses.BY_ADDRESS))
         for transfer in view.transfers:
-            consider(world, view, transfer)
+            if transfer.to.lower() not in reusable:
+                consider(world, view, transfer)
+        rows = [asdict(row) | {"id": row.identifier} for row in view.transfers if row.to.lower() in reusable]
+        chain_records.note(world, rows, first_block=view.first_block)
 
 
 def forget_orphans(world: World, view: View) -> None:
@@ -73,6 +83,9 @@ def consider(world: World, view: View, transfer: Transfer) -> None:
     if row["state"] in ("matched", "unmatched"):
         return
     row["state"] = "seen"
+    if world.now() < row["seen_at"] + world.switches.detection_lag_seconds:
+        settle(world, row, "seen")
+        return
     deposit, intent = expected(world, transfer.to)
     if paid_by(world, deposit, intent, row):
         claim(world, deposit, row["id"])
@@ -81,14 +94,22 @@ def consider(world: World, view: View, transfer: Transfer) -> None:
     confirmed = view.head - transfer.block_number + 1 >= world.config.confirmations
     reason = why_unmatched(world, deposit, intent, row)
     if reason is not None:
-        settle(world, row, "unmatched" if confirmed else "seen", reason)
+        refuse(world, intent, row, reason, confirmed=confirmed)
         return
-    if deposit["claimed_by"] is None:
+    if deposit["claimed_by"] is None and (confirmed or not world.switches.deposit_skips_processing):
         claim(world, deposit, row["id"])
-        payment_intents.process(world, intent)
+        if not world.switches.deposit_skips_processing:
+            payment_intents.process(world, intent)
     if confirmed:
-        payment_intents.succeed(world, intent, details(row))
+        payment_intents.succeed(world, intent, charges.transfer_details(row))
     settle(world, row, "matched" if confirmed else "seen")
+
+
+def refuse(world: World, intent: Document, row: Document, reason: str, *, confirmed: bool) -> None:
+    """Leave a transfer unmatched, for good once it has its confirmations."""
+    settle(world, row, "unmatched" if confirmed else "seen", reason)
+    if confirmed and reason == "underpaid" and world.switches.partially_funded_event:
+        events.record(world, "payment_intent.partially_funded", intent, BY_ITSELF)
 
 
 def why_unmatched(world: World, deposit: Document, intent: Document, row: Document) -> str | None:
@@ -101,7 +122,7 @@ def why_unmatched(world: World, deposit: Document, intent: Document, row: Docume
         return "canceled"
     if deposit["claimed_by"] is not None and not mine:
         return "already_paid"
-    if intent["status"] != ("processing" if mine else "requires_action"):
+    if intent["status"] not in (("processing",) if mine else ("requires_action",)):
         return "already_paid" if intent["status"] in ("processing", "succeeded") else "not_awaited"
     if row["units"] != wanted:
         return "underpaid" if row["units"] < wanted else "overpaid"
@@ -157,20 +178,28 @@ def claim(world: World, deposit: Document, transfer: str | None) -> None:
     world.store.put(payment_intents.DEPOSIT, deposit["address"].lower(), deposit)
 
 
-def details(row: Document) -> Document:
-    """The payment method details of a charge that this transfer paid."""
-    return charges.crypto_details(
-        buyer_address=row["sender"],
-        network="base",
-        token_currency="usdc",
-        transaction_hash=row["transaction_hash"],
-    )
-
-
 def expire(world: World, intent_id: str) -> Document | None:
     """Let the deposit of an intent end now, so that later money is late; None if it has no deposit."""
     for deposit in world.store.equal(payment_intents.DEPOSIT, "payment_intent", intent_id):
         deposit["expires_at"] = world.now()
         world.store.put(payment_intents.DEPOSIT, deposit["address"].lower(), deposit)
+        plan = {"id": intent_id, "due_at": world.now()}
+        world.store.put(payment_intents.DEPOSIT_ENDING, intent_id, plan)
+        cancel_expired(world)
         return deposit
     return None
+
+
+def cancel_expired(world: World) -> None:
+    """Cancel the intents whose deposit ended unpaid, if the switch says that Stripe does so."""
+    if world.switches.expired_deposit != "cancel":
+        return
+    for plan in world.store.between(payment_intents.DEPOSIT_ENDING, "due_at", 0, world.now()):
+        intent = world.store.get(payment_intents.KIND, plan["id"])
+        assert intent is not None, "a deposit is for an intent"
+        world.store.delete(payment_intents.DEPOSIT_ENDING, plan["id"])
+        if intent["status"] == "requires_action":
+            intent["canceled_at"] = world.now()
+            intent["cancellation_reason"] = "expired"
+            intent["next_action"] = None
+            payment_intents.move(world, intent, "canceled", BY_ITSELF)

@@ -3,6 +3,7 @@
 StripeError
 ├── InvalidRequest          400, the parameters are wrong
 ├── UnexpectedState         400, the object cannot do this now
+├── Refused                 400, what was asked for turned out wrong once it was looked into
 ├── NoSuchObject            404
 ├── NoSuchPath              404
 ├── WrongKey                401
@@ -46,6 +47,12 @@ class InvalidRequest(StripeError):
 
 class UnexpectedState(StripeError):
     """The object exists but cannot do this now."""
+
+    began = True
+
+
+class Refused(StripeError):
+    """What was asked for turned out wrong once it was looked into; the answer is kept under its key."""
 
     began = True
 

@@ -1,5 +1,6 @@
 """Events: what happened, in the envelope of Stripe's snapshot events."""
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from sandbox.stripe_twin import deliveries, identifiers, lists, shown, versions
@@ -17,24 +18,38 @@ LIST_SHAPE = Group(
 )
 
 
-def record(world: World, kind: str, document: Document, cause: Cause) -> Document:
+def record(
+    world: World, kind: str, document: Document, cause: Cause, *, previous: Document | None = None
+) -> Document:
     """Write down that `kind` happened to the object, and hand it to the webhook deliveries.
 
-    The object is shown as the account's default version shows it, never as the request's version would.
+    The object is shown as the account's default version shows it, never as the request's version
+    would. `previous` is what changed, as it was.
     """
+    changed = {} if previous is None else {"previous_attributes": previous}
     event: Document = {
-        "id": identifiers.new("evt"),
+        "id": "",
         "object": "event",
         "api_version": world.config.api_version,
         "created": world.now(),
-        "data": {"object": shown.to_version(document, versions.parse(world.config.api_version))},
+        "data": {"object": as_told(world, document), **changed},
         "livemode": document["livemode"],
         "request": {"id": cause.request_id, "idempotency_key": cause.idempotency_key},
         "type": kind,
     }
-    world.store.put(KIND, event["id"], event)
-    deliveries.queue(world, event)
+    for _ in range(1 + world.switches.duplicate_events):
+        event["id"] = identifiers.new("evt")
+        world.store.put(KIND, event["id"], event)
+        deliveries.queue(world, event)
     return event
+
+
+def as_told(world: World, document: Document) -> Document:
+    """The object as events show it."""
+    version = versions.parse(world.config.api_version)
+    if world.switches.events_show_preview_fields:
+        version = replace(version, train=versions.PREVIEW)
+    return shown.to_version(document, version)
 
 
 def retrieve(world: World, call: Call) -> Document:
@@ -54,18 +69,26 @@ def list_page(world: World, call: Call) -> Document:
     wanted: list[str] = asked.get("types", [asked["type"]] if "type" in asked else [])
     if len(wanted) > TYPES_MAX:
         raise InvalidRequest(f"You may list at most {TYPES_MAX} types.", param="types")
-    youth = world.now() - LIFETIME_SECONDS
+    delivered: bool | None = asked.get("delivery_success")
+    undelivered = deliveries.unconfirmed_events(world) if delivered is not None else set()
 
     def keep(event: Document) -> bool:
-        return (
-            event["created"] > youth
-            and (not wanted or any(fnmatchcase(event["type"], pattern) for pattern in wanted))
-            and asked.get("delivery_success") in (None, deliveries.all_delivered(world, event["id"]))
+        return (not wanted or any(fnmatchcase(event["type"], pattern) for pattern in wanted)) and (
+            delivered is None or delivered == (event["id"] not in undelivered)
         )
 
-    page = lists.page(world, call, kind=KIND, asked=asked, keep=keep)
+    page = lists.page(world, call, kind=KIND, asked=youngest(world, asked), keep=keep)
     page["data"] = [with_pending(world, event) for event in page["data"]]
     return page
+
+
+def youngest(world: World, asked: Document) -> Document:
+    """The request, with nothing older than thirty days in it."""
+    created: int | Document = asked.get("created", {})
+    if isinstance(created, int):
+        created = {"gte": created, "lte": created}
+    oldest = world.now() - LIFETIME_SECONDS
+    return asked | {"created": created | {"gt": max(created.get("gt", oldest), oldest)}}
 
 
 def with_pending(world: World, event: Document) -> Document:

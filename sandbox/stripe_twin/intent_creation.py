@@ -34,6 +34,9 @@ DEPOSIT_FIELDS: dict[str, Shape] = {
         {"networks": Listing(Text(choices=NETWORKS)), "static_address": Flag()}, required=("networks",)
     ),
     "amount_reconciliation": Group({"type": Text(choices=("exact", "accept_partial_funding"))}),
+}
+VERIFICATION_FIELDS: dict[str, Shape] = {
+    "mode": Text(choices=("default", "deposit", "transaction_verification")),
     "transaction_verification_options": Group(
         {"network": Text(choices=NETWORKS), "transaction_hash": Text()},
         required=("network", "transaction_hash"),
@@ -82,9 +85,13 @@ def read_request(world: World, call: Call) -> Document:
             param=NEW_SPELLING,
         )
     if is_deposit(asked):
+        check_crypto(world, asked, "deposit_options")
         check_deposit(asked)
-    elif asked.get("confirm") or crypto_options(asked).get("mode") == "transaction_verification":
-        raise InvalidRequest("The twin confirms only crypto PaymentIntents in deposit mode.", param="confirm")
+    elif is_verification(asked):
+        check_crypto(world, asked, "transaction_verification_options")
+        check_verification(asked)
+    elif asked.get("confirm"):
+        raise InvalidRequest("The twin confirms crypto PaymentIntents alone.", param="confirm")
     return asked
 
 
@@ -102,6 +109,8 @@ def shape(world: World, call: Call) -> Group:
     crypto: dict[str, Shape] = {"setup_future_usage": Text(choices=("none",))}
     if world.deposits_known(call.version):
         crypto |= DEPOSIT_FIELDS
+    if world.verification_known(call.version):
+        crypto |= VERIFICATION_FIELDS
     fields = COMMON | {"payment_method_options": Group({"card": Group({}), "crypto": Group(crypto)})}
     if not versions.refuses_payment_method_types(call.version):
         fields |= {OLD_SPELLING: Listing(Text())}
@@ -121,13 +130,21 @@ def is_deposit(asked: Document) -> bool:
     return crypto_options(asked).get("mode") == "deposit"
 
 
-def check_deposit(asked: Document) -> None:
-    """What Stripe asks of a deposit.
+def is_verification(asked: Document) -> bool:
+    """Whether the payer sent tokens already, and a transaction hash is named."""
+    return crypto_options(asked).get("mode") == "transaction_verification"
+
+
+def hash_named(asked: Document) -> str:
+    """The transaction that shall pay."""
+    return str(crypto_options(asked)["transaction_verification_options"]["transaction_hash"])
+
+
+def check_crypto(world: World, asked: Document, options: str) -> None:
+    """What Stripe asks of every crypto payment, and that the options of its mode are there.
 
     raises: InvalidRequest
     """
-    options = crypto_options(asked)
-    where = "payment_method_options[crypto]"
     if asked["currency"].lower() != "usd":
         raise InvalidRequest("Crypto payments must be in usd.", param="currency")
     if asked["amount"] > STABLECOIN_CENTS_MAX:
@@ -143,21 +160,38 @@ def check_deposit(asked: Document) -> None:
     types = asked.get(NEW_SPELLING) or asked.get(OLD_SPELLING) or ["crypto"]
     if "crypto" not in types:
         raise InvalidRequest("The payment method type crypto is not among the types of this PaymentIntent.")
-    if "deposit_options" not in options:
+    if not world.switches.crypto_enabled:
         raise InvalidRequest(
-            f"Missing required param: {where}[deposit_options].",
-            code="parameter_missing",
-            param=f"{where}[deposit_options]",
+            'The payment method type "crypto" is invalid. Please ensure the provided type is activated in '
+            "your dashboard and your account is enabled for any preview features that you are trying to use.",
+            code="payment_intent_invalid_parameter",
+            param="payment_method_types",
         )
+    if options not in crypto_options(asked):
+        name = f"payment_method_options[crypto][{options}]"
+        raise InvalidRequest(f"Missing required param: {name}.", code="parameter_missing", param=name)
     if asked.get("capture_method") == "manual":
         raise InvalidRequest("Manual capture is not supported for crypto.", param="capture_method")
     if not asked.get("confirm"):
-        raise InvalidRequest("The twin opens a deposit only with confirm=true.", param="confirm")
+        raise InvalidRequest("The twin opens crypto payments only with confirm=true.", param="confirm")
+
+
+def check_deposit(asked: Document) -> None:
+    """raises: InvalidRequest for what the twin does not know of deposits"""
+    options = crypto_options(asked)
     beyond = (
         options["deposit_options"]["networks"] != ["base"] or "static_address" in options["deposit_options"]
     )
     if beyond or options.get("amount_reconciliation", {}).get("type", "exact") != "exact":
-        raise InvalidRequest("The twin knows exact deposits on base, one address each.", param=where)
+        raise InvalidRequest(
+            "The twin knows exact deposits on base, one address each.", param="payment_method_options[crypto]"
+        )
+
+
+def check_verification(asked: Document) -> None:
+    """raises: InvalidRequest for other networks"""
+    if crypto_options(asked)["transaction_verification_options"]["network"] != "base":
+        raise InvalidRequest("The twin sees base alone.", param="payment_method_options[crypto]")
 
 
 def blank(world: World, *, livemode: bool, amount: int, currency: str) -> Document:

@@ -4,19 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-
-class Switches(BaseModel):
-    """How badly webhooks are delivered.
-
-    `duplicate` is how many extra copies of every delivery are sent; `reorder` holds back that many deliveries
-    and then sends them newest first; dropped deliveries never arrive and are never retried.
-    """
-
-    duplicate: int = Field(default=0, ge=0, le=100)
-    delay_seconds: float = Field(default=0.0, ge=0)
-    reorder: int = Field(default=0, ge=0)
-    drop_next: int = Field(default=0, ge=0)
-    drop_all: bool = False
+from sandbox.stripe_twin.settings import PayloadStyle
 
 
 class Fault(BaseModel):
@@ -50,6 +38,7 @@ class NewEndpoint(BaseModel):
     url: str
     secrets: list[str] = Field(min_length=1, max_length=2)
     enabled_events: list[str] = ["*"]
+    payload: PayloadStyle = "snapshot"
 
 
 class NewSecrets(BaseModel):
@@ -64,6 +53,7 @@ class RegisteredEndpoint(BaseModel):
     id: str
     url: str
     enabled_events: list[str]
+    payload: PayloadStyle = "snapshot"
 
 
 class IntentRow(BaseModel):
@@ -145,3 +135,69 @@ class Paid(BaseModel):
     status: str
     payment_status: str
     payment_intent: str | None
+
+
+class NewRefund(BaseModel):
+    """A refund from the dashboard; None gives back what is left."""
+
+    cents: int | None = Field(default=None, ge=1)
+
+
+class SettledRefund(BaseModel):
+    """What the bank answered."""
+
+    status: Literal["succeeded", "failed", "canceled"]
+    reason: str | None = None
+
+
+class NewDispute(BaseModel):
+    """A dispute of a payment; None disputes all of it."""
+
+    cents: int | None = Field(default=None, ge=1)
+    warning: bool = False
+    withdraw: bool = True
+
+
+class SettledDispute(BaseModel):
+    """How the bank decided."""
+
+    status: Literal["won", "lost", "warning_closed"]
+
+
+class NewPayout(BaseModel):
+    """A payout of everything that is available."""
+
+    automatic: bool = True
+    livemode: bool = False
+
+
+class NewFee(BaseModel):
+    """A fee that belongs to no payment."""
+
+    cents: int = Field(ge=1)
+    description: str
+    livemode: bool = False
+
+
+class NewPromotionCode(BaseModel):
+    """A code that people may type at Checkout; one of the two says what it takes off."""
+
+    code: str
+    percent_off: int | float | None = Field(default=None, gt=0, le=100)
+    amount_off: int | None = Field(default=None, ge=1)
+    max_redemptions: int | None = Field(default=None, ge=1)
+    expires_at: int | None = None
+    livemode: bool = False
+
+
+class Payment(BaseModel):
+    """How a person pays a Checkout Session."""
+
+    method: Literal["card", "us_bank_account"] = "card"
+    promotion_code: str | None = None
+
+
+class BankAnswer(BaseModel):
+    """What became of a payment by a slow method."""
+
+    succeeded: bool

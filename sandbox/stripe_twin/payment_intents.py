@@ -1,6 +1,6 @@
 """PaymentIntents: their endpoints, and the only places where their status changes."""
 
-from sandbox.stripe_twin import charges, events, identifiers, intent_creation, lists, shown
+from sandbox.stripe_twin import chain_records, charges, events, identifiers, intent_creation, lists, shown
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.errors import UnexpectedState
 from sandbox.stripe_twin.parameters import Group, Listing, Text, read
@@ -9,6 +9,8 @@ from sandbox.stripe_twin.world import BY_ITSELF, Cause, World
 
 KIND = "payment_intent"
 DEPOSIT = "deposit"
+DEPOSIT_ENDING = "deposit_ending"
+VERIFICATION = "verification"
 CANCELLATION_REASONS = ("abandoned", "duplicate", "fraudulent", "requested_by_customer")
 CANCELABLE = ("requires_payment_method", "requires_confirmation", "requires_action", "requires_capture")
 
@@ -25,6 +27,9 @@ def create(world: World, call: Call) -> Document:
     intent["allowed_payment_method_types"] = asked.get("allowed_payment_method_types")
     intent["payment_method_types"] = types or ["card"]
     intent["payment_method_options"] = asked.get("payment_method_options", {})
+    if intent_creation.is_verification(asked):
+        verify(world, intent, intent_creation.hash_named(asked), call.cause)
+        return shown.to_call(world, call, intent, asked.get("expand", []))
     events.record(world, "payment_intent.created", intent, call.cause)
     if intent_creation.is_deposit(asked):
         intent["payment_method"] = identifiers.new("pm")
@@ -34,18 +39,45 @@ def create(world: World, call: Call) -> Document:
     return shown.to_call(world, call, intent, asked.get("expand", []))
 
 
+def verify(world: World, intent: Document, transaction_hash: str, cause: Cause) -> None:
+    """Let a transaction that was sent before pay the intent; an unseen one only if the switch lets it wait.
+
+    raises: InvalidRequest, Refused
+    """
+    chain_records.check_hash(world, transaction_hash)
+    rows = chain_records.confirmed(world, transaction_hash, intent)
+    if not rows and world.switches.unseen_transaction == "refuse":
+        raise chain_records.unseen(world)
+    if rows:
+        chain_records.check_amount(rows, intent["amount"])
+    intent["payment_method"] = identifiers.new("pm")
+    events.record(world, "payment_intent.created", intent, cause)
+    process(world, intent, cause)
+    if rows:
+        succeed(world, intent, charges.transfer_details(rows[0]), cause)
+        chain_records.use(world, transaction_hash, intent)
+    else:
+        waiting = {"payment_intent": intent["id"], "transaction_hash": transaction_hash}
+        world.store.put(VERIFICATION, intent["id"], waiting)
+
+
 def open_deposit(world: World, intent: Document) -> Document:
     """Set a fresh address aside for the intent; returns the next action that shows it."""
     address = identifiers.address()
+    lifetime = world.switches.deposit_lifetime_seconds
+    if lifetime is None:
+        lifetime = world.config.deposit_lifetime_seconds
     deposit = {
         "payment_intent": intent["id"],
         "livemode": intent["livemode"],
         "network": "base",
         "address": address,
-        "expires_at": world.now() + world.config.deposit_lifetime_seconds,
+        "expires_at": world.now() + lifetime,
         "claimed_by": None,
     }
     world.store.put(DEPOSIT, address.lower(), deposit)
+    plan = {"id": intent["id"], "due_at": deposit["expires_at"]}
+    world.store.put(DEPOSIT_ENDING, intent["id"], plan)
     token = {"token_currency": "usdc", "token_contract_address": world.config.usdc_contract}
     return {
         "type": "crypto_display_details",
@@ -65,13 +97,7 @@ def retrieve(world: World, call: Call) -> Document:
 def list_page(world: World, call: Call) -> Document:
     """GET /v1/payment_intents"""
     asked = read(Group({**lists.FIELDS, "customer": Text()}), call.nodes)
-    page = lists.page(
-        world,
-        call,
-        kind=KIND,
-        asked=asked,
-        keep=lambda intent: asked.get("customer") in (None, intent["customer"]),
-    )
+    page = lists.page(world, call, kind=KIND, asked=asked, equal=("customer",))
     page["data"] = [shown.to_version(intent, call.version) for intent in page["data"]]
     return shown.to_call(world, call, page, asked.get("expand", []))
 

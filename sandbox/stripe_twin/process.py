@@ -18,6 +18,7 @@ from sandbox.stripe_twin.settings import (
     LIVE_SECRET_KEY_VARIABLE,
     SECRET_KEY_VARIABLE,
     WEBHOOK_SECRET_VARIABLE,
+    PayloadStyle,
     with_secrets,
 )
 
@@ -64,6 +65,7 @@ def start(
     usdc_contract: str = BASE_USDC,
     confirmations: int = 1,
     public_url: str | None = None,
+    webhook_payload: PayloadStyle = "snapshot",
 ) -> Iterator[Twin]:
     """Run a twin whose state and log live in `folder`, until the block or this process ends, however it ends.
 
@@ -83,6 +85,7 @@ def start(
         "--confirmations": str(confirmations),
         "--public-url": public_url,
         "--webhook-url": webhook_url,
+        "--webhook-payload": webhook_payload,
     }
     process = launch(folder, options, keys | {WEBHOOK_SECRET_VARIABLE: webhook_secret or ""})
     try:

@@ -4,10 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 BASE_USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 SECRET_KEY_VARIABLE = "STRIPE_TWIN_SECRET_KEY"
 LIVE_SECRET_KEY_VARIABLE = "STRIPE_TWIN_LIVE_SECRET_KEY"
+PayloadStyle = Literal["snapshot", "thin", "both"]
+"""Which events an endpoint gets: those of API v1 with the object, those of v2 with its id, or both."""
 WEBHOOK_SECRET_VARIABLE = "STRIPE_TWIN_WEBHOOK_SECRET"
 
 
@@ -22,6 +25,7 @@ class Endpoint:
     url: str
     secrets: tuple[str, ...] = field(repr=False)
     enabled_events: tuple[str, ...] = ("*",)
+    payload: PayloadStyle = "snapshot"
 
 
 @dataclass(frozen=True, kw_only=True)

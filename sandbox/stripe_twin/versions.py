@@ -42,9 +42,25 @@ def parse(text: str) -> Version:
     return Version(found[1], found[2] or "")
 
 
+def served(text: str, oldest_preview: str) -> Version:
+    """The version that a `Stripe-Version` header names, if Stripe still serves it.
+
+    raises: InvalidRequest
+    """
+    version = parse(text)
+    if version.is_preview and version.day < oldest_preview:
+        raise InvalidRequest(f"Invalid Stripe API version: {text}")
+    return version
+
+
 def knows_deposit_mode(version: Version) -> bool:
     """Whether an entitled account may use `payment_method_options[crypto][mode]`."""
     return version.is_preview and version.day >= "2026-03-04"
+
+
+def knows_verification(version: Version) -> bool:
+    """Whether an entitled account has reusable deposit addresses, and may pay by transaction hash."""
+    return version.is_preview and version.day >= "2026-05-27"
 
 
 def refuses_payment_method_types(version: Version) -> bool:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from sandbox.stripe_twin import versions
 from sandbox.stripe_twin.errors import NoSuchObject
-from sandbox.stripe_twin.models import Fault, Health, SeenRequest, Switches
+from sandbox.stripe_twin.models import Fault, Health, SeenRequest
 from sandbox.stripe_twin.settings import TwinConfig
 from sandbox.stripe_twin.store import Document, Store
+from sandbox.stripe_twin.switches import Switches
 from sandbox.stripe_twin.versions import Version
 
 SEEN_REQUESTS_MAX = 10_000
@@ -47,6 +48,7 @@ class World:
     delivery_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     chain: Health = field(default_factory=lambda: Health(chain="off"))
     clock_ahead_seconds: int = 0
+    deliveries_planned: int = 0
 
     def now(self) -> int:
         """Seconds since 1970, by a clock that tests may move forward."""
@@ -58,7 +60,12 @@ class World:
 
     def deposits_known(self, version: Version) -> bool:
         """Whether this account may use deposit mode with this version."""
-        return self.config.crypto_deposits_enabled and versions.knows_deposit_mode(version)
+        over = version.day >= self.switches.deposit_mode_until
+        return self.config.crypto_deposits_enabled and versions.knows_deposit_mode(version) and not over
+
+    def verification_known(self, version: Version) -> bool:
+        """Whether this account may have reusable addresses and pay by transaction hash with this version."""
+        return self.config.crypto_deposits_enabled and versions.knows_verification(version)
 
     def existing(self, kind: str, identifier: str, *, livemode: bool, param: str = "id") -> Document:
         """The object of that kind and id that a key of this mode can see.

@@ -316,3 +316,23 @@ def test_whoever_finds_too_many_waiting_is_sent_away(
 
     assert answer.status_code == 503
     assert kept(sessions) == {}
+
+
+def test_an_endpoint_that_is_sent_both_kinds_of_events_keeps_each_change_twice_under_two_ids(
+    sessions: Sessions,
+) -> None:
+    with twin_world.running(twin_world.config()) as twin, door(sessions, Woken()) as url:
+        twin.control.register_endpoint(url, secrets=[CURRENT], payload="both")
+        intent = twin_world.deposit(twin_world.sdk(twin.url))
+        twin_world.until(lambda: len(kept(sessions)) == 4)
+        rows = list(kept(sessions).values())
+        delivered = [row.status for row in twin.control.attempts()]
+
+    by_kind: dict[str, list[list[str]]] = {}
+    for row in rows:
+        by_kind.setdefault(row.kind, []).append(row.refs)
+    assert by_kind == {
+        "payment_intent.created": [[intent.id], [intent.id]],
+        "payment_intent.requires_action": [[intent.id], [intent.id]],
+    }
+    assert set(delivered) == {200}

@@ -56,7 +56,8 @@ _KEEP: Final = text(
     SET deliveries = notice.deliveries + excluded.deliveries
     -- Finding in a list what is here already says nothing new.
     WHERE excluded.deliveries > 0
-    RETURNING new.notice_id, new.state, old.notice_id IS NULL AS created
+    -- A row that was there before carries the number of whoever changed it now.
+    RETURNING notice_id, state, xmax = 0 AS created
     """
 )
 _MENTIONED: Final = text(

@@ -6,7 +6,10 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
-STORY = {f"rails.{name}" for name in ("purchase", "inbox", "schedule", "status", "states", "registry")}
+STORY = {
+    f"rails.{name}"
+    for name in ("purchase", "inbox", "inbox_desk", "recovery", "schedule", "status", "states", "registry")
+}
 SHARED = {"rails.stripe", "rails.chain"}
 
 

@@ -32,6 +32,8 @@ def told(error: Exception) -> str | None:
             return str(error)
         case ChainError():
             return f"the chain could not be read: {error}"
+        case RailError():
+            return f"the payment provider: {error}"
         case _:
             return None
 

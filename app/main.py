@@ -122,7 +122,7 @@ def application() -> FastAPI:
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,
     )
-    app.include_router(webhooks.router(stripe(), wake=wakeups.notice_came))
+    webhooks.install(app, stripe(), wake=wakeups.notices_came)
     wiring.install(app, ledger.database_url, internal)
     # What is here stays: a full collection of all that was imported would halt every request for 0.2 s.
     gc.collect()

@@ -14,6 +14,7 @@ from ledger.settings import LedgerSettings
 if TYPE_CHECKING:
     from outbound.settings import OutboundSettings
     from rails.chain.settings import ChainSettings
+    from rails.stripe.settings import StripeSettings
 
 DevHouse = Annotated[
     Path | None,
@@ -56,6 +57,21 @@ def environment(folder: Path) -> dict[str, str]:
     from sandbox import house
 
     return house.environment(folder)
+
+
+def stripe(folder: Path | None) -> "StripeSettings":
+    """The settings of Stripe: of the house over `folder`, or of the environment."""
+    from rails.stripe.settings import StripeSettings
+
+    if folder is None:
+        settings.require(StripeSettings, otherwise=_OR_A_FOLDER)
+        return StripeSettings()
+    from sandbox import house
+
+    found, (key, secret) = house.Addresses.read(folder), house.stripe_access(folder)
+    return StripeSettings(
+        secret_key=SecretStr(key), webhook_secrets=(SecretStr(secret),), api_base=found.twin_url
+    )
 
 
 def reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:

@@ -31,11 +31,17 @@ def environment(database_url: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(run: Run, environment: Mapping[str, str], name: str) -> Iterator[int]:
+def serving(
+    run: Run,
+    environment: Mapping[str, str],
+    name: str,
+    *,
+    application: str = "bench._application:application",
+) -> Iterator[int]:
     run.progress(f"starting the application, {name}")
     port = _free_port()
     command = [
-        *(sys.executable, "-m", "uvicorn", "--factory", "bench._application:application"),
+        *(sys.executable, "-m", "uvicorn", "--factory", application),
         *("--port", str(port), "--no-access-log", "--log-level", "warning"),
     ]
     log = run.folder / f"{name}.log"

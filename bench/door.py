@@ -39,36 +39,38 @@ def measure(run: Run) -> Iterator[Row]:
                 loads[name] = Load(
                     port=where, path=HOLDS, method="POST", body=HOLD, headers=ask, seconds=run.effort.seconds
                 )
-        rates = _rates(run, loads)
-    yield from _figures(rates)
+        found = rates(run, loads)
+    yield from _figures(found)
 
 
 def _figures(rates: Mapping[str, list[float]]) -> Iterator[Row]:
     connections = Load(port=0, path="").connections
-    yield _median("healthz, by no-op", connections, rates["healthz"], rates["no-op"], None)
+    yield median("healthz, by no-op", connections, rates["healthz"], rates["no-op"], None)
     if GROUPED not in rates:
         yield Skipped(GROUPED, "this application has no service tokens")
         return
-    yield _median(GROUPED, connections, rates[GROUPED], rates["no-op"], 0.40)
-    yield _median("holds, one by one, by no-op", connections, rates["one by one"], rates["no-op"], None)
-    yield _median(TIMES, connections, rates[GROUPED], rates["one by one"], 3.0)
+    yield median(GROUPED, connections, rates[GROUPED], rates["no-op"], 0.40)
+    yield median("holds, one by one, by no-op", connections, rates["one by one"], rates["no-op"], None)
+    yield median(TIMES, connections, rates[GROUPED], rates["one by one"], 3.0)
 
 
-def _median(
+def median(
     name: str, connections: int, values: list[float], limits: list[float], goal: float | None
 ) -> Figure:
+    """The round in the middle, by what part of the limit was reached in it."""
     pairs = sorted(zip(values, limits, strict=True), key=lambda pair: pair[0] / pair[1])
     value, limit = pairs[len(pairs) // 2]
     return Figure(name, connections, value, limit, goal=goal)
 
 
-def _rates(run: Run, loads: Mapping[str, Load]) -> dict[str, list[float]]:
-    rates: dict[str, list[float]] = {name: [] for name in loads}
+def rates(run: Run, loads: Mapping[str, Load]) -> dict[str, list[float]]:
+    """The rates of all loads, in turns, so that what else the machine does meets all of them."""
+    measured: dict[str, list[float]] = {name: [] for name in loads}
     for turn in range(run.effort.rounds):
         for name, load in loads.items():
             run.progress(f"round {turn + 1} of {run.effort.rounds}: {name}")
-            rates[name].append(rate(load))
-    return rates
+            measured[name].append(rate(load))
+    return measured
 
 
 def _token(environment: Mapping[str, str]) -> str | None:

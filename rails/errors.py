@@ -17,9 +17,13 @@ RailsError
 ├── NotFound                  unknown, or another agent's
 │   ├── QuoteNotFound
 │   └── PurchaseNotFound
-└── RailError                 the processor
-    ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
-    └── RailRefused           a definite no
+├── RailError                 the processor
+│   ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
+│   └── RailRefused           a definite no
+└── InboxError                what was asked of a notice cannot be done
+    ├── NoticeNotFound
+    ├── NoticeBusy            somebody handles it right now
+    └── NothingToDo           it is what it was to become
 
 RefundError                   what an operator may not give back; no door tells it to agents
 ├── NothingPaid               nothing is left of the payment
@@ -196,3 +200,27 @@ class RefundConflict(RefundError):
     """The key was used for another refund."""
 
     code = "REFUND_CONFLICT"
+
+
+class InboxError(RailsError):
+    """What a person asked of a notice cannot be done. The message says why."""
+
+    code = "INBOX_ERROR"
+
+
+class NoticeNotFound(InboxError):
+    """No notice has this number, or this id at its processor."""
+
+    code = "NOTICE_NOT_FOUND"
+
+
+class NoticeBusy(InboxError):
+    """Somebody handles the notice right now."""
+
+    code = "NOTICE_BUSY"
+
+
+class NothingToDo(InboxError):
+    """The notice needs nobody any more."""
+
+    code = "NOTICE_NOT_WAITING"

@@ -151,6 +151,33 @@ class Notice(SQLModel, table=True):
     attempts: int = Field(default=0)
     try_at: datetime | None = _time(nullable=True)
     handled_at: datetime | None = _time(nullable=True)
+    leased_until: datetime | None = _time(nullable=True)
+    error: str | None = Field(default=None, sa_type=Text)
+
+
+class NoticeAction(SQLModel, table=True):
+    """What somebody made of a notice. Never updated."""
+
+    __tablename__ = "notice_action"
+    action_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    notice_id: int = Field(sa_type=BigInteger, foreign_key="notice.notice_id")
+    action: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    from_state: str = Field(sa_type=Text)
+    acted_at: datetime = _time()
+
+
+class NoticeCursor(SQLModel, table=True):
+    """Up to which event a processor's own list was read."""
+
+    __tablename__ = "notice_cursor"
+    source: str = Field(sa_column=Column(Text, primary_key=True))
+    external_id: str = Field(sa_type=Text)
+    happened_at: datetime = _time()
+    moved_at: datetime = _time()
 
 
 class PaymentReversal(SQLModel, table=True):

@@ -27,6 +27,7 @@ Mode = Literal["test", "live"]
 Say = Callable[[str], None]
 ADDRESSES = "addresses.json"
 LOCK = "lock"
+MODE = "mode"
 LOCK_SECONDS = 1
 START_SECONDS = 60
 SERVICE_USER = "pennyrail_app"
@@ -215,6 +216,7 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
     say("starting the Stripe twin")
     api_url = f"http://127.0.0.1:{port}"
     identity = _identity(folder)
+    (folder / MODE).write_text(mode)
     twin = stack.enter_context(
         stripe_twin.start(
             folder / "twin",
@@ -299,6 +301,12 @@ def webhook_key(folder: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(vault.new_key())
     return path.read_text()
+
+
+def stripe_access(folder: Path) -> tuple[str, str]:
+    """The secret key and the webhook secret of the house over `folder`, in the mode it runs in."""
+    identity, live = _identity(folder), (folder / MODE).read_text() == "live"
+    return identity.live_secret_key if live else identity.secret_key, identity.webhook_secret
 
 
 def _migrate(house: House) -> None:

@@ -66,4 +66,9 @@ beat_schedule = {
         "schedule": queue().pennyrail_reconcile_seconds,
         "options": {"expires": 600},
     },
+    "recover-notices": {
+        "task": "workers.tasks.recover_notices",
+        "schedule": queue().pennyrail_recover_seconds,
+        "options": {"expires": 60},
+    },
 }

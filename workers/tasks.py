@@ -9,14 +9,14 @@ from outbound import delivery, telling
 from outbound.delivery import Courier
 from outbound.errors import NoKey
 from outbound.settings import OutboundSettings
-from rails import inbox, purchase, refund_requests, refunds, reversal_watch, reversals, schedule
+from rails import inbox, purchase, recovery, refund_requests, refunds, reversal_watch, reversals, schedule
 from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from rails.chain.scanner import Outcome
 from rails.errors import RailError
 from rails.reconciliation import run as reconciliation
 from rails.reconciliation.settings import ReconciliationSettings
-from workers import clock
+from workers import account_news, clock
 from workers.knocking import Knock
 from workers.queue import celery
 from workers.watching import StoryWatch
@@ -29,8 +29,36 @@ logger = logging.getLogger("pennyrail.workers")
 def handle_notice(*, notice_id: int, **_: Any) -> None:
     """Look at what one notice mentions."""
     house = wired()
-    state = inbox.handle(house.sessions, house.rails, notice_id=notice_id, now=clock.now())
+    state = inbox.handle(
+        house.sessions,
+        house.rails,
+        notice_id=notice_id,
+        now=clock.now(),
+        ask=house.related,
+        on_unmatched=account_news.heard,
+    )
     logger.info("notice %s is %s", notice_id, state)
+
+
+@celery.task
+def handle_notices(*, notice_ids: list[int], **_: Any) -> None:
+    """Look at what several notices mention, one after the other."""
+    for notice_id in notice_ids:
+        handle_notice(notice_id=notice_id)
+
+
+@celery.task(soft_time_limit=1500, time_limit=1800)
+def recover_notices(**_: Any) -> None:
+    """Read Stripe's own list of events: what no webhook brought is kept now, and handled like the others."""
+    house = wired()
+    try:
+        found = recovery.recover(house.sessions, house.memory, now=clock.now())
+    except RailError as error:
+        logger.warning("the list of events could not be read to its end: %s", error)
+        return
+    if found.notice_ids:
+        logger.warning("%s notices were in the list, and nobody had delivered them", len(found.notice_ids))
+        sweep.delay()
 
 
 @celery.task

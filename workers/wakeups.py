@@ -1,17 +1,25 @@
 """Wake-up calls from the doors. One that cannot be sent is found by the sweeper."""
 
 import logging
+from collections.abc import Sequence
+from typing import Final
 
 from kombu.exceptions import OperationalError
 
 from workers import tasks
 
+# Few enough to be done in the time that a task has, even if the processor is slow to answer.
+_IN_ONE_MESSAGE: Final = 10
 logger = logging.getLogger("pennyrail.workers")
 
 
-def notice_came(notice_id: int) -> None:
-    """Have a notice handled now. Never fails: the notice is already kept."""
-    try:
-        tasks.handle_notice.delay(notice_id=notice_id)
-    except OperationalError:
-        logger.warning("the queue does not answer; notice %s waits for the sweeper", notice_id)
+def notices_came(notice_ids: Sequence[int]) -> None:
+    """Have notices handled now, a few in one message. Never fails: they are kept already."""
+    for at in range(0, len(notice_ids), _IN_ONE_MESSAGE):
+        few = list(notice_ids[at : at + _IN_ONE_MESSAGE])
+        try:
+            tasks.handle_notices.delay(notice_ids=few)
+        except OperationalError:
+            # One answer is enough: the others would wait for the same.
+            logger.warning("the queue does not answer; notices from %s on wait for the sweeper", few[0])
+            return

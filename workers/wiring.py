@@ -20,6 +20,8 @@ from rails.processor import Books
 from rails.rail import Rails
 from rails.stripe import client
 from rails.stripe.balance import StripeBooks
+from rails.stripe.events import StripeMemory
+from rails.stripe.related import Related
 from rails.stripe.settings import stripe
 
 
@@ -48,9 +50,11 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring(Reader):
-    """What it takes to settle as well: the rails."""
+    """What it takes to settle as well: the rails, and Stripe's own word on what it told us of."""
 
     rails: Rails
+    related: Related
+    memory: StripeMemory
 
 
 def reader(ledger: LedgerSettings, chain: ChainSettings) -> Reader:
@@ -88,5 +92,13 @@ def wired() -> Wiring:
 @lru_cache(maxsize=1)
 def _wired(_pid: int) -> Wiring:
     reading = reader(LedgerSettings(), ChainSettings())
-    rails = registry.load(reading.sessions)
-    return Wiring(reading.sessions, reading.chain, reading.providers, rails=rails)
+    rails, settings = registry.load(reading.sessions), stripe()
+    connected = client.connect(settings)
+    return Wiring(
+        reading.sessions,
+        reading.chain,
+        reading.providers,
+        rails=rails,
+        related=Related(connected),
+        memory=StripeMemory(connected, settings),
+    )

@@ -70,3 +70,6 @@ GRANT INSERT ON
 TO pennyrail_service;
 GRANT UPDATE ON reconciliation_cursor TO pennyrail_service;
 GRANT UPDATE (state, expected_units, found_units, closed_at, how) ON reconciliation_item TO pennyrail_service;
+-- The inbox: what people decided of notices, and how far the processor's own list was read.
+GRANT INSERT ON notice_action, notice_cursor TO pennyrail_service;
+GRANT UPDATE ON notice_cursor TO pennyrail_service;

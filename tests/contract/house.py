@@ -244,10 +244,11 @@ def _application(
     )
     app = create_app(sessions, rails, doors, time, card=rate_card.SAMPLE)
 
-    def wake(notice_id: int) -> None:
-        inbox.handle(sessions, rails, notice_id=notice_id, now=time())
+    def wake(notice_ids: Sequence[int]) -> None:
+        for notice_id in notice_ids:
+            inbox.handle(sessions, rails, notice_id=notice_id, now=time())
 
-    app.include_router(webhooks.router(stripe, wake=wake))
+    webhooks.install(app, stripe, wake=wake)
     wiring.install(app, database_url, InternalSettings(token_cache_seconds=0))
     return app
 

@@ -8,7 +8,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STORY = {
     f"rails.{name}"
-    for name in ("purchase", "inbox", "schedule", "status", "states", "registry", "reconciliation")
+    for name in (
+        *("purchase", "inbox", "inbox_desk", "recovery", "schedule", "status", "states", "registry"),
+        "reconciliation",
+    )
 }
 SHARED = {"rails.stripe", "rails.chain"}
 

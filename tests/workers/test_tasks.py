@@ -1,17 +1,21 @@
 """The tasks, called as a worker calls them, at times of the test's choosing."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
+from sqlmodel import select
 
 from ledger import audit, balances
 from ledger.database import Sessions
 from rails import inbox
 from rails.conformance.fakes import FakeRail, crypto_deposit
+from rails.errors import RailUnreachable
+from rails.inbox import Ask
 from rails.models import Notice, PaymentAttempt
-from rails.notice import Incoming
+from rails.notice import Incoming, Knock, Listed, Memory
 from rails.rail import Rails
 from tests.ledger import make
 from tests.ledger.full_book import do
@@ -25,6 +29,8 @@ class FakeWiring:
 
     sessions: Sessions
     rails: Rails
+    related: Ask | None = None
+    memory: Memory | None = None
 
 
 @dataclass
@@ -140,3 +146,99 @@ def test_what_is_due_is_done_for_every_agent_without_anybody_asking(sessions: Se
     with sessions() as session:
         left = {balances.snapshot(session, agent_id=agent, now=make.NOON).posted.units for agent in agents}
     assert left == {0}
+
+
+@dataclass
+class ListOf:
+    """A processor's list of events."""
+
+    found: list[Listed]
+    unreachable: bool = False
+    source: str = "stripe"
+    reaches: timedelta = timedelta(days=30)
+
+    def undelivered(self, *, since: datetime) -> Iterator[Listed]:
+        """Nothing: only the whole list is asked for here."""
+        return iter([each for each in self.found if each.happened_at < since])
+
+    def after(self, external_id: str | None, *, since: datetime) -> Iterator[Listed]:
+        """What is in the list."""
+        if self.unreachable:
+            raise RailUnreachable("the payment provider did not answer")
+        names = [each.external_id for each in self.found]
+        begins = 0 if external_id is None else names.index(external_id) + 1
+        return iter([each for each in self.found[begins:] if each.happened_at >= since])
+
+
+def test_what_no_webhook_brought_is_recovered_and_handled(
+    sessions: Sessions, rail: FakeRail, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = open_attempt(sessions, rail)
+    rail.pay(str(attempt.reference))
+    missed = Incoming("stripe", "evt_1", "x", (str(attempt.reference),), b"{}", delivered=False)
+    listed = ListOf([Listed("evt_1", NOON - timedelta(hours=6), missed)])
+    wiring = FakeWiring(sessions, {rail.rail_id: rail}, memory=listed)
+    monkeypatch.setattr(tasks, "wired", lambda: wiring)
+    swept: list[bool] = []
+    monkeypatch.setattr(tasks.sweep, "delay", lambda: swept.append(True))
+
+    with freeze_time(NOON) as clock:
+        tasks.recover_notices(added_next_year="x")
+        tasks.recover_notices()
+        clock.tick(11)
+        tasks.sweep()
+        tasks.handle_notices(notice_ids=queue.notices, added_next_year="x")
+
+    with sessions() as session:
+        kept = session.exec(select(Notice)).one()
+        credits = balances.snapshot(session, agent_id=attempt.agent_id, now=NOON).posted.units
+    assert (swept, kept.state, credits) == ([True], "handled", 500)
+
+
+def test_a_processor_that_does_not_answer_is_asked_for_its_list_again_at_the_next_beat(
+    sessions: Sessions, queue: Queue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wiring = FakeWiring(sessions, {}, memory=ListOf([], unreachable=True))
+    monkeypatch.setattr(tasks, "wired", lambda: wiring)
+
+    tasks.recover_notices()
+
+    assert "could not be read to its end" in caplog.text
+
+
+def test_a_notice_that_breaks_does_not_stop_the_others_of_its_message(
+    sessions: Sessions, rail: FakeRail, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Knock) -> Sequence[str]:
+        raise RailUnreachable("the payment provider did not answer")
+
+    wiring = FakeWiring(sessions, {rail.rail_id: rail}, related=broken)
+    monkeypatch.setattr(tasks, "wired", lambda: wiring)
+    attempt = open_attempt(sessions, rail)
+    with sessions() as session:
+        ids = [
+            inbox.receive(session, Incoming("stripe", f"evt_{about}", "x", (about,), b"{}"), now=NOON)
+            for about in ("pi_of_nobody", str(attempt.reference))
+        ]
+
+    with freeze_time(NOON):
+        tasks.handle_notices(notice_ids=ids)
+
+    with sessions() as session:
+        states = [session.get_one(Notice, notice_id).state for notice_id in ids]
+    assert states == ["waiting", "handled"]
+
+
+def test_a_payout_is_of_use_to_somebody_and_other_strangers_are_not(sessions: Sessions, queue: Queue) -> None:
+    with sessions() as session:
+        ids = [
+            inbox.receive(session, Incoming("stripe", f"evt_{kind}", kind, ("po_1",), b"{}"), now=NOON)
+            for kind in ("payout.paid", "payment_intent.succeeded")
+        ]
+
+    with freeze_time(NOON):
+        tasks.handle_notices(notice_ids=ids)
+
+    with sessions() as session:
+        states = [session.get_one(Notice, notice_id).state for notice_id in ids]
+    assert states == ["handled", "ignored"]

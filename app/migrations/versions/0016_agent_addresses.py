@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0016_agent_addresses"
-down_revision = "0013_watcher"
+down_revision = "0015_inbox"
 branch_labels = None
 depends_on = None
 

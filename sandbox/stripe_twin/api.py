@@ -7,45 +7,14 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
 
-from sandbox.stripe_twin import (
-    calls,
-    charges,
-    checkout,
-    events,
-    faults,
-    form,
-    idempotency,
-    identifiers,
-    payment_intents,
-    simulation,
-    versions,
-)
+from sandbox.stripe_twin import calls, faults, form, idempotency, identifiers, versions
 from sandbox.stripe_twin.calls import Call
+from sandbox.stripe_twin.endpoints import ENDPOINTS, Endpoint
 from sandbox.stripe_twin.errors import Injected, NoSuchPath, StripeError
 from sandbox.stripe_twin.models import Fault, SeenRequest
 from sandbox.stripe_twin.store import Document
 from sandbox.stripe_twin.world import World, log
 
-Endpoint = Callable[[World, Call], Document]
-ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
-    ("POST", "/v1/payment_intents", payment_intents.create),
-    ("GET", "/v1/payment_intents", payment_intents.list_page),
-    ("GET", "/v1/payment_intents/{intent}", payment_intents.retrieve),
-    ("POST", "/v1/payment_intents/{intent}/cancel", payment_intents.cancel),
-    (
-        "POST",
-        "/v1/test_helpers/payment_intents/{intent}/simulate_crypto_deposit",
-        simulation.simulate_deposit,
-    ),
-    ("GET", "/v1/charges/{charge}", charges.retrieve),
-    ("POST", "/v1/checkout/sessions", checkout.create),
-    ("GET", "/v1/checkout/sessions", checkout.list_page),
-    ("GET", "/v1/checkout/sessions/{session}", checkout.retrieve),
-    ("GET", "/v1/checkout/sessions/{session}/line_items", checkout.list_line_items),
-    ("POST", "/v1/checkout/sessions/{session}/expire", checkout.expire),
-    ("GET", "/v1/events", events.list_page),
-    ("GET", "/v1/events/{event}", events.retrieve),
-)
 EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 

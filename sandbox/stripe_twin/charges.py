@@ -1,6 +1,6 @@
 """Charges: one try to move the money of a PaymentIntent."""
 
-from sandbox.stripe_twin import events, identifiers, shown
+from sandbox.stripe_twin import balance, events, fees, identifiers, lists, shown
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.parameters import Group, Listing, Text, read
 from sandbox.stripe_twin.store import Document
@@ -44,6 +44,12 @@ def card_details() -> Document:
     return {"type": "card", "card": dict(TEST_CARD)}
 
 
+def bank_details() -> Document:
+    """How a charge by ACH debit was paid."""
+    bank = {"account_holder_type": "individual", "bank_name": "STRIPE TEST BANK", "last4": "6789"}
+    return {"type": "us_bank_account", "us_bank_account": bank}
+
+
 def crypto_details(
     *, buyer_address: str, network: str, token_currency: str, transaction_hash: str
 ) -> Document:
@@ -60,8 +66,25 @@ def crypto_details(
 
 
 def succeed(world: World, intent: Document, details: Document, cause: Cause) -> Document:
-    """Write a charge that moved the whole amount of the intent."""
-    return write(world, blank(world, intent, details) | {"paid": True, "status": "succeeded"}, cause)
+    """Write a charge that moved the whole amount of the intent, and what of it reached the balance."""
+    charge = begun(world, intent, details) | {
+        "amount_captured": intent["amount"],
+        "captured": True,
+        "paid": True,
+        "status": "succeeded",
+    }
+    charge["balance_transaction"] = balance.move(
+        world,
+        kind="charge" if is_card(charge) else "payment",
+        amount=charge["amount"],
+        fee=fees.of_payment(details["type"], charge["amount"]),
+        source=charge,
+        livemode=charge["livemode"],
+        currency=charge["currency"],
+        description=charge["description"],
+        delay_seconds=world.switches.funds_pending_seconds,
+    )["id"]
+    return write(world, charge, cause)
 
 
 def fail(
@@ -77,7 +100,19 @@ def fail(
         "paid": False,
         "status": "failed",
     }
-    return write(world, blank(world, intent, details) | failed, cause)
+    return write(world, begun(world, intent, details) | failed, cause)
+
+
+def begin(world: World, intent: Document, details: Document, cause: Cause) -> None:
+    """Write a charge whose money is on its way, and put it on the intent."""
+    pending = {"amount_captured": 0, "captured": False, "paid": False, "status": "pending"}
+    intent["latest_charge"] = write(world, blank(world, intent, details) | pending, cause)["id"]
+
+
+def begun(world: World, intent: Document, details: Document) -> Document:
+    """The charge of the intent that is on its way, or a new one."""
+    charge = of_intent(world, intent)
+    return charge if charge is not None and charge["status"] == "pending" else blank(world, intent, details)
 
 
 def write(world: World, charge: Document, cause: Cause) -> Document:
@@ -119,3 +154,25 @@ def retrieve(world: World, call: Call) -> Document:
     asked = read(Group({"expand": Listing(Text())}), call.nodes)
     charge = world.existing(KIND, call.names["charge"], livemode=call.livemode)
     return shown.to_call(world, call, charge, asked.get("expand", []))
+
+
+def list_page(world: World, call: Call) -> Document:
+    """GET /v1/charges"""
+    asked = read(Group({**lists.FIELDS, "customer": Text(), "payment_intent": Text()}), call.nodes)
+    page = lists.page(world, call, kind=KIND, asked=asked, equal=("customer", "payment_intent"))
+    return shown.to_call(world, call, page, asked.get("expand", []))
+
+
+def is_card(charge: Document) -> bool:
+    """Whether a card was charged; refunds and disputes of everything else go otherwise."""
+    return bool(charge["payment_method_details"]["type"] == "card")
+
+
+def of_intent(world: World, intent: Document) -> Document | None:
+    """The last charge of an intent."""
+    return None if intent["latest_charge"] is None else world.store.get(KIND, intent["latest_charge"])
+
+
+def disputes_of(world: World, charge: Document) -> list[Document]:
+    """Every dispute of a charge."""
+    return world.store.equal("dispute", "charge", charge["id"])

@@ -1,12 +1,11 @@
-"""Checkout Sessions: their endpoints, and what paying, declining and expiring do to them."""
+"""Checkout Sessions: their endpoints, discounts, and what expiring does to them."""
 
 from sandbox.stripe_twin import (
-    charges,
     events,
-    identifiers,
-    intent_creation,
     lists,
     payment_intents,
+    promotions,
+    session_amounts,
     session_creation,
     shown,
 )
@@ -32,7 +31,21 @@ def create(world: World, call: Call) -> Document:
     }
     world.store.put(KIND, session["id"], session)
     world.store.put(PAGE, session["id"], page)
+    for wanted in asked.get("discounts", []):
+        take_wanted_discount(world, call, session, wanted)
+    session_amounts.check_minimum(session)
     return shown.to_call(world, call, session, asked.get("expand", []))
+
+
+def take_wanted_discount(world: World, call: Call, session: Document, wanted: Document) -> None:
+    """Take the discount that the creation asked for.
+
+    raises: NoSuchObject, UnexpectedState
+    """
+    for kind, taking in (("promotion_code", "code"), ("coupon", "coupon")):
+        if kind in wanted:
+            found = world.existing(kind, wanted[kind], livemode=call.livemode, param=f"discounts[0][{kind}]")
+            discount(world, session, **{taking: found})
 
 
 def retrieve(world: World, call: Call) -> Document:
@@ -54,15 +67,7 @@ def list_page(world: World, call: Call) -> Document:
     """GET /v1/checkout/sessions"""
     statuses = Text(choices=("open", "complete", "expired"))
     asked = read(Group({**lists.FIELDS, "payment_intent": Text(), "status": statuses}), call.nodes)
-    page = lists.page(
-        world,
-        call,
-        kind=KIND,
-        asked=asked,
-        keep=lambda session: all(
-            asked.get(name) in (None, session[name]) for name in ("payment_intent", "status")
-        ),
-    )
+    page = lists.page(world, call, kind=KIND, asked=asked, equal=("payment_intent", "status"))
     return shown.to_call(world, call, page, asked.get("expand", []))
 
 
@@ -95,6 +100,11 @@ def close(world: World, session: Document, cause: Cause) -> None:
     session["url"] = None
     world.store.put(KIND, session["id"], session)
     events.record(world, "checkout.session.expired", session, cause)
+    abandon_intent(world, session, cause)
+
+
+def abandon_intent(world: World, session: Document, cause: Cause) -> None:
+    """Cancel the PaymentIntent of a session that will not be paid, if there is one."""
     intent = intent_of(world, session)
     if intent is not None:
         intent["canceled_at"] = world.now()
@@ -102,63 +112,23 @@ def close(world: World, session: Document, cause: Cause) -> None:
         payment_intents.move(world, intent, "canceled", cause)
 
 
-def pay(world: World, session: Document) -> Document:
-    """Pay an open session with the test card; one that is complete stays as it is. Returns the session."""
-    if session["status"] != "open":
-        return session
-    intent = intent_of(world, session) or start_intent(world, session)
-    intent["payment_method"] = identifiers.new("pm")
-    payment_intents.succeed(world, intent, charges.card_details())
-    email = session["customer_email"] or "person@example.com"
-    session["customer_details"] = {
-        "address": {
-            "city": None,
-            "country": "US",
-            "line1": None,
-            "line2": None,
-            "postal_code": None,
-            "state": None,
-        },
-        "email": email,
-        "name": "A Person",
-        "phone": None,
-        "tax_exempt": "none",
-        "tax_ids": [],
-    }
-    session["payment_status"] = "paid"
-    session["status"] = "complete"
-    session["url"] = None
+def discount(
+    world: World, session: Document, *, code: Document | None = None, coupon: Document | None = None
+) -> None:
+    """Take a promotion code's discount, or a coupon's, off an open session.
+
+    raises: UnexpectedState if the code is not valid for it
+    """
+    page = page_of(world, session)
+    if code is not None:
+        coupon = promotions.usable_coupon(world, code, session["amount_subtotal"])
+    assert coupon is not None, "a discount needs a coupon"
+    page["coupon"] = coupon
+    named = {"coupon": None, "promotion_code": code["id"]} if code is not None else None
+    session["discounts"] = [named or {"coupon": coupon["id"], "promotion_code": None}]
+    session_amounts.count(session, page, tax_basis_points=0)
+    world.store.put(PAGE, session["id"], page)
     world.store.put(KIND, session["id"], session)
-    events.record(world, "checkout.session.completed", session, BY_ITSELF)
-    return session
-
-
-def decline(world: World, session: Document) -> Document:
-    """Let the bank refuse the card; the session stays open. Returns the session."""
-    if session["status"] != "open":
-        return session
-    intent = intent_of(world, session) or start_intent(world, session)
-    intent["payment_method"] = identifiers.new("pm")
-    payment_intents.fail(
-        world, intent, charges.card_details(), code="card_declined", message="Your card was declined."
-    )
-    return session
-
-
-def start_intent(world: World, session: Document) -> Document:
-    """The PaymentIntent of the first try to pay; it carries only what `payment_intent_data` said."""
-    given = page_of(world, session)["payment_intent_data"]
-    intent = intent_creation.blank(
-        world, livemode=session["livemode"], amount=session["amount_total"], currency=session["currency"]
-    )
-    intent |= {name: given[name] for name in ("description", "metadata", "receipt_email") if name in given}
-    intent["payment_method_types"] = session["payment_method_types"]
-    world.store.put(payment_intents.KIND, intent["id"], intent)
-    world.store.put(INTENT, intent["id"], {"session": session["id"]})
-    session["payment_intent"] = intent["id"]
-    world.store.put(KIND, session["id"], session)
-    events.record(world, "payment_intent.created", intent, BY_ITSELF)
-    return intent
 
 
 def intent_of(world: World, session: Document) -> Document | None:

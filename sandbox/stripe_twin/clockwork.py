@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sandbox.stripe_twin import checkout, idempotency, simulation
+from sandbox.stripe_twin import balance, checkout, idempotency, payouts, refunds, simulation
 from sandbox.stripe_twin.world import World
 
 TICK_SECONDS = 0.1
@@ -24,4 +24,7 @@ def sweep(world: World) -> None:
     with world.store.transaction():
         simulation.finish_due(world)
         checkout.expire_due(world)
+        balance.mature(world)
+        payouts.finish_due(world)
+        refunds.finish_pending(world)
         idempotency.prune(world)

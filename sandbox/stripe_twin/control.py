@@ -6,7 +6,9 @@ from typing import Self
 
 import httpx
 from pydantic import TypeAdapter
+from typing_extensions import override
 
+from sandbox.stripe_twin.checkout_verbs import CheckoutVerbs
 from sandbox.stripe_twin.models import (
     AttemptRow,
     ClockStep,
@@ -17,17 +19,17 @@ from sandbox.stripe_twin.models import (
     Moment,
     NewEndpoint,
     NewSecrets,
-    Paid,
     RegisteredEndpoint,
     SeenRequest,
     Switches,
     TransferRow,
 )
+from sandbox.stripe_twin.money_verbs import MoneyVerbs
 
 TIMEOUT_SECONDS = 10.0
 
 
-class Control:
+class Control(MoneyVerbs, CheckoutVerbs):
     """Talks to the `/_twin` doors of one twin."""
 
     def __init__(self, url: str) -> None:
@@ -132,14 +134,6 @@ class Control:
         answer = self._ask("GET", "/transfers", query={"state": "unmatched"})
         return TypeAdapter(list[TransferRow]).validate_json(answer)
 
-    def pay(self, session: str) -> Paid:
-        """Pay a Checkout Session as its page would."""
-        return Paid.model_validate_json(self._ask("POST", f"/checkout/{session}/pay"))
-
-    def decline(self, session: str) -> Paid:
-        """Let the card be declined on a Checkout Session's page."""
-        return Paid.model_validate_json(self._ask("POST", f"/checkout/{session}/decline"))
-
     def now(self) -> int:
         """The twin's clock."""
         return Moment.model_validate_json(self._ask("GET", "/clock")).now
@@ -149,6 +143,7 @@ class Control:
         step = ClockStep(advance_seconds=seconds).model_dump_json()
         return Moment.model_validate_json(self._ask("POST", "/clock", step)).now
 
+    @override
     def _ask(
         self, verb: str, path: str, body: str | None = None, *, query: dict[str, str] | None = None
     ) -> bytes:

@@ -2,7 +2,14 @@
 
 from fastapi import APIRouter, FastAPI, HTTPException
 
-from sandbox.stripe_twin import checkout, clockwork, deliveries, deposits, payment_intents
+from sandbox.stripe_twin import (
+    checkout_control,
+    clockwork,
+    deliveries,
+    deposits,
+    money_control,
+    payment_intents,
+)
 from sandbox.stripe_twin.models import (
     AttemptRow,
     ClockStep,
@@ -13,12 +20,12 @@ from sandbox.stripe_twin.models import (
     Moment,
     NewEndpoint,
     NewSecrets,
-    Paid,
     RegisteredEndpoint,
     SeenRequest,
     Switches,
     TransferRow,
 )
+from sandbox.stripe_twin.money_control import existing
 from sandbox.stripe_twin.settings import Endpoint
 from sandbox.stripe_twin.store import Document
 from sandbox.stripe_twin.world import World
@@ -32,6 +39,8 @@ def add_endpoints(application: FastAPI, world: World) -> None:
     add_faults(router, world)
     add_payments(router, world)
     add_time(router, world)
+    money_control.add_endpoints(router, world)
+    checkout_control.add_endpoints(router, world)
     application.include_router(router)
 
 
@@ -148,16 +157,6 @@ def add_payments(router: APIRouter, world: World) -> None:
         rows = world.store.oldest_first(deposits.KIND)
         return [transfer_row(world, row) for row in rows if state in (None, row["state"])]
 
-    @router.post("/checkout/{session}/pay")
-    async def pay(session: str) -> Paid:
-        with world.store.transaction():
-            return paid(checkout.pay(world, open_session(world, session)))
-
-    @router.post("/checkout/{session}/decline")
-    async def decline(session: str) -> Paid:
-        with world.store.transaction():
-            return paid(checkout.decline(world, open_session(world, session)))
-
 
 def add_time(router: APIRouter, world: World) -> None:
     """Health and the clock."""
@@ -175,33 +174,6 @@ def add_time(router: APIRouter, world: World) -> None:
         world.clock_ahead_seconds += step.advance_seconds
         clockwork.sweep(world)
         return Moment(now=world.now())
-
-
-def existing(world: World, kind: str, identifier: str) -> Document:
-    """raises: HTTPException 404 if there is no such object in either mode"""
-    document = world.store.get(kind, identifier)
-    if document is None:
-        raise HTTPException(404, f"no such {kind}")
-    return document
-
-
-def open_session(world: World, identifier: str) -> Document:
-    """raises: HTTPException 404, or 409 if the session has expired"""
-    checkout.expire_due(world)
-    session = existing(world, checkout.KIND, identifier)
-    if session["status"] == "expired":
-        raise HTTPException(409, "this session has expired")
-    return session
-
-
-def paid(session: Document) -> Paid:
-    """How the session stands."""
-    return Paid(
-        session=session["id"],
-        status=session["status"],
-        payment_status=session["payment_status"],
-        payment_intent=session["payment_intent"],
-    )
 
 
 def intent_row(world: World, intent: Document, deposit: Document | None) -> IntentRow:

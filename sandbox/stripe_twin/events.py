@@ -17,17 +17,21 @@ LIST_SHAPE = Group(
 )
 
 
-def record(world: World, kind: str, document: Document, cause: Cause) -> Document:
+def record(
+    world: World, kind: str, document: Document, cause: Cause, *, previous: Document | None = None
+) -> Document:
     """Write down that `kind` happened to the object, and hand it to the webhook deliveries.
 
-    The object is shown as the account's default version shows it, never as the request's version would.
+    The object is shown as the account's default version shows it, never as the request's version
+    would. `previous` is what changed, as it was.
     """
+    changed = {} if previous is None else {"previous_attributes": previous}
     event: Document = {
         "id": identifiers.new("evt"),
         "object": "event",
         "api_version": world.config.api_version,
         "created": world.now(),
-        "data": {"object": shown.to_version(document, versions.parse(world.config.api_version))},
+        "data": {"object": shown.to_version(document, versions.parse(world.config.api_version)), **changed},
         "livemode": document["livemode"],
         "request": {"id": cause.request_id, "idempotency_key": cause.idempotency_key},
         "type": kind,

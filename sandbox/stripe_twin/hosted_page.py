@@ -2,12 +2,14 @@
 
 from pathlib import Path
 from secrets import compare_digest, token_urlsafe
+from typing import Annotated
 
 from fastapi import FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from sandbox.stripe_twin import checkout
+from sandbox.stripe_twin import checkout, checkout_payment
+from sandbox.stripe_twin.errors import StripeError
 from sandbox.stripe_twin.store import Document
 from sandbox.stripe_twin.world import World
 
@@ -37,29 +39,45 @@ def add_endpoints(application: FastAPI, world: World) -> None:
         request: Request,  # noqa: ARG001 (read for its form)
         fragment: str = Form(default=""),
         action: str = Form(default="pay"),
+        promotion_code: str = Form(default=""),
+        method: Annotated[checkout_payment.Method, Form()] = "card",
     ) -> Response:
         with world.store.transaction():
             checkout.expire_due(world)
             document = world.store.get(checkout.KIND, session)
             if document is None:
                 return page("missing.html", world, status=404)
-            return submitted(world, document, fragment, action)
+            if not is_whole(world, document, fragment):
+                return page("broken.html", world, status=400)
+            return submitted(world, document, action, promotion_code, method)
 
 
-def submitted(world: World, session: Document, fragment: str, action: str) -> Response:
+def is_whole(world: World, session: Document, fragment: str) -> bool:
+    """Whether the person has the whole link: the real page cannot work without the part after `#`."""
+    return compare_digest(fragment.encode(), checkout.page_of(world, session)["fragment"].encode())
+
+
+def submitted(
+    world: World, session: Document, action: str, promotion_code: str, method: checkout_payment.Method
+) -> Response:
     """What follows a click; a second click on Pay follows the first."""
-    # The real page cannot work without the part after `#`, so whoever lost it shall find out here.
-    if not compare_digest(fragment.encode(), checkout.page_of(world, session)["fragment"].encode()):
-        return page("broken.html", world, status=400)
-    if action == "decline":
-        return session_page(world, checkout.decline(world, session), status=402)
-    session = checkout.pay(world, session)
+    try:
+        if action == "apply":
+            checkout_payment.redeem(world, session, promotion_code)
+            return session_page(world, session)
+        if action == "decline":
+            return session_page(world, checkout_payment.decline(world, session), status=402)
+        session = checkout_payment.pay(world, session, method=method)
+    except StripeError as error:
+        return session_page(world, session, status=400, refused=error.message)
     if session["status"] == "complete" and session["success_url"] is not None:
         return RedirectResponse(session["success_url"].replace(PLACEHOLDER, session["id"]), 303)
     return session_page(world, session)
 
 
-def session_page(world: World, session: Document, *, status: int = 200) -> Response:
+def session_page(
+    world: World, session: Document, *, status: int = 200, refused: str | None = None
+) -> Response:
     """The page that fits the session: to pay, paid or expired."""
     if session["status"] == "complete":
         return page("paid.html", world, session=session, amount=money(session["amount_total"], session))
@@ -71,7 +89,7 @@ def session_page(world: World, session: Document, *, status: int = 200) -> Respo
             "name": item["description"],
             "quantity": item["quantity"],
             "each": money(item["price"]["unit_amount"], session),
-            "amount": money(item["amount_total"], session),
+            "amount": money(item["amount_subtotal"], session),
         }
         for item in checkout.page_of(world, session)["line_items"]["data"]
     ]
@@ -82,6 +100,8 @@ def session_page(world: World, session: Document, *, status: int = 200) -> Respo
         session=session,
         lines=lines,
         amount=money(session["amount_total"], session),
+        discount=money(session["total_details"]["amount_discount"], session),
+        refused=refused,
         declined=intent is not None and intent["last_payment_error"] is not None,
     )
 

@@ -24,6 +24,11 @@ def address() -> str:
     return str(to_checksum_address(secrets.token_bytes(20)))
 
 
+def transaction_hash() -> str:
+    """A hash of no transaction."""
+    return f"0x{secrets.token_hex(32)}"
+
+
 def fragment() -> str:
     """The part of a Checkout URL after `#`, with an escape in it that careless code would decode."""
     return f"fid{token(FRAGMENT_LENGTH // 2)}%2F{token(FRAGMENT_LENGTH // 2)}%25"

@@ -6,7 +6,7 @@ from itertools import islice
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.errors import InvalidRequest, NoSuchObject
 from sandbox.stripe_twin.parameters import Listing, Range, Shape, Text, Whole
-from sandbox.stripe_twin.store import Document
+from sandbox.stripe_twin.store import Document, Wanted
 from sandbox.stripe_twin.world import World
 
 LIMIT_DEFAULT = 10
@@ -20,19 +20,28 @@ FIELDS: dict[str, Shape] = {
 
 
 def page(
-    world: World, call: Call, *, kind: str, asked: Document, keep: Callable[[Document], bool]
+    world: World,
+    call: Call,
+    *,
+    kind: str,
+    asked: Document,
+    equal: tuple[str, ...] = (),
+    keep: Callable[[Document], bool] = lambda _: True,
 ) -> Document:
     """One page of the objects that this key may see and `keep` accepts.
+
+    `equal` names the parameters that ask for objects whose field of that name has that value.
 
     raises: NoSuchObject if a cursor names nothing, InvalidRequest if both cursors are given
     """
     if "starting_after" in asked and "ending_before" in asked:
         raise InvalidRequest("You may only specify one of these parameters: starting_after, ending_before.")
     limit = asked.get("limit", LIMIT_DEFAULT)
+    wanted = {name: asked[name] for name in equal if name in asked}
     backwards = "ending_before" in asked
     fitting = (
         document
-        for document in candidates(world, kind, asked)
+        for document in candidates(world, kind, asked, wanted)
         if document["livemode"] == call.livemode and within(document, asked.get("created")) and keep(document)
     )
     found = list(islice(fitting, limit + 1))
@@ -45,13 +54,21 @@ def page(
     }
 
 
-def candidates(world: World, kind: str, asked: Document) -> Iterator[Document]:
+def candidates(world: World, kind: str, asked: Document, wanted: Wanted) -> Iterator[Document]:
     """Everything on the wanted side of the cursor, beginning next to it."""
+    since = earliest(asked.get("created"))
     if "ending_before" in asked:
-        return world.store.oldest_first(kind, after=place(world, kind, asked, "ending_before"))
-    if "starting_after" in asked:
-        return world.store.newest_first(kind, before=place(world, kind, asked, "starting_after"))
-    return world.store.newest_first(kind)
+        after = place(world, kind, asked, "ending_before")
+        return world.store.oldest_first(kind, after=after, wanted=wanted, since=since)
+    before = place(world, kind, asked, "starting_after") if "starting_after" in asked else None
+    return world.store.newest_first(kind, before=before, wanted=wanted, since=since)
+
+
+def earliest(created: int | Document | None) -> int:
+    """The moment before which nothing is wanted, or 0."""
+    if isinstance(created, dict):
+        return max(int(created.get("gte", 0)), int(created.get("gt", 0)))
+    return created or 0
 
 
 def place(world: World, kind: str, asked: Document, cursor: str) -> int:

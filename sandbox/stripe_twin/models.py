@@ -6,10 +6,17 @@ from pydantic import BaseModel, Field
 
 
 class Switches(BaseModel):
-    """How badly webhooks are delivered.
+    """How badly webhooks are delivered, and how Stripe behaves where its documentation leaves it open.
 
     `duplicate` is how many extra copies of every delivery are sent; `reorder` holds back that many deliveries
     and then sends them newest first; dropped deliveries never arrive and are never retried.
+
+    `funds_pending_seconds` is how long the money of a payment is pending; `overdraft_cents` is how far
+    refunds may draw the balance below zero: 0 makes the refund of a lone payment short by its fee;
+    `refunds_stay_pending` leaves refunds of other methods than cards pending until they are settled;
+    `won_dispute_returns_fee` gives the fee back as well; payouts arrive after `payout_takes_seconds` and can
+    be itemised `payout_itemised_after_seconds` after they were made; `tax_basis_points` is what automatic tax
+    adds at Checkout (825 are 8.25 %).
     """
 
     duplicate: int = Field(default=0, ge=0, le=100)
@@ -17,6 +24,13 @@ class Switches(BaseModel):
     reorder: int = Field(default=0, ge=0)
     drop_next: int = Field(default=0, ge=0)
     drop_all: bool = False
+    funds_pending_seconds: int = Field(default=0, ge=0)
+    overdraft_cents: int = Field(default=100_000, ge=0)
+    refunds_stay_pending: bool = False
+    won_dispute_returns_fee: bool = False
+    payout_takes_seconds: float = Field(default=0.0, ge=0)
+    payout_itemised_after_seconds: float = Field(default=0.0, ge=0)
+    tax_basis_points: int = Field(default=0, ge=0, le=10_000)
 
 
 class Fault(BaseModel):
@@ -145,3 +159,69 @@ class Paid(BaseModel):
     status: str
     payment_status: str
     payment_intent: str | None
+
+
+class NewRefund(BaseModel):
+    """A refund from the dashboard; None gives back what is left."""
+
+    cents: int | None = Field(default=None, ge=1)
+
+
+class SettledRefund(BaseModel):
+    """What the bank answered."""
+
+    status: Literal["succeeded", "failed", "canceled"]
+    reason: str | None = None
+
+
+class NewDispute(BaseModel):
+    """A dispute of a payment; None disputes all of it."""
+
+    cents: int | None = Field(default=None, ge=1)
+    warning: bool = False
+    withdraw: bool = True
+
+
+class SettledDispute(BaseModel):
+    """How the bank decided."""
+
+    status: Literal["won", "lost", "warning_closed"]
+
+
+class NewPayout(BaseModel):
+    """A payout of everything that is available."""
+
+    automatic: bool = True
+    livemode: bool = False
+
+
+class NewFee(BaseModel):
+    """A fee that belongs to no payment."""
+
+    cents: int = Field(ge=1)
+    description: str
+    livemode: bool = False
+
+
+class NewPromotionCode(BaseModel):
+    """A code that people may type at Checkout; one of the two says what it takes off."""
+
+    code: str
+    percent_off: int | float | None = Field(default=None, gt=0, le=100)
+    amount_off: int | None = Field(default=None, ge=1)
+    max_redemptions: int | None = Field(default=None, ge=1)
+    expires_at: int | None = None
+    livemode: bool = False
+
+
+class Payment(BaseModel):
+    """How a person pays a Checkout Session."""
+
+    method: Literal["card", "us_bank_account"] = "card"
+    promotion_code: str | None = None
+
+
+class BankAnswer(BaseModel):
+    """What became of a payment by a slow method."""
+
+    succeeded: bool

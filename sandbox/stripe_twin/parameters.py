@@ -1,6 +1,7 @@
 """What an endpoint accepts, and the reading of what it was sent: Stripe refuses names it does not know."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import assert_never
 
 from sandbox.stripe_twin.errors import InvalidRequest, unknown_parameters
@@ -26,6 +27,11 @@ class Whole:
 
     minimum: int = -(2**53)
     maximum: int = 2**53
+
+
+@dataclass(frozen=True)
+class Percent:
+    """A number above 0 and up to 100, with decimals or without."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Range:
     bounds: Group = field(default_factory=lambda: Group({key: Whole() for key in ("gt", "gte", "lt", "lte")}))
 
 
-Shape = Text | Whole | Flag | Metadata | Listing | Group | Range
+Shape = Text | Whole | Percent | Flag | Metadata | Listing | Group | Range
 
 
 def read(group: Group, nodes: Nodes) -> Document:
@@ -114,6 +120,8 @@ def read_one(shape: Shape, node: Node, name: str) -> object:
             return read_text(shape, node, name)
         case Whole():
             return read_whole(shape, node, name)
+        case Percent():
+            return read_percent(node, name)
         case Flag():
             if node not in ("true", "false"):
                 raise InvalidRequest(f"Invalid boolean: {node}", param=name)
@@ -162,6 +170,17 @@ def read_whole(shape: Whole, node: Node, name: str) -> int:
             f"This value must be less than or equal to {shape.maximum}.", code=code, param=name
         )
     return number
+
+
+def read_percent(node: Node, name: str) -> int | float:
+    """A percentage as JSON shows it."""
+    try:
+        number = Decimal(node) if isinstance(node, str) else Decimal(0)
+    except InvalidOperation as error:
+        raise InvalidRequest(f"Invalid decimal: {node}", param=name) from error
+    if not 0 < number <= 100:
+        raise InvalidRequest("This value must be greater than 0 and at most 100.", param=name)
+    return int(number) if number == int(number) else float(number)
 
 
 def read_metadata(node: Node, name: str) -> dict[str, str]:

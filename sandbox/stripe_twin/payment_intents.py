@@ -65,13 +65,7 @@ def retrieve(world: World, call: Call) -> Document:
 def list_page(world: World, call: Call) -> Document:
     """GET /v1/payment_intents"""
     asked = read(Group({**lists.FIELDS, "customer": Text()}), call.nodes)
-    page = lists.page(
-        world,
-        call,
-        kind=KIND,
-        asked=asked,
-        keep=lambda intent: asked.get("customer") in (None, intent["customer"]),
-    )
+    page = lists.page(world, call, kind=KIND, asked=asked, equal=("customer",))
     page["data"] = [shown.to_version(intent, call.version) for intent in page["data"]]
     return shown.to_call(world, call, page, asked.get("expand", []))
 

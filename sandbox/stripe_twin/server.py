@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 
 from sandbox.stripe_twin import api, chain_watch, clockwork, control_api, deliveries, hosted_page
+from sandbox.stripe_twin.errors import StripeError
 from sandbox.stripe_twin.settings import TwinConfig
 from sandbox.stripe_twin.store import Store
 from sandbox.stripe_twin.world import World
@@ -32,11 +34,17 @@ def app(config: TwinConfig) -> FastAPI:
         world.store.close()
 
     application = FastAPI(lifespan=lifespan, openapi_url=None)
+    application.add_exception_handler(StripeError, refused)
     application.add_exception_handler(Exception, broken)
     control_api.add_endpoints(application, world)
     hosted_page.add_endpoints(application, world)
     api.add_endpoints(application, world)
     return application
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """The answer to a verb of the control API that the object cannot do now."""
+    return JSONResponse({"detail": str(error)}, 409)
 
 
 async def broken(_: Request, error: Exception) -> Response:

@@ -11,7 +11,6 @@ from sandbox.stripe_twin.world import World
 
 LIFETIME_SECONDS_MIN = 30 * 60
 LIFETIME_SECONDS_MAX = 24 * 3_600
-CARD_CENTS_MIN = 50
 PRODUCT = Group(
     {
         "name": Text(length_max=5_000),
@@ -39,6 +38,7 @@ FIELDS: dict[str, Shape] = {
     "allow_promotion_codes": Flag(),
     "automatic_tax": Group({"enabled": Flag()}),
     "cancel_url": Text(),
+    "discounts": Listing(Group({"coupon": Text(), "promotion_code": Text()})),
     "client_reference_id": Text(length_max=200),
     "customer_email": Text(length_max=800),
     "expand": Listing(Text()),
@@ -52,7 +52,6 @@ FIELDS: dict[str, Shape] = {
     "success_url": Text(),
     "ui_mode": Text(choices=("hosted_page", "embedded_page", "elements", "form")),
 }
-NOT_OFFERED = (("allow_promotion_codes", True), ("automatic_tax", {"enabled": True}))
 NULL_AT_FIRST = (
     "client_secret",
     "customer",
@@ -81,16 +80,14 @@ def read_request(world: World, call: Call) -> Document:
     if versions.knows_allowed_payment_method_types(call.version):
         fields[intent_creation.NEW_SPELLING] = Listing(Text())
     asked = read(Group(fields, required=("line_items", "mode")), call.nodes)
-    for name, value in NOT_OFFERED:
-        if asked.get(name) == value:
-            raise InvalidRequest(f"The twin does not offer {name} yet.", param=name)
     if asked["mode"] != "payment" or asked.get("ui_mode", "hosted_page") != "hosted_page":
         raise InvalidRequest("The twin offers hosted pages in payment mode.", param="mode")
     for name in ("success_url", "cancel_url"):
         if name in asked:
             check_url(asked[name], name)
     check_expiry(world, asked)
-    check_amount(asked)
+    check_currency(asked)
+    check_discounts(asked)
     return asked
 
 
@@ -119,16 +116,23 @@ def check_expiry(world: World, asked: Document) -> None:
         )
 
 
-def check_amount(asked: Document) -> None:
-    """raises: InvalidRequest unless all prices share a currency and a card can pay their sum"""
+def check_discounts(asked: Document) -> None:
+    """raises: InvalidRequest if more than one discount could be taken"""
+    if asked.get("allow_promotion_codes") and asked.get("discounts"):
+        raise InvalidRequest(
+            "You may only specify one of these parameters: allow_promotion_codes, discounts.",
+            param="discounts",
+        )
+    wanted = asked.get("discounts", [])
+    if len(wanted) > 1 or any(len(discount) != 1 for discount in wanted):
+        raise InvalidRequest("You may only specify one coupon or promotion code.", param="discounts")
+
+
+def check_currency(asked: Document) -> None:
+    """raises: InvalidRequest unless all prices share a currency"""
     currencies = {item["price_data"]["currency"].lower() for item in asked["line_items"]}
     if len(currencies) != 1:
         raise InvalidRequest("All line items must have the same currency.", param="line_items")
-    if total(asked) < CARD_CENTS_MIN:
-        raise InvalidRequest(
-            "The Checkout Session's total amount due must add up to at least $0.50 usd",
-            code="amount_too_small",
-        )
 
 
 def total(asked: Document) -> int:
@@ -179,6 +183,7 @@ def session(world: World, call: Call, asked: Document) -> Document:
     identifier = identifiers.new("cs_live" if call.livemode else "cs_test", length=58)
     allowed = asked.get(intent_creation.NEW_SPELLING)
     base_url = world.config.public_url or call.base_url
+    taxed = asked.get("automatic_tax", {}).get("enabled", False)
     return dict.fromkeys(NULL_AT_FIRST) | {
         "id": identifier,
         "object": "checkout.session",
@@ -187,7 +192,12 @@ def session(world: World, call: Call, asked: Document) -> Document:
         "allowed_payment_method_types": allowed,
         "amount_subtotal": total(asked),
         "amount_total": total(asked),
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "automatic_tax": {
+            "enabled": taxed,
+            "liability": {"type": "self"} if taxed else None,
+            "provider": "stripe" if taxed else None,
+            "status": "requires_location_inputs" if taxed else None,
+        },
         "cancel_url": asked.get("cancel_url"),
         "client_reference_id": asked.get("client_reference_id"),
         "created": world.now(),
@@ -203,7 +213,7 @@ def session(world: World, call: Call, asked: Document) -> Document:
         "payment_method_collection": "if_required",
         "payment_method_options": {},
         "payment_method_types": allowed or asked.get(intent_creation.OLD_SPELLING) or ["card"],
-        "payment_status": "unpaid",
+        "payment_status": "unpaid" if total(asked) else "no_payment_required",
         "status": "open",
         "submit_type": asked.get("submit_type"),
         "success_url": asked.get("success_url"),

@@ -2,6 +2,7 @@
 
 import copy
 
+from sandbox.stripe_twin import session_amounts
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.errors import InvalidRequest
 from sandbox.stripe_twin.store import Document
@@ -12,7 +13,21 @@ LINKS = {
     ("payment_intent", "latest_charge"): "charge",
     ("charge", "payment_intent"): "payment_intent",
     ("checkout.session", "payment_intent"): "payment_intent",
+    ("charge", "balance_transaction"): "balance_transaction",
+    ("refund", "balance_transaction"): "balance_transaction",
+    ("refund", "failure_balance_transaction"): "balance_transaction",
+    ("refund", "charge"): "charge",
+    ("refund", "payment_intent"): "payment_intent",
+    ("dispute", "charge"): "charge",
+    ("dispute", "payment_intent"): "payment_intent",
+    ("radar.early_fraud_warning", "charge"): "charge",
+    ("radar.early_fraud_warning", "payment_intent"): "payment_intent",
+    ("payout", "balance_transaction"): "balance_transaction",
+    ("payout", "failure_balance_transaction"): "balance_transaction",
 }
+SOURCES = {"ch": "charge", "py": "charge", "re": "refund", "pyr": "refund", "du": "dispute", "po": "payout"}
+# What the twin must know of an object that Stripe does not show on it.
+HIDDEN = {"refund": ("livemode",), "balance_transaction": ("livemode", "payout")}
 
 
 def to_call(world: World, call: Call, document: Document, expand: list[str]) -> Document:
@@ -32,6 +47,10 @@ def to_version(document: Document, version: Version) -> Document:
     Whether Stripe shows preview fields on other versions is not documented: nobody should rely on it.
     """
     answer = copy.deepcopy(document)
+    if document["object"] == "list":
+        answer["data"] = [to_version(item, version) for item in document["data"]]
+    for name in HIDDEN.get(document["object"], ()):
+        answer.pop(name, None)
     if document["object"] == "payment_intent" and not version.is_preview:
         answer["payment_method_options"].get("crypto", {}).pop("mode", None)
         answer["payment_method_options"].get("crypto", {}).pop("deposit_options", None)
@@ -54,14 +73,30 @@ def expand_path(world: World, call: Call, document: Document, path: str) -> None
         assert page is not None, "every session has its page"
         document["line_items"] = page["line_items"]
         return
-    kind = LINKS.get((document["object"], head))
-    if kind is None:
-        raise InvalidRequest(f"This property cannot be expanded ({head}).", param="expand")
+    if (document["object"], path) == ("checkout.session", "total_details.breakdown"):
+        page = world.store.get("checkout_page", document["id"])
+        assert page is not None, "every session has its page"
+        document["total_details"]["breakdown"] = session_amounts.breakdown(document, page)
+        return
+    kind = kind_of_link(document, head)
     linked = document[head]
     if linked is None:
         return
     if isinstance(linked, str):
-        linked = to_version(world.existing(kind, linked, livemode=document["livemode"]), call.version)
+        linked = to_version(world.existing(kind, linked, livemode=call.livemode), call.version)
         document[head] = linked
     if rest:
         expand_path(world, call, linked, rest)
+
+
+def kind_of_link(document: Document, name: str) -> str:
+    """What kind of object the field names.
+
+    raises: InvalidRequest if it names none
+    """
+    kind = LINKS.get((document["object"], name))
+    if (document["object"], name) == ("balance_transaction", "source"):
+        kind = SOURCES.get(str(document["source"]).partition("_")[0], "charge")
+    if kind is None:
+        raise InvalidRequest(f"This property cannot be expanded ({name}).", param="expand")
+    return kind

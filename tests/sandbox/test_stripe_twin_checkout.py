@@ -212,7 +212,6 @@ def test_the_old_spelling_is_refused_on_endive(client: stripe.StripeClient) -> N
         ({"line_items": ""}, "parameter_missing"),
         ({"success_url": "javascript:alert(1)"}, "url_invalid"),
         ({"client_reference_id": "x" * 201}, None),
-        ({"allow_promotion_codes": True}, None),
     ],
 )
 def test_what_stripe_or_the_twin_does_not_know_is_refused(

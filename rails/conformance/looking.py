@@ -10,6 +10,7 @@ from rails.conformance.claims import proves, shows
 from rails.conformance.stage import Stage
 from rails.rail import Failed, Handle, NeedsReview, Outcome, Paid, Pending, Processing
 
+_OPEN: Final = ("action_required", "processing")
 _KINDS: Final = frozenset({"underpaid", "overpaid", "several", "unmatched", "unseen", "mismatch"})
 
 
@@ -132,12 +133,12 @@ class LookingCases:
         payment = stage.buy()
         stage.pay(payment)
         stage.wait_for_paid(payment)
-        before, moment = stage.view(payment).state, stage.now
+        moment = stage.now
         with stage.harness.unreachable():
             for hours in (0, 2, 48):
                 stage.now = moment + timedelta(hours=hours)
                 stage.look(payment)
-                assert stage.view(payment).state == before, "silence was taken for an answer"
+                assert stage.view(payment).state in _OPEN, "silence was taken for an answer"
         stage.now = moment
 
         stage.settle(payment)

@@ -5,10 +5,13 @@ stays for the life of the process, so it is added once and does nothing outside 
 """
 
 import sys
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Final
+
+from typing_extensions import override
 
 _BROWSERS: Final = (
     *("chrome", "chromium", "firefox", "msedge", "safari", "webkit", "opera", "brave"),
@@ -19,6 +22,14 @@ _DRIVERS: Final = frozenset({"playwright", "selenium", "pyppeteer", "splinter", 
 
 class NotAlone(AssertionError):
     """A browser was started or a person was asked, where code alone was promised."""
+
+
+class _NoBrowser(webbrowser.BaseBrowser):
+    @override
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        if _Watch.blocks:
+            raise NotAlone("a browser was opened")
+        return False
 
 
 class _Watch:
@@ -34,6 +45,8 @@ def by_code_alone() -> Iterator[None]:
     """
     if not _Watch.hooked:
         sys.addaudithook(_refuse)
+        # Where no browser is installed, opening one is told to no hook.
+        webbrowser.register("pennyrail-alone", None, _NoBrowser(), preferred=True)
         _Watch.hooked = True
     _Watch.blocks += 1
     try:
@@ -46,8 +59,6 @@ def _refuse(event: str, arguments: tuple[object, ...]) -> None:
     if not _Watch.blocks:
         return
     match event, arguments:
-        case "webbrowser.open", _:
-            raise NotAlone("a browser was opened")
         case "builtins.input", _:
             raise NotAlone("a person was asked at the terminal")
         case "import", (str() as module, *_) if module.partition(".")[0] in _DRIVERS:

@@ -136,7 +136,7 @@ def _fits(rail: object, asked: Plugged, built: Mapping[str, Rail]) -> None:
         for name in ("provider", "purchase_path"):
             if getattr(listing, name, None) == getattr(other.listing, name):
                 raise BrokenRail(
-                    f"{asked.place} and the rail {other.rail_id} have one {name}: nobody could tell them apart"
+                    f"{asked.place} and the rail {other.rail_id} have one {name}: which is which?"
                 )
 
 

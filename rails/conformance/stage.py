@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 from ledger import balances
 from ledger.database import Sessions
-from ledger.money import CREDIT, USD, Amount
-from rails import catalog, ids, inbox, instructions, purchase, status
+from ledger.money import USD, Amount
+from rails import catalog, ids, inbox, instructions, pricing, purchase, status
 from rails.conformance.harness import Harness
 from rails.models import PaymentAttempt, Quote
 from rails.notice import Incoming
@@ -51,15 +51,9 @@ class Stage:
 
     def order(self, price: Amount | None = None) -> Order:
         """A new order that no row of the database knows."""
+        ends = self.now + timedelta(seconds=story().attempt_lifetime_seconds)
         wanted = price or self.usual
-        return Order(
-            payment_attempt_id=ids.new("payatt"),
-            quote_id=ids.new("quote"),
-            credits=Amount(wanted.units, CREDIT),
-            price=wanted,
-            created_at=self.now,
-            expires_at=self.now + timedelta(seconds=story().attempt_lifetime_seconds),
-        )
+        return _order(ids.new("payatt"), ids.new("quote"), wanted, created_at=self.now, expires_at=ends)
 
     def quote(self, price: Amount | None = None) -> str:
         """The id of a quote of this price."""
@@ -94,11 +88,10 @@ class Stage:
         """The order that a payment was opened with, as the database kept it."""
         view = self.view(payment)
         assert view.attempt is not None
-        return Order(
-            payment_attempt_id=payment.payment_attempt_id,
-            quote_id=view.quote.quote_id,
-            credits=Amount(view.quote.credits, CREDIT),
-            price=payment.price,
+        return _order(
+            payment.payment_attempt_id,
+            view.quote.quote_id,
+            payment.price,
             created_at=view.attempt.created_at,
             expires_at=view.attempt.expires_at,
         )
@@ -202,3 +195,16 @@ def handle(view: PurchaseView) -> Handle:
 
 def _lands_until(attempt: PaymentAttempt) -> datetime:
     return attempt.expires_at + story().late_payment
+
+
+def _order(
+    attempt_id: str, quote_id: str, price: Amount, *, created_at: datetime, expires_at: datetime
+) -> Order:
+    return Order(
+        payment_attempt_id=attempt_id,
+        quote_id=quote_id,
+        credits=pricing.worth(price),
+        price=price,
+        created_at=created_at,
+        expires_at=expires_at,
+    )

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Program
 
 from app import errors
 from outbound.errors import OutboundError
-from rails import redaction
+from rails import redaction, registry
 from rails.chain.errors import ChainError
 from rails.errors import RailError, RailsError, RefundError
 
@@ -24,6 +24,8 @@ def told(error: Exception) -> str | None:
             return f"the database does not answer: {_first_line(error)}; is DATABASE_URL right, and is it up?"
         case ProgrammingError(orig=UndefinedTable()):
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
+        case registry.BrokenRail():
+            return f"cannot start: {error}"
         case OutboundError() | RefundError():
             return str(error)
         case RailError():

@@ -13,7 +13,7 @@ from outbound.settings import OutboundSettings
 from rails import registry
 from rails.chain.settings import ChainSettings
 from rails.reconciliation.settings import ReconciliationSettings
-from rails.settings import StorySettings
+from rails.settings import RegistrySettings, StorySettings
 from rails.stripe.settings import StripeSettings
 from workers.settings import QueueSettings
 
@@ -109,7 +109,7 @@ class MigrationSettings(BaseSettings):
 
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
-OF_THE_CLOCK: Final = (QueueSettings, StorySettings, DoorSettings)
+OF_THE_CLOCK: Final = (QueueSettings, StorySettings, RegistrySettings, DoorSettings)
 OF_A_PROCESS: Final = (
     LedgerSettings,
     StripeSettings,
@@ -158,7 +158,11 @@ def _problems(kind: type[BaseSettings]) -> list[str]:
     match read:
         case LedgerSettings(database_url=url) if not _is_postgresql(url):
             return ["DATABASE_URL: must be an address like postgresql://user:password@host/database"]
-        case DoorSettings(default_rail=rail_id) if rail_id not in registry.names():
+        case RegistrySettings():
+            return registry.problems()
+        case DoorSettings(default_rail=rail_id) if (
+            not registry.problems() and rail_id not in registry.names()
+        ):
             return [f"PENNYRAIL_DEFAULT_RAIL: must be one of {', '.join(registry.names())}"]
         case OutboundSettings(allow_loopback=True) if _is_live():
             return ["PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK: is for a sandbox, and the Stripe key is a live one"]

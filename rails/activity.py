@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from ledger import usage
 from ledger.usage import Use
-from rails import ids, status
+from rails import ids, instructions, status
 from rails.models import Activity, PaymentAttempt, Receipt
 
 EventType = Literal[
@@ -122,7 +122,8 @@ def _used(use: Use) -> Event:
 
 
 def checkout_session_created(session: Session, attempt: PaymentAttempt, *, now: datetime) -> None:
-    """Tell that a Checkout session exists and waits for a person."""
+    """Tell that a payment page exists and waits for a person."""
+    session_id = instructions.checkout_session_id(attempt)
     session.add(
         Activity(
             event_id=ids.new("evt"),
@@ -132,11 +133,13 @@ def checkout_session_created(session: Session, attempt: PaymentAttempt, *, now: 
             subject_type="payment",
             subject_id=attempt.payment_attempt_id,
             status="action_required",
-            summary="a Checkout session was created and waits for a person",
+            summary="a Checkout session was created and waits for a person"
+            if session_id is not None
+            else "a payment page was opened and waits for a person",
             links={
                 "quote_id": attempt.quote_id,
                 "payment_attempt_id": attempt.payment_attempt_id,
-                "checkout_session_id": attempt.reference,
+                **({"checkout_session_id": session_id} if session_id is not None else {}),
             },
             occurred_at=now,
         )

@@ -7,6 +7,12 @@ from rails.models import PaymentAttempt
 from rails.rail import CryptoDeposit, HostedPage, Instructions
 
 
+def checkout_session_id(attempt: PaymentAttempt) -> str | None:
+    """The Checkout session of an attempt, None on other rails: the one id of a processor that agents see."""
+    reference = attempt.reference
+    return reference if reference is not None and reference.startswith("cs_") else None
+
+
 def write(instructions: Instructions) -> dict[str, Any]:
     """The instructions as JSON for the row."""
     match instructions:

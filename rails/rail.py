@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 from ledger.money import Amount
 
 BuyerMode = Literal["agent_only", "hybrid", "human_only"]
-Source = Literal["stripe", "chain"]
+Source = str
+"""A witness: `stripe`, `chain`, or the name that a rail gives its own processor, `[a-z][a-z0-9_]{0,31}`."""
 Detail = Mapping[str, str | int | None]
 
 

@@ -42,6 +42,16 @@ class StorySettings(BaseSettings):
         return timedelta(seconds=self.late_payment_seconds)
 
 
+class RegistrySettings(BaseSettings):
+    """Which rails there are beside those that packages bring."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_")
+
+    rails: str = Field(
+        default="", description="rails in folders of your own, module:build, separated by commas"
+    )
+
+
 @lru_cache
 def story() -> StorySettings:
     """The settings of the story, read once."""

@@ -157,7 +157,10 @@ class RecommendedSettlement(TypedDict):
 class Witness(TypedDict):
     """What one witness says of the payment; pending when it has not spoken."""
 
-    source: Literal["stripe", "chain"]
+    source: Annotated[
+        str,
+        says("stripe, chain, or another processor of the rail", "stripe", pattern="^[a-z][a-z0-9_]{0,31}$"),
+    ]
     state: str
     detail: Detail
 

@@ -31,7 +31,9 @@ def how_to_pay(here: House, attempt: PaymentAttempt, quote: Quote) -> Fields:
         case None:
             return {}
         case HostedPage(url=url):
-            return {"checkout_session_id": attempt.reference, **links(here, attempt), "checkout_url": url}
+            session_id = instructions.checkout_session_id(attempt)
+            named = {"checkout_session_id": session_id} if session_id is not None else {}
+            return {**named, **links(here, attempt), "checkout_url": url}
         case CryptoDeposit():
             return {"stripe_x402": _deposit(attempt, quote, told)}
         case _:

@@ -58,7 +58,7 @@ class FakeRail:
     refunds_begin: ReversalState = "gone"
     """How a refund that this house asks for begins."""
     losing_answers: bool = False
-    """Whether refunds are made, and nobody hears of it."""
+    """Whether payments are opened and refunds made, and nobody hears of it."""
     _outcomes: dict[str, Callable[[Handle], Outcome]] = field(default_factory=dict)
     _reversed: dict[str, dict[str, Reversed]] = field(default_factory=dict)
 
@@ -68,12 +68,17 @@ class FakeRail:
             raise errors.RailUnreachable("the processor does not answer")
         if self.refusing:
             raise errors.RailRefused("the processor said no")
-        return self.opened.setdefault(order.payment_attempt_id, self.opening(order))
+        opened = self.opened.setdefault(order.payment_attempt_id, self.opening(order))
+        if self.losing_answers:
+            raise errors.RailUnreachable("the answer was lost")
+        return opened
 
     def look_up(self, handle: Handle, *, now: datetime) -> Outcome:  # noqa: ARG002
         """What the switches say has become of a payment. Time plays no part."""
         if self.unreachable:
             raise errors.RailUnreachable("the processor does not answer")
+        if all(handle.reference != opened.reference for opened in self.opened.values()):
+            raise errors.RailRefused("the processor does not know this payment")
         return self._outcomes.get(handle.reference, _nothing)(handle)
 
     def reversals(self, handle: Handle) -> tuple[Reversed, ...]:
@@ -88,6 +93,8 @@ class FakeRail:
             raise errors.RailUnreachable("the processor does not answer")
         if self.refunds_refused is not None:
             raise errors.RailRefused(self.refunds_refused)
+        if order.amount > order.handle.price:
+            raise errors.RailRefused("more than was paid")
         payment, name = order.handle.reference, f"re_{_hash(order.refund_id)[2:26]}"
         if name not in self._reversed.get(payment, {}):
             self.reverse(

@@ -1,0 +1,1 @@
+"""A rail that reads a clock of its own."""

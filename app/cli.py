@@ -51,6 +51,12 @@ cli.add_typer(
     lazily.group("app.webhook_cli", "log_cli", about="What was told, and what came of it."), name="webhook"
 )
 cli.add_typer(lazily.group("app.chain_cli", about="Reading Base."), name="chain")
+cli.add_typer(
+    lazily.group(
+        "app.exceptions_cli", about="Money that is not as it was asked for, and what is done about it."
+    ),
+    name="exceptions",
+)
 cli.add_typer(sandbox_cli, name="sandbox")
 
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]

@@ -8,6 +8,7 @@ from app import errors
 from outbound.errors import OutboundError
 from rails import redaction
 from rails.chain.errors import ChainError
+from rails.errors import RailError, ResolutionError
 
 
 def told(error: Exception) -> str | None:
@@ -23,8 +24,10 @@ def told(error: Exception) -> str | None:
             return f"the database does not answer: {_first_line(error)}; is DATABASE_URL right, and is it up?"
         case ProgrammingError(orig=UndefinedTable()):
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
-        case OutboundError():
+        case OutboundError() | ResolutionError():
             return str(error)
+        case RailError():
+            return f"the payment provider did not do it: {redaction.redact(str(error))}"
         case ChainError():
             return f"the chain could not be read: {error}"
         case _:

@@ -12,7 +12,7 @@ from ledger.settings import LedgerSettings
 from outbound.settings import OutboundSettings
 from rails import registry
 from rails.chain.settings import ChainSettings
-from rails.settings import StorySettings
+from rails.settings import PolicySettings, StorySettings
 from rails.stripe.settings import StripeSettings
 from workers.settings import QueueSettings
 
@@ -108,7 +108,7 @@ class MigrationSettings(BaseSettings):
 
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
-OF_THE_CLOCK: Final = (QueueSettings, StorySettings, DoorSettings)
+OF_THE_CLOCK: Final = (QueueSettings, StorySettings, PolicySettings, DoorSettings)
 OF_A_PROCESS: Final = (
     LedgerSettings,
     StripeSettings,

@@ -12,6 +12,7 @@ Money (USD)
     breakage                earned by expiry
     fees                    kept by the processor
     receivable              to be had from customers after a clawback
+    unclaimed               money that came and that nobody was given credits for: still owed
 """
 
 import re
@@ -43,6 +44,7 @@ CLASSES: Final = {
             AccountClass(name, USD, None, HOUSE_SHARDS)
             for name in ("clearing", "prepaid_liability", "revenue", "breakage", "fees", "receivable")
         ),
+        AccountClass("unclaimed", USD, None, HOUSE_SHARDS),
     )
 }
 
@@ -54,6 +56,7 @@ REVENUE: Final = "revenue"
 BREAKAGE: Final = "breakage"
 FEES: Final = "fees"
 RECEIVABLE: Final = "receivable"
+UNCLAIMED: Final = "unclaimed"
 
 _WELL_FORMED: Final = re.compile(r"[a-z][a-z_]*(:[A-Za-z0-9._-]{1,200})?")
 

@@ -9,7 +9,7 @@ from outbound import delivery, telling
 from outbound.delivery import Courier
 from outbound.errors import NoKey
 from outbound.settings import OutboundSettings
-from rails import inbox, purchase, schedule
+from rails import inbox, policies, purchase, schedule
 from rails.chain import scanner
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from workers import clock
@@ -48,6 +48,16 @@ def sweep(**_: Any) -> None:
         settle_attempt.delay(payment_attempt_id=payment_attempt_id)
     for notice_id in notices:
         handle_notice.delay(notice_id=notice_id)
+
+
+@celery.task
+def decide_exceptions(**_: Any) -> None:
+    """Credit what the published policy credits by itself, and close what ended without anybody's look."""
+    house, now = wired(), clock.now()
+    with house.sessions() as session:
+        policies.close_what_ended(session, now=now)
+    for each in policies.decide(house.sessions, now=now):
+        logger.info("exception %s: %s credited by policy", each.exception_id, each.cents)
 
 
 @celery.task

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from rails import schedule
+from rails import reviews, schedule
 
 
 @dataclass(slots=True)
@@ -24,3 +24,7 @@ class StoryWatch:
         """Have the attempts behind these addresses looked at."""
         schedule.knock(session, addresses=addresses, now=self.now)
         self.told = True
+
+    def deeper_than_final(self, session: Session, *, chain_id: int, detail: str) -> None:
+        """Have a person decide: nothing that was credited is taken back by itself."""
+        reviews.chain_changed(session, chain_id=chain_id, detail=detail, now=self.now)

@@ -74,6 +74,53 @@ def at_address(session: Session, *, address: str, token: str) -> tuple[DepositVi
     return tuple(_view(deposit, cursor) for deposit, cursor in session.exec(query))
 
 
+@dataclass(frozen=True, slots=True)
+class OtherToken:
+    """A transfer of a token that is no payment to an address of ours. `units` are the token's smallest."""
+
+    token: str
+    units: int
+    address: str
+    state: str
+    chain_id: int
+    tx_hash: str
+    log_index: int
+    block_number: int
+    block_hash: str
+    block_time: datetime
+    sender: str
+    first_seen_at: datetime
+
+
+def of_other_tokens(session: Session, *, address: str, token: str) -> tuple[OtherToken, ...]:
+    """Every transfer to `address` of a token other than `token`, orphaned ones included, in chain order."""
+    query = (
+        select(Deposit)
+        .where(
+            col(Deposit.address) == transfers.address(address),
+            col(Deposit.token) != transfers.address(token),
+        )
+        .order_by(col(Deposit.block_number), col(Deposit.log_index), col(Deposit.first_seen_at))
+    )
+    return tuple(
+        OtherToken(
+            token=each.token,
+            units=int(each.amount),
+            address=each.address,
+            state=each.state,
+            chain_id=each.chain_id,
+            tx_hash=each.tx_hash,
+            log_index=each.log_index,
+            block_number=each.block_number,
+            block_hash=each.block_hash,
+            block_time=each.block_time,
+            sender=each.sender,
+            first_seen_at=each.first_seen_at,
+        )
+        for each in session.exec(query)
+    )
+
+
 def watcher_state(session: Session, *, chain_id: int) -> WatcherState | None:
     """How the watcher of this chain stands; None if it never completed a pass."""
     cursor = session.get(ChainCursor, chain_id)

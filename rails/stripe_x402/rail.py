@@ -130,6 +130,11 @@ class StripeX402:
                 address=handle.instructions.address.lower(),
                 token=handle.instructions.token_contract.lower(),
             )
+            foreign = deposits.of_other_tokens(
+                session,
+                address=handle.instructions.address.lower(),
+                token=handle.instructions.token_contract.lower(),
+            )
             watcher = deposits.watcher_state(session, chain_id=self._chain.base_chain_id)
         return Case(
             price=handle.price,
@@ -139,6 +144,9 @@ class StripeX402:
             chain_read_at=watcher.block_time if watcher else None,
             grace=timedelta(seconds=self._settings.witness_grace_seconds),
             now=now,
+            ends=handle.expires_at,
+            watched_until=handle.watched_until,
+            foreign=foreign,
         )
 
     def _params(self, order: Order) -> dict[str, Any]:
@@ -181,11 +189,12 @@ def _read_intent(intent: Mapping[str, Any], handle: Handle) -> Intent:
     crypto = (charge.get("payment_method_details") or {}).get("crypto") or {}
     ours = (intent.get("metadata") or {}).get("payment_attempt_id") == handle.payment_attempt_id
     in_dollars = ours and intent.get("currency") == "usd"
-    created = charge.get("created")
+    created, canceled = charge.get("created"), intent.get("canceled_at")
     return Intent(
         reference=intent["id"],
         status=intent["status"],
         cancellation_reason=intent.get("cancellation_reason"),
+        canceled_at=datetime.fromtimestamp(canceled, UTC) if canceled else None,
         settled_at=datetime.fromtimestamp(created, UTC) if created else None,
         transaction_hash=crypto.get("transaction_hash"),
         received=Amount(intent["amount_received"], USD) if in_dollars else None,

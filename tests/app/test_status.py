@@ -255,6 +255,7 @@ def test_a_wrong_sum_waits_for_an_operator_and_nobody_is_told_to_pay_again(doors
     assert agent.seen[-1].headers["retry-after"] == str(data["next"]["retry_after_seconds"])
     assert data["payment_attempt"]["exception"] == {
         "kind": "underpaid",
+        "decided_by": "review",
         "asset": "USDC",
         "expected_atomic": "5000000",
         "received_atomic": "4990001",

@@ -41,7 +41,7 @@ def test_what_rails_share_imports_neither_the_story_nor_a_rail(graph: grimp.Impo
 def test_only_the_story_and_the_doors_hold_the_pen(graph: grimp.ImportGraph) -> None:
     holders = graph.find_modules_that_directly_import("ledger.book")
 
-    assert {name for name in holders if not name.startswith(("app", "ledger"))} <= {"rails.purchase"}
+    assert {name for name in holders if not name.startswith(("app", "ledger"))} <= {"rails.resolutions"}
 
 
 def test_nothing_but_the_command_line_imports_the_sandbox(graph: grimp.ImportGraph) -> None:

@@ -172,7 +172,7 @@ def test_the_exact_sum_in_two_transfers_is_not_what_stripe_can_match() -> None:
     outcome = judged(WAITING, deposit(2_000_000), deposit(3_000_000, log_index=1))
 
     assert isinstance(outcome, NeedsReview)
-    assert outcome.kind == "unmatched"
+    assert outcome.kind == "topped_up"
 
 
 def test_money_that_stripe_does_not_match_in_time_or_after_it_closed_needs_review() -> None:

@@ -26,6 +26,7 @@ from tests.rails.conftest import NOON
 
 Credits = Callable[[], int]
 View = Callable[[], PurchaseView]
+Row = dict[str, str | int]
 LATER = NOON + timedelta(hours=2)
 CLEARING = "clearing:fake_deposit"
 TOKEN = "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
@@ -498,7 +499,7 @@ def test_the_database_takes_one_decision_of_an_exception_and_keeps_it_for_ever(
         "reason": "y",
         "cents": 0,
     }
-    bad: list[dict[str, str | int]] = [
+    bad: list[Row] = [
         {"of": exception_id},
         {"reason": ""},
         {"cents": 5},

@@ -35,8 +35,16 @@ _AGE: Final = re.compile(r"(\d{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 ExceptionId = Annotated[int, typer.Argument(metavar="ID", help="an exception's number", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
-Reason = Annotated[str, typer.Option(help="why, for whoever reads it in a year", min=1)]
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="who decides")]
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter("say something")
+    return text
+
+
+Reason = Annotated[str, typer.Option(help="why, for whoever reads it in a year", callback=_not_empty)]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="who decides", callback=_not_empty)]
 Received = Annotated[
     str | None,
     typer.Option(help="what `show` said was received, as in 4.99: refused if another amount is there by now"),
@@ -108,19 +116,10 @@ def resolve(
     write_off: nobody gets credits. Whole cents that arrived are booked from clearing to unclaimed, where they
     stay owed; less than a cent, and other tokens, are recorded and not booked.
     """
-    sessions, now = _sessions(folder), datetime.now(UTC)
-    decision = _decision(sessions, exception_id, reason=reason, by=by, received=received, now=now)
-    match how:
-        case "credit":
-            with sessions() as session:
-                done = resolutions.credit(session, decision, now=now)
-        case "write_off":
-            with sessions() as session:
-                done = resolutions.write_off(session, decision, now=now)
-        case "refund":
-            done = _refund(sessions, decision, now=now)
-        case _:
-            raise typer.BadParameter("--as is credit, refund or write_off; to put it off, `exceptions wait`")
+    if how not in ("credit", "refund", "write_off"):
+        raise typer.BadParameter("--as is credit, refund or write_off; to put it off, `exceptions wait`")
+    with _house(folder) as sessions:
+        done = _resolve(sessions, how, exception_id, reason=reason, by=by, received=received)
     if as_json:
         _print_json(_resolved_fields(done))
         return
@@ -157,6 +156,19 @@ def wait(
         _print_json({"exception_id": exception_id, "wait_until": iso(comes_back)})
         return
     out.print(f"exception {exception_id} comes back at {iso(comes_back)}")
+
+
+def _resolve(
+    sessions: Sessions, how: str, exception_id: int, *, reason: str, by: str, received: str | None
+) -> Resolved:
+    now = datetime.now(UTC)
+    decision = _decision(sessions, exception_id, reason=reason, by=by, received=received, now=now)
+    if how == "refund":
+        return _refund(sessions, decision, now=now)
+    with sessions() as session:
+        if how == "credit":
+            return resolutions.credit(session, decision, now=now)
+        return resolutions.write_off(session, decision, now=now)
 
 
 def _refund(sessions: Sessions, decision: Decision, *, now: datetime) -> Resolved:
@@ -380,14 +392,17 @@ def _print_json(found: object) -> None:
     typer.echo(json.dumps(found, indent=2))
 
 
-def _sessions(folder: Path | None) -> Sessions:
-    engine = database.connect(
-        where.ledger(folder).database_url, pool_size=1, application="pennyrail-exceptions"
-    )
-    return database.sessions(engine)
+@contextmanager
+def _house(folder: Path | None) -> Iterator[Sessions]:
+    url = where.ledger(folder).database_url
+    engine = database.connect(url, pool_size=1, application="pennyrail-exceptions")
+    try:
+        yield database.sessions(engine)
+    finally:
+        engine.dispose()
 
 
 @contextmanager
 def _session(folder: Path | None) -> Iterator[Session]:
-    with _sessions(folder)() as session:
+    with _house(folder) as sessions, sessions() as session:
         yield session

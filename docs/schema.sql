@@ -1836,7 +1836,7 @@ CREATE TABLE public.payment_exception (
     wait_until timestamp with time zone,
     CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
     CONSTRAINT payment_exception_is_about_something CHECK ((((kind = 'deeper_than_final'::text) = (payment_attempt_id IS NULL)) AND ((payment_attempt_id IS NULL) = (subject IS NOT NULL)))),
-    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'reversal_rejected'::text, 'deeper_than_final'::text]))),
+    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'deeper_than_final'::text]))),
     CONSTRAINT payment_exception_units_not_negative CHECK (((received_units >= (0)::numeric) AND (final_units >= (0)::numeric)))
 );
 

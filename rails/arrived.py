@@ -114,8 +114,9 @@ def standing(session: Session, attempt: PaymentAttempt) -> Amount | None:
 
     None if nothing was ever seen there, or if others pay at the same address.
     """
-    token = (attempt.instructions or {}).get("token_contract")
-    if attempt.deposit_address is None or token is None:
+    told = attempt.instructions or {}
+    token = told.get("token_contract")
+    if attempt.deposit_address is None or token is None or told.get("shared"):
         return None
     asked = {"address": attempt.deposit_address, "token": str(token).lower()}
     row = session.connection().execute(_STANDING, asked).one_or_none()

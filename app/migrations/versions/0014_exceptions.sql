@@ -16,7 +16,7 @@ ALTER TABLE payment_exception
     DROP CONSTRAINT payment_exception_kind_known,
     ADD CONSTRAINT payment_exception_kind_known CHECK (kind IN (
         'underpaid', 'overpaid', 'topped_up', 'several', 'late', 'after_close', 'retired_address', 'wrong_token',
-        'unmatched', 'unseen', 'mismatch', 'taken_back', 'chain_evidence_pending', 'reversal_rejected', 'deeper_than_final'
+        'unmatched', 'unseen', 'mismatch', 'taken_back', 'chain_evidence_pending', 'deeper_than_final'
     )),
     ADD CONSTRAINT payment_exception_is_about_something CHECK (
         (kind = 'deeper_than_final') = (payment_attempt_id IS NULL) AND (payment_attempt_id IS NULL) = (subject IS NOT NULL)

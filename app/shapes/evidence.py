@@ -66,6 +66,14 @@ def waiting(view: PurchaseView) -> PaymentException | None:
     return items[-1] if items else None
 
 
+def not_granted(view: PurchaseView) -> str | None:
+    """What was decided about money that arrived and was not granted: write_off, refund; else None."""
+    rows = [row for row in view.exceptions if row.resolution in ("write_off", "refund")]
+    # Another token never was a payment.
+    decided = [row.resolution for row in rows if row.kind != "wrong_token"]
+    return decided[-1] if decided and view.receipt is None else None
+
+
 def decided_by_policy(view: PurchaseView, row: PaymentException) -> bool:
     """Whether nobody has to decide: what the agent was promised does, once the money is final."""
     return view.attempt is not None and promises.credits(view.attempt, kind=row.kind, late=row.late)

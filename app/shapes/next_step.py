@@ -54,6 +54,12 @@ _DIFFERENCE: Final[Mapping[str, str]] = {
 }
 
 
+_DECIDED: Final[Mapping[str, str]] = {
+    "write_off": "what arrived was not credited, and is kept for whoever sent it: name this payment to us",
+    "refund": "what was paid is sent back through the payment provider",
+}
+
+
 def next_step(here: House, view: PurchaseView) -> Fields:
     """The next step of a purchase, with commands that run as they stand."""
     attempt = view.attempt
@@ -84,6 +90,8 @@ def ask_again(here: House, view: PurchaseView, *, key: str | None = None) -> Fie
         "this purchase is closed and no payment was seen; if it was paid nevertheless, do not pay again:"
         " a payment that arrives late is still recorded, and its status will tell"
     )
+    if (decided := evidence.not_granted(view)) is not None:
+        closed = f"this purchase is closed; {_DECIDED[decided]}. A new quote is a new purchase"
     return _step("agent", "request_new_quote", never_bought if view.attempt is None else closed, [again])
 
 

@@ -26,16 +26,12 @@ def told(error: Exception) -> str | None:
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
         case registry.BrokenRail():
             return f"cannot start: {error}"
-        case OutboundError() | RefundError():
-            return str(error)
         case RailError():
-            return f"{error}; nothing was done, try again later"
-        case RailsError():
+            return f"the payment provider did not do it: {redaction.redact(str(error))}; try again later"
+        case OutboundError() | RefundError() | RailsError():
             return str(error)
         case ChainError():
             return f"the chain could not be read: {error}"
-        case RailError():
-            return f"the payment provider: {error}"
         case _:
             return None
 

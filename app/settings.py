@@ -13,7 +13,7 @@ from outbound.settings import OutboundSettings
 from rails import registry
 from rails.chain.settings import ChainSettings
 from rails.reconciliation.settings import ReconciliationSettings
-from rails.settings import RegistrySettings, StorySettings
+from rails.settings import PolicySettings, RegistrySettings, StorySettings
 from rails.stripe.settings import StripeSettings
 from workers.settings import QueueSettings
 
@@ -109,7 +109,7 @@ class MigrationSettings(BaseSettings):
 
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
-OF_THE_CLOCK: Final = (QueueSettings, StorySettings, RegistrySettings, DoorSettings)
+OF_THE_CLOCK: Final = (QueueSettings, StorySettings, PolicySettings, RegistrySettings, DoorSettings)
 OF_A_PROCESS: Final = (
     LedgerSettings,
     StripeSettings,

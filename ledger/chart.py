@@ -16,6 +16,7 @@ Money (USD)
     processor:suspense      in that balance too, and nobody knows whose or what for    positive
     bank                    paid out by the processor    negative: an asset
     sales_tax               collected with purchases, owed to the state
+    unclaimed               money that came and that nobody was given credits for: still owed
 """
 
 import re
@@ -50,6 +51,7 @@ CLASSES: Final = {
                 *("processor", "bank", "sales_tax"),
             )
         ),
+        AccountClass("unclaimed", USD, None, HOUSE_SHARDS),
     )
 }
 
@@ -64,6 +66,7 @@ RECEIVABLE: Final = "receivable"
 BANK: Final = "bank"
 SALES_TAX: Final = "sales_tax"
 SUSPENSE: Final = "processor:suspense"
+UNCLAIMED: Final = "unclaimed"
 
 _WELL_FORMED: Final = re.compile(r"[a-z][a-z_]*(:[A-Za-z0-9._-]{1,200})?")
 

@@ -45,7 +45,13 @@ _TOLD: Final = text(
             WHEN 'grant' THEN CAST(told.details ->> 'lot' AS bigint)
             ELSE reversal.lot_id
         END
-    LEFT JOIN receipt ON receipt.ledger_transaction_id = bought.granted_in
+    -- What a decision granted beside a purchase belongs to the receipt of that purchase.
+    LEFT JOIN exception_action AS decided
+        ON decided.ledger_transaction_id = bought.granted_in AND decided.action = 'credit'
+    LEFT JOIN payment_exception AS item ON item.exception_id = decided.exception_id
+    LEFT JOIN receipt AS own ON own.ledger_transaction_id = bought.granted_in
+    LEFT JOIN receipt
+        ON receipt.payment_attempt_id = coalesce(own.payment_attempt_id, item.payment_attempt_id)
     LEFT JOIN hold ON told.kind = 'hold_expiry' AND hold.id = told.details ->> 'hold'
     WHERE leaf.seal = :seal
         AND told.outcome = 'done'

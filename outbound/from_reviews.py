@@ -1,6 +1,6 @@
-"""What waits for a person's decision, as others are told of it: once when it opens, once when it closes."""
+"""What waits for a decision, as others are told of it: once when it opens, once when it closes."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Row
 from sqlmodel import Session, text
@@ -13,7 +13,7 @@ _UNTOLD: Final = text(
     """
     SELECT item.*, attempt.agent_id, change.state, change.happened_at
     FROM payment_exception AS item
-    JOIN payment_attempt AS attempt USING (payment_attempt_id)
+    LEFT JOIN payment_attempt AS attempt USING (payment_attempt_id)
     CROSS JOIN LATERAL (
         VALUES ('opened', item.opened_at), ('closed', item.closed_at)
     ) AS change (state, happened_at)
@@ -51,6 +51,13 @@ def _event(row: Row[Any]) -> payloads.Payload:
             opened_at=row.opened_at,
             closed_at=row.closed_at if closed else None,
             # Who it was by name, and in which words, is nobody's business outside.
-            closed_by=("house" if row.closed_by == HOUSE else "operator") if closed else None,
+            closed_by=_who(row.closed_by) if closed else None,
+            resolution=row.resolution if closed and row.closed_by != HOUSE else None,
         ),
     )
+
+
+def _who(closed_by: str) -> Literal["house", "policy", "operator"]:
+    if closed_by == HOUSE:
+        return "house"
+    return "policy" if closed_by.startswith("policy:") else "operator"

@@ -76,20 +76,23 @@ class HoldExpired(OfAnAgent):
 
 
 class DepositException(Said):
-    """A payment waits for a person's decision, or does not any more."""
+    """A payment waits for a decision, or does not any more."""
 
     exception_id: int
-    agent_id: str
-    payment_attempt_id: str
+    agent_id: str | None = Field(description="null for what concerns no payment: the chain itself changed")
+    payment_attempt_id: str | None
     state: Literal["opened", "closed"]
     kind: str
-    asset: str
+    asset: str = Field(description="for another token than was asked for, its contract")
     expected_units: str = Field(description="smallest units of the asset, a whole number as a string")
     received_units: str
     opened_at: datetime
     closed_at: datetime | None
-    closed_by: Literal["house", "operator"] | None = Field(
-        description="in this version always the house: no command closes one"
+    closed_by: Literal["house", "policy", "operator"] | None = Field(
+        description="house: it ended by itself; policy: by the published rules; operator: a person"
+    )
+    resolution: str | None = Field(
+        description="credit, refund or write_off; null while it is open, and where it ended by itself"
     )
 
 

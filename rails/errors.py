@@ -17,6 +17,11 @@ RailsError
 ├── NotFound                  unknown, or another agent's
 │   ├── QuoteNotFound
 │   └── PurchaseNotFound
+├── ResolutionError           an exception that an operator decides
+│   ├── ExceptionNotFound
+│   ├── NotAllowed            this kind, at this moment, cannot be resolved so
+│   ├── AlreadyResolved       somebody, or the house, has closed it
+│   └── ChangedMeanwhile      what arrived is not what the operator decided about
 ├── RailError                 the processor
 │   ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
 │   └── RailRefused           a definite no
@@ -153,6 +158,36 @@ class PurchaseNotFound(NotFound):
     """No purchase of this agent has this reference."""
 
     code = "CREDIT_PURCHASE_NOT_FOUND"
+
+
+class ResolutionError(RailsError):
+    """An exception cannot be resolved as it was asked for. Nothing was done."""
+
+    code = "RESOLUTION_REFUSED"
+
+
+class ExceptionNotFound(ResolutionError):
+    """No exception has this id."""
+
+    code = "EXCEPTION_NOT_FOUND"
+
+
+class NotAllowed(ResolutionError):
+    """What is known of it now does not allow this resolution."""
+
+    code = "RESOLUTION_NOT_ALLOWED"
+
+
+class AlreadyResolved(ResolutionError):
+    """It was closed before, in another way."""
+
+    code = "EXCEPTION_ALREADY_RESOLVED"
+
+
+class ChangedMeanwhile(ResolutionError):
+    """What arrived is no longer what was decided about."""
+
+    code = "EXCEPTION_CHANGED"
 
 
 class RailError(RailsError):

@@ -21,4 +21,5 @@ def of(session: Session, attempt: PaymentAttempt) -> Handle | None:
         instructions=told,
         expires_at=attempt.expires_at,
         lands_until=attempt.expires_at + story().late_payment,
+        watched_until=attempt.expires_at + story().watch,
     )

@@ -48,6 +48,7 @@ class PaymentAttempt(SQLModel, table=True):
     looked_at: datetime | None = _time(nullable=True)
     looks: int = Field(default=0)
     opening_until: datetime | None = _time(nullable=True)
+    policy: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
 
 
 class OwnedAddress(SQLModel, table=True):
@@ -101,21 +102,49 @@ class Receipt(SQLModel, table=True):
 
 
 class PaymentException(SQLModel, table=True):
-    """Money that waits for a person's decision."""
+    """Money that waits for a decision. `asset` is the token's contract where another token came.
+
+    `final_units` is how much of it no reorganisation takes back, None where nobody can say.
+    """
 
     __tablename__ = "payment_exception"
     exception_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
     )
-    payment_attempt_id: str = Field(sa_type=Text, foreign_key="payment_attempt.payment_attempt_id")
+    payment_attempt_id: str | None = Field(
+        default=None, sa_type=Text, foreign_key="payment_attempt.payment_attempt_id"
+    )
+    subject: str | None = Field(default=None, sa_type=Text)
+    detail: str | None = Field(default=None, sa_type=Text)
     kind: str = Field(sa_type=Text)
     asset: str = Field(sa_type=Text)
     expected_units: Decimal = Field(sa_type=Numeric(78))
     received_units: Decimal = Field(sa_type=Numeric(78))
+    final_units: Decimal | None = Field(default=None, sa_type=Numeric(78))
+    late: bool = Field(default=False)
     opened_at: datetime = _time()
     closed_at: datetime | None = _time(nullable=True)
     closed_by: str | None = Field(default=None, sa_type=Text)
     resolution: str | None = Field(default=None, sa_type=Text)
+    wait_until: datetime | None = _time(nullable=True)
+
+
+class ExceptionAction(SQLModel, table=True):
+    """What somebody did about an exception, and why. Never changes."""
+
+    __tablename__ = "exception_action"
+    action_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    exception_id: int = Field(sa_type=BigInteger, foreign_key="payment_exception.exception_id")
+    action: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    units: Decimal = Field(sa_type=Numeric(78))
+    cents: int = Field(sa_type=BigInteger)
+    ledger_transaction_id: int | None = Field(default=None, sa_type=BigInteger, unique=True)
+    wait_until: datetime | None = _time(nullable=True)
+    created_at: datetime = _time()
 
 
 class Activity(SQLModel, table=True):

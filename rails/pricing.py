@@ -1,6 +1,10 @@
 """What credits cost, in every dollar asset a rail takes."""
 
+from typing import Final
+
 from ledger.money import CREDIT, USD, USDC, Amount, MixedAssets
+
+_UNITS_PER_CENT: Final = 10_000
 
 
 def price(credits: Amount) -> Amount:
@@ -20,6 +24,14 @@ def worth(dollars: Amount) -> Amount:
     return Amount(dollars.units, CREDIT)
 
 
+def whole_cents(usdc: Amount) -> tuple[Amount, Amount]:
+    """The dollars in `usdc`, rounded down to whole cents, and the dust that is left over, in USDC."""
+    if usdc.asset != USDC:
+        raise MixedAssets(f"cents are taken from USDC, not {usdc.asset.code}")
+    cents, dust = divmod(usdc.units, _UNITS_PER_CENT)
+    return Amount(cents, USD), Amount(dust, USDC)
+
+
 def in_usdc(dollars: Amount) -> Amount:
     """The exact USDC for `dollars`: 10 000 atomic units a cent, nothing to round.
 
@@ -27,4 +39,4 @@ def in_usdc(dollars: Amount) -> Amount:
     """
     if dollars.asset != USD:
         raise MixedAssets(f"USDC is counted from dollars, not {dollars.asset.code}")
-    return Amount(dollars.units * 10_000, USDC)
+    return Amount(dollars.units * _UNITS_PER_CENT, USDC)

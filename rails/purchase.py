@@ -13,25 +13,28 @@ from sqlalchemy import or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
-from ledger import chart, credits
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
-from ledger.operations import Grant
 from rails import (
     activity,
+    arrived,
     errors,
     evidence,
+    grants,
     handles,
     ids,
     instructions,
-    reversal_watch,
+    kinds,
+    promises,
+    resolutions,
     reviews,
     spending,
     states,
     status,
 )
+from rails.accounted import accounted
 from rails.catalog import Terms
-from rails.models import BuyKey, OwnedAddress, PaymentAttempt, Quote, Receipt
+from rails.models import BuyKey, OwnedAddress, PaymentAttempt, Quote
 from rails.pricing import price
 from rails.rail import (
     CryptoDeposit,
@@ -204,6 +207,7 @@ def _claim(
             created_at=now,
             expires_at=expires_at,
             look_at=expires_at,
+            policy=dict(promises.of_today()),
         )
         .on_conflict_do_nothing(constraint="payment_attempt_once_per_quote")
     )
@@ -332,6 +336,9 @@ def _locked(session: Session, attempt_id: str) -> PaymentAttempt:
 # Settle
 
 
+_TAKEN_BACK: Final = "taken back by the chain"
+
+
 @dataclass(frozen=True, slots=True)
 class _Before:
     """What was known of an attempt before anybody was asked."""
@@ -412,21 +419,25 @@ def _next_look(attempt: PaymentAttempt, outcome: Outcome, *, now: datetime) -> d
     if isinstance(outcome, Paid) and outcome.missing:
         return states.soon(attempt, now=now)
     told = story()
-    return states.next_look(attempt, watch=timedelta(days=told.watch_days), late=told.late_payment, now=now)
+    return states.next_look(attempt, watch=told.watch, late=told.late_payment, now=now)
 
 
 def _write_down(session: Session, attempt: PaymentAttempt, outcome: Outcome, *, now: datetime) -> bool:
-    evidence.keep(session, attempt.payment_attempt_id, outcome.evidence, now=now)
+    attempt_id, beside = attempt.payment_attempt_id, outcome.beside
+    said = (*outcome.evidence, *(each for review in beside for each in review.evidence))
+    evidence.keep(session, attempt_id, said, now=now)
     match outcome:
         case Pending():
-            _nothing_yet(session, attempt, now=now)
+            _keep_beside(session, attempt, beside, now=now)
+            _nothing_yet(attempt, now=now)
         case Processing():
+            for review in beside:
+                reviews.open_item(session, attempt_id, review, now=now)
             states.move(attempt, "processing")
         case NeedsReview() as review:
-            reviews.open_item(session, attempt.payment_attempt_id, review, now=now)
-            states.move(attempt, "needs_review", reason=review.kind)
+            _review_unpaid(session, attempt, review, now=now)
         case Failed(reason=reason):
-            reviews.close_all(session, attempt.payment_attempt_id, how="taken back by the chain", now=now)
+            _keep_beside(session, attempt, beside, now=now)
             states.move(attempt, "failed" if reason == "declined" else reason, reason=reason)
         case Paid() as paid:
             granted = _grant(session, attempt, received=paid.received, now=now)
@@ -437,8 +448,34 @@ def _write_down(session: Session, attempt: PaymentAttempt, outcome: Outcome, *, 
     return False
 
 
-def _nothing_yet(session: Session, attempt: PaymentAttempt, *, now: datetime) -> None:
-    reviews.close_all(session, attempt.payment_attempt_id, how="taken back by the chain", now=now)
+def _review_unpaid(session: Session, attempt: PaymentAttempt, review: NeedsReview, *, now: datetime) -> None:
+    """Have a difference decided; one that was, and granted nothing, holds the attempt up no longer."""
+    # What the processor says it took is not credited by a decision alone.
+    gone = _taken_back(session, attempt) if review.kind in kinds.SUMS else ()
+    found = (review, *review.beside, *gone)
+    still = reviews.keep(session, attempt.payment_attempt_id, found, how=f"it is {review.kind} now", now=now)
+    if review.kind in still:
+        states.move(attempt, "needs_review", reason=review.kind)
+    else:
+        _nothing_yet(attempt, now=now)
+
+
+def _keep_beside(
+    session: Session, attempt: PaymentAttempt, beside: tuple[NeedsReview, ...], *, now: datetime
+) -> None:
+    """Close what was open about a payment of which nothing stands; what came beside it stays."""
+    found = (*beside, *_taken_back(session, attempt))
+    reviews.keep(session, attempt.payment_attempt_id, found, how=_TAKEN_BACK, now=now)
+
+
+def _taken_back(session: Session, attempt: PaymentAttempt) -> tuple[NeedsReview, ...]:
+    """What was credited by a decision and does not stand on the chain any more."""
+    there = arrived.standing(session, attempt) if attempt.state == "succeeded" else None
+    given = accounted(session, payment_attempt_id=attempt.payment_attempt_id)
+    return (NeedsReview("taken_back", given, there),) if there is not None and there < given else ()
+
+
+def _nothing_yet(attempt: PaymentAttempt, *, now: datetime) -> None:
     if attempt.state in ("processing", "needs_review"):
         states.move(attempt, "requires_action")
     # A page is closed by its processor, who knows whether somebody is paying on it this minute.
@@ -451,15 +488,13 @@ def _review_paid(session: Session, attempt: PaymentAttempt, paid: Paid, *, now: 
     left = [paid.review] if paid.review is not None else []
     if paid.missing:
         left.append(NeedsReview("chain_evidence_pending", paid.received, paid.received))
-    reviews.close_all(
+    reviews.keep(
         session,
         attempt.payment_attempt_id,
-        but=frozenset(review.kind for review in left),
+        (*left, *paid.beside),
         how="settled by the verified payment",
         now=now,
     )
-    for review in left:
-        reviews.open_item(session, attempt.payment_attempt_id, review, now=now)
 
 
 # Cancel
@@ -516,49 +551,14 @@ def _grant(session: Session, attempt: PaymentAttempt, *, received: Amount, now: 
     if not states.move(attempt, "succeeded"):
         return False
     bought = session.get_one(Quote, attempt.quote_id)
-    granted = credits.apply_one(
+    grants.purchase(
         session,
-        Grant(
-            key=f"purchase:{attempt.payment_attempt_id}",
-            agent_id=bought.agent_id,
-            actor=f"rail:{attempt.rail_id}",
-            credits=Amount(bought.credits, CREDIT),
-            cents=received,
-            clearing=chart.clearing(attempt.rail_id),
-            metadata={"payment_attempt_id": attempt.payment_attempt_id, "quote_id": bought.quote_id},
-        ),
+        attempt,
+        credits_bought=Amount(bought.credits, CREDIT),
+        received=received,
+        actor=f"rail:{attempt.rail_id}",
         now=now,
     )
-    assert granted.done, granted.code
-    assert not granted.replayed, "an attempt that was not succeeded had already granted"
-    assert granted.standing is not None
-    balance = granted.standing.posted
-    _write_receipt(session, attempt, bought, granted.transaction_id, received, balance, now=now)
+    session.flush()
+    resolutions.claim_write_offs(session, attempt, now=now)
     return True
-
-
-def _write_receipt(
-    session: Session,
-    attempt: PaymentAttempt,
-    bought: Quote,
-    transaction_id: int,
-    received: Amount,
-    balance: Amount,
-    *,
-    now: datetime,
-) -> None:
-    receipt = Receipt(
-        receipt_id=ids.new("receipt"),
-        payment_attempt_id=attempt.payment_attempt_id,
-        quote_id=bought.quote_id,
-        agent_id=bought.agent_id,
-        credit_event_id=ids.new("credit_event"),
-        ledger_transaction_id=transaction_id,
-        credits=bought.credits,
-        received_cents=received.units,
-        balance_after=balance.units,
-        created_at=now,
-    )
-    session.add(receipt)
-    activity.credits_granted(session, receipt)
-    reversal_watch.begin(session, attempt.payment_attempt_id, now=now)

@@ -123,6 +123,8 @@ class Handle:
     expires_at: datetime
     lands_until: datetime
     """Until when what was sent in time may still arrive: only a look after it may say that nothing did."""
+    watched_until: datetime | None = None
+    """Until when the payer was promised that somebody looks at the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Pending:
     """Nothing has arrived that still stands. `evidence` tells what was seen and taken back."""
 
     evidence: tuple[Evidence, ...] = ()
+    beside: tuple["NeedsReview", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +150,25 @@ class Processing:
     """Something has arrived and is not settled yet."""
 
     evidence: tuple[Evidence, ...]
+    beside: tuple["NeedsReview", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsReview:
     """Something has arrived that nobody may grant on without a person's decision.
 
-    `kind` is one of the house's exceptions: underpaid, overpaid, several, unmatched, unseen, mismatch.
+    `kind` is one of the house's exceptions (rails/kinds.py). `final` is how much of `received` nothing takes
+    back any more, None where a rail knows no such thing; `late`: some of it came after the time to pay.
+    `beside`, as in every outcome, is what came beside the payment and changes nothing of it: other tokens.
     """
 
     kind: str
     expected: Amount
     received: Amount
     evidence: tuple[Evidence, ...] = ()
+    final: Amount | None = None
+    late: bool = False
+    beside: tuple["NeedsReview", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +183,7 @@ class Paid:
     evidence: tuple[Evidence, ...]
     missing: tuple[Source, ...] = ()
     review: NeedsReview | None = None
+    beside: tuple[NeedsReview, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +192,7 @@ class Failed:
 
     reason: Literal["expired", "canceled", "declined"]
     evidence: tuple[Evidence, ...] = ()
+    beside: tuple[NeedsReview, ...] = ()
 
 
 Outcome = Pending | Processing | Paid | NeedsReview | Failed

@@ -88,7 +88,8 @@ def watched(session: Session, *, now: datetime) -> Collection[str]:
     Where something arrived that is not settled yet, it is watched for as long as that takes. An address
     that is an agent's is watched for ever: it stays good for the next payment, and for the wrong one.
     """
-    since = now - timedelta(days=story().watch_days)
+    # Longer than payers were promised: money at a retired address is an exception, and not lost.
+    since = now - story().watch - timedelta(days=story().retired_watch_days)
     addresses = session.exec(
         select(PaymentAttempt.deposit_address).where(
             col(PaymentAttempt.deposit_address).is_not(None),

@@ -21,6 +21,11 @@ beat_schedule = {
         "schedule": queue().pennyrail_sweep_seconds,
         "options": {"expires": 60},
     },
+    "decide-exceptions": {
+        "task": "workers.tasks.decide_exceptions",
+        "schedule": queue().pennyrail_sweep_seconds,
+        "options": {"expires": 10},
+    },
     "watch-deposits": {
         "task": "workers.tasks.watch_deposits",
         "schedule": queue().pennyrail_watch_seconds,

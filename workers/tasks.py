@@ -9,7 +9,17 @@ from outbound import delivery, telling
 from outbound.delivery import Courier
 from outbound.errors import NoKey
 from outbound.settings import OutboundSettings
-from rails import inbox, purchase, recovery, refund_requests, refunds, reversal_watch, reversals, schedule
+from rails import (
+    inbox,
+    policies,
+    purchase,
+    recovery,
+    refund_requests,
+    refunds,
+    reversal_watch,
+    reversals,
+    schedule,
+)
 from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from rails.chain.scanner import Outcome
@@ -106,6 +116,16 @@ def ask_for_refund(*, refund_id: str, **_: Any) -> None:
     house = wired()
     asked = refunds.ask(house.sessions, house.rails, refund_id=refund_id, now=clock.now())
     logger.info("%s is %s", refund_id, asked.state)
+
+
+@celery.task
+def decide_exceptions(**_: Any) -> None:
+    """Credit what the published policy credits by itself, and close what ended without anybody's look."""
+    house, now = wired(), clock.now()
+    with house.sessions() as session:
+        policies.close_what_ended(session, now=now)
+    for each in policies.decide(house.sessions, now=now):
+        logger.info("exception %s: %s credited by policy", each.exception_id, each.cents)
 
 
 @celery.task

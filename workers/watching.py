@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from rails import schedule
+from rails import reviews, schedule
 
 
 @dataclass(slots=True)
@@ -26,4 +26,5 @@ class StoryWatch:
         self.told = True
 
     def deeper_than_final(self, session: Session, *, chain_id: int, detail: str) -> None:
-        """Nothing of the story's yet: the alarm stands, and the watcher has stopped."""
+        """Have a person decide: nothing that was credited is taken back by itself."""
+        reviews.chain_changed(session, chain_id=chain_id, detail=detail, now=self.now)

@@ -29,7 +29,7 @@ TO pennyrail_service;
 -- What the rails and the doors write themselves. Nothing is ever deleted.
 GRANT INSERT ON
     quote, buy_key, receipt, activity,
-    payment_attempt, evidence, payment_exception, notice,
+    payment_attempt, evidence, payment_exception, exception_action, notice,
     chain_cursor, deposit, chain_lease, chain_alarm, chain_outflow, chain_balance,
     agent, agent_token, agent_claim,
     seal, seal_leaf,

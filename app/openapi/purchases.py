@@ -53,7 +53,14 @@ class NextStep(TypedDict):
 class Rule(TypedDict):
     """What becomes of one kind of payment."""
 
-    outcome: Literal["granted_when_verified", "held_for_review", "granted_once", "not_seen", "impossible"]
+    outcome: Literal[
+        "granted_when_verified",
+        "held_for_review",
+        "credited_as_received",
+        "granted_once",
+        "not_seen",
+        "impossible",
+    ]
     message: str
 
 
@@ -66,6 +73,7 @@ class PaymentPolicy(TypedDict):
     late: Rule
     underpaid: Rule
     overpaid: Rule
+    topped_up: Rule
     repeated: Rule
     wrong_token_or_network: Rule
 
@@ -222,9 +230,30 @@ class Opened(TypedDict):
 
 
 class Difference(TypedDict):
-    """Money that is not what was asked for; a person decides about it, and no time is promised for that."""
+    """Money that is not what was asked for, and who decides: no time is promised for what people do."""
 
-    kind: str
+    kind: Annotated[
+        Literal[
+            "underpaid",
+            "overpaid",
+            "topped_up",
+            "several",
+            "late",
+            "after_close",
+            "retired_address",
+            "wrong_token",
+            "unmatched",
+            "unseen",
+            "mismatch",
+            "taken_back",
+            "reversal_rejected",
+        ],
+        says("what is different"),
+    ]
+    decided_by: Annotated[
+        Literal["review", "policy"],
+        says("a person, or by itself once the money is final: what payment_policy says of this kind"),
+    ]
     asset: str
     expected_atomic: Atomic
     received_atomic: Atomic

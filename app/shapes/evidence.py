@@ -7,7 +7,9 @@ from app.envelope import Fields
 from app.house import House
 from app.shapes import money
 from app.times import iso
-from ledger.money import ASSETS, Amount
+from ledger.money import Amount
+from rails import promises
+from rails.exceptions import asset_of
 from rails.models import EvidenceRow, PaymentException
 from rails.redaction import redact
 from rails.status import PurchaseView
@@ -59,25 +61,41 @@ def provider_event(here: House, view: PurchaseView) -> Fields | None:
 def exception(view: PurchaseView) -> Fields | None:
     """The difference that waits for a person's decision, None if none is open."""
     found = waiting(view)
-    return _shown(found) if found is not None else None
+    return _shown(view, found) if found is not None else None
 
 
 def waiting(view: PurchaseView) -> PaymentException | None:
     """The latest item that waits for a person, None if none is open."""
     items = [row for row in view.exceptions if row.closed_at is None and row.kind not in _HOUSE_KEEPING]
+    # Whatever strangers send to the address must not hide what became of the payment.
+    items.sort(key=lambda row: row.kind != "wrong_token")
     return items[-1] if items else None
+
+
+def not_granted(view: PurchaseView) -> str | None:
+    """What was decided about money that arrived and was not granted: write_off, refund; else None."""
+    rows = [row for row in view.exceptions if row.resolution in ("write_off", "refund")]
+    # Another token never was a payment.
+    decided = [row.resolution for row in rows if row.kind != "wrong_token"]
+    return decided[-1] if decided and view.receipt is None else None
+
+
+def decided_by_policy(view: PurchaseView, row: PaymentException) -> bool:
+    """Whether nobody has to decide: what the agent was promised does, once the money is final."""
+    return view.attempt is not None and promises.credits(view.attempt, kind=row.kind, late=row.late)
 
 
 def amounts(row: PaymentException) -> tuple[Amount, Amount]:
     """What was asked for, and what was seen."""
-    asset = ASSETS[row.asset]
+    asset = asset_of(row)
     return Amount(int(row.expected_units), asset), Amount(int(row.received_units), asset)
 
 
-def _shown(row: PaymentException) -> Fields:
+def _shown(view: PurchaseView, row: PaymentException) -> Fields:
     expected, received = amounts(row)
     return {
         "kind": row.kind,
+        "decided_by": "policy" if decided_by_policy(view, row) else "review",
         "asset": row.asset,
         "expected_atomic": str(expected.units),
         "received_atomic": str(received.units),

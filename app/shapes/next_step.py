@@ -13,8 +13,8 @@ from app.shapes import attempt as attempt_shape
 from app.shapes import evidence, money, recommendations
 from app.shapes.quote import not_taken
 from ledger.money import CREDIT, USD, Amount
-from rails import instructions
-from rails.models import PaymentAttempt
+from rails import instructions, pricing
+from rails.models import PaymentAttempt, PaymentException
 from rails.rail import CryptoDeposit, HostedPage
 from rails.status import PurchaseView
 
@@ -40,10 +40,23 @@ MayPay = Literal["no", "once_unless_sent"]
 _DIFFERENCE: Final[Mapping[str, str]] = {
     "underpaid": "less arrived than was asked for",
     "overpaid": "more arrived than was asked for",
+    "topped_up": "what was asked for arrived in several transfers",
+    "late": "what was asked for was sent after the time to pay",
+    "after_close": "what arrived was sent after this payment was closed",
+    "retired_address": "what arrived was sent to an address that is not watched any more",
+    "wrong_token": "another token arrived than was asked for",
     "several": "more arrived than was asked for, in several transfers",
     "unmatched": "what arrived could not be matched to this purchase",
     "unseen": "the payment provider reports a payment that the chain does not show",
     "mismatch": "what the payment provider reports is not what was quoted",
+    "taken_back": "the chain took back what was credited",
+    "reversal_rejected": "more went back than was paid",
+}
+
+
+_DECIDED: Final[Mapping[str, str]] = {
+    "write_off": "what arrived was not credited, and is kept for whoever sent it: name this payment to us",
+    "refund": "what was paid is sent back through the payment provider",
 }
 
 
@@ -77,6 +90,8 @@ def ask_again(here: House, view: PurchaseView, *, key: str | None = None) -> Fie
         "this purchase is closed and no payment was seen; if it was paid nevertheless, do not pay again:"
         " a payment that arrives late is still recorded, and its status will tell"
     )
+    if (decided := evidence.not_granted(view)) is not None:
+        closed = f"this purchase is closed; {_DECIDED[decided]}. A new quote is a new purchase"
     return _step("agent", "request_new_quote", never_bought if view.attempt is None else closed, [again])
 
 
@@ -196,11 +211,25 @@ def _late(here: House, attempt: PaymentAttempt) -> Fields:
 
 
 def _review(here: House, view: PurchaseView, attempt: PaymentAttempt) -> Fields:
+    waiting = evidence.waiting(view)
+    if waiting is not None and evidence.decided_by_policy(view, waiting):
+        words = (
+            f"{_difference(view)}; by payment_policy it is credited by itself once it is final:"
+            f" {_credits(waiting)}. Do not pay again, and do not send a missing rest"
+        )
+        return _wait(here, attempt, "wait_for_review", words, seconds=LATE_SECONDS)
     words = (
         f"{_difference(view)}; it is recorded, and a person on our side decides about it."
         " Do not pay again, and do not send a missing rest"
     )
     return _wait(here, attempt, "wait_for_review", words, seconds=REVIEW_SECONDS, actor="operator")
+
+
+def _credits(row: PaymentException) -> str:
+    _, received = evidence.amounts(row)
+    cents, dust = pricing.whole_cents(received)
+    left = f", and {money.short(dust)} {dust.asset.code} is less than a cent" if dust.units else ""
+    return f"{pricing.worth(cents).units} credits{left}"
 
 
 def _paid(view: PurchaseView) -> str:

@@ -203,6 +203,7 @@ def _order(
     return Order(
         payment_attempt_id=attempt_id,
         quote_id=quote_id,
+        agent_id=AGENT,
         credits=pricing.worth(price),
         price=price,
         created_at=created_at,

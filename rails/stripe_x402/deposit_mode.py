@@ -76,4 +76,5 @@ class DepositMode:
             return Chain(
                 witnesses.at_address(session, handle),
                 witnesses.read_at(session, chain_id=self.chain_id),
+                witnesses.of_other_tokens(session, handle),
             )

@@ -77,11 +77,12 @@ def read(intent: Mapping[str, Any], *, payment_attempt_id: str) -> Intent:
     crypto = (charge.get("payment_method_details") or {}).get("crypto") or {}
     ours = (intent.get("metadata") or {}).get("payment_attempt_id") == payment_attempt_id
     in_dollars = ours and intent.get("currency") == "usd"
-    created = charge.get("created")
+    created, canceled = charge.get("created"), intent.get("canceled_at")
     return Intent(
         reference=intent["id"],
         status=intent["status"],
         cancellation_reason=intent.get("cancellation_reason"),
+        canceled_at=datetime.fromtimestamp(canceled, UTC) if canceled else None,
         settled_at=datetime.fromtimestamp(created, UTC) if created else None,
         transaction_hash=crypto.get("transaction_hash"),
         received=Amount(intent["amount_received"], USD) if in_dollars else None,

@@ -6,14 +6,16 @@ Stripe's word grants after a grace period, and the missing witness is an open it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ledger.money import USDC, Amount
-from rails.chain.deposits import DepositView
+from ledger.money import USDC, Amount, Asset
+from rails.chain.deposits import DepositView, OtherToken
 from rails.rail import Evidence, Failed, NeedsReview, Outcome, Paid, Pending, Processing
 
 _STANDS = ("confirmed", "final")
+# Anybody can make tokens and send them to an address: the first few are told of, the rest is noise.
+_MOST_FOREIGN_TOKENS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Intent:
     reference: str
     status: str
     cancellation_reason: str | None = None
+    canceled_at: datetime | None = None
     settled_at: datetime | None = None
     transaction_hash: str | None = None
     received: Amount | None = None
@@ -41,6 +44,12 @@ class Case:
     """Every transfer until then is known, by the chain's own clock."""
     grace: timedelta
     now: datetime
+    ends: datetime | None = None
+    """Until when the payer could pay, by the chain's clock."""
+    watched_until: datetime | None = None
+    """Until when the payer was promised that somebody looks at the address."""
+    foreign: Sequence[OtherToken] = ()
+    """Transfers of other tokens to the same address."""
 
     @property
     def standing(self) -> list[DepositView]:
@@ -70,13 +79,62 @@ class Case:
         return Amount(sum(seen.amount.units for seen in self.standing), USDC)
 
     @property
+    def final(self) -> Amount:
+        """The part of it that no reorganisation takes back."""
+        return Amount(sum(seen.amount.units for seen in self.standing if seen.state == "final"), USDC)
+
+    @property
+    def late(self) -> bool:
+        """Whether some of it was sent after the time to pay, by the chain's clock: not when we saw it."""
+        return self.ends is not None and any(seen.block_time > self.ends for seen in self.standing)
+
+    @property
+    def retired(self) -> bool:
+        """Whether some of it was sent when nobody was promised any more that the address is watched."""
+        until = self.watched_until
+        return until is not None and any(seen.block_time > until for seen in self.standing)
+
+    @property
+    def after_close(self) -> bool:
+        """Whether some of it was sent after Stripe had closed the payment for another reason than its age."""
+        closed_at = self.intent.canceled_at
+        closed = self.intent.status == "canceled" and not _ran_out(self.intent)
+        return closed and closed_at is not None and any(seen.block_time > closed_at for seen in self.standing)
+
+    @property
     def evidence(self) -> tuple[Evidence, ...]:
         """What both witnesses say, Stripe first."""
         return (_stripe_evidence(self.intent), *map(_chain_evidence, self.deposits))
 
 
 def judge(case: Case) -> Outcome:
-    """The outcome of a payment, from both witnesses."""
+    """The outcome of a payment, from both witnesses, and what other tokens came beside it."""
+    return replace(_judged(case), beside=foreign_tokens(case))
+
+
+def foreign_tokens(case: Case) -> tuple[NeedsReview, ...]:
+    """What came to the address in other tokens, one review a token: it pays for nothing, and is not lost."""
+    standing: dict[str, list[OtherToken]] = {}
+    for seen in case.foreign:
+        if seen.state in _STANDS and seen.units > 0:
+            standing.setdefault(seen.token, []).append(seen)
+    return tuple(_foreign(case, standing[token]) for token in list(standing)[:_MOST_FOREIGN_TOKENS])
+
+
+def _foreign(case: Case, transfers: Sequence[OtherToken]) -> NeedsReview:
+    # Whatever it is worth: it is counted in its own smallest units.
+    asset = Asset(transfers[0].token, 0)
+    return NeedsReview(
+        "wrong_token",
+        Amount(0, asset),
+        Amount(sum(seen.units for seen in transfers), asset),
+        tuple(map(_foreign_evidence, transfers)),
+        final=Amount(sum(seen.units for seen in transfers if seen.state == "final"), asset),
+        late=case.ends is not None and any(seen.block_time > case.ends for seen in transfers),
+    )
+
+
+def _judged(case: Case) -> Outcome:
     if case.intent.status == "succeeded":
         return _settled_at_stripe(case)
     if case.unconfirmed:
@@ -113,7 +171,7 @@ def _settled_at_stripe(case: Case) -> Outcome:
         received = case.intent.received or Amount(0, case.price.asset)
         return NeedsReview("mismatch", case.price, received, case.evidence)
     if any(seen.amount == case.expected for seen in case.standing):
-        surplus = NeedsReview("several", case.expected, case.received)
+        surplus = _review(case, "several")
         review = surplus if case.received > case.expected else None
         return Paid(case.price, case.evidence, review=review)
     waited = case.intent.settled_at is not None and case.now - case.intent.settled_at > case.grace
@@ -121,15 +179,21 @@ def _settled_at_stripe(case: Case) -> Outcome:
         return Paid(case.price, case.evidence, missing=("chain",))
     if case.unconfirmed or not waited:
         return Processing(case.evidence)
-    return NeedsReview("unseen", case.expected, case.received, case.evidence)
+    return _review(case, "unseen")
 
 
 def _standing_on_chain_only(case: Case) -> Outcome:
+    if case.retired:
+        return _review(case, "retired_address")
+    if case.after_close:
+        return _review(case, "after_close")
     if case.received != case.expected:
-        return NeedsReview(_difference(case), case.expected, case.received, case.evidence)
+        return _review(case, _difference(case))
+    if len(case.standing) > 1:
+        return _review(case, "topped_up")
     since = max(seen.confirmed_at or case.now for seen in case.standing)
-    if len(case.standing) > 1 or case.intent.status == "canceled" or case.now - since > case.grace:
-        return NeedsReview("unmatched", case.expected, case.received, case.evidence)
+    if case.intent.status == "canceled" or case.now - since > case.grace:
+        return _review(case, "late" if case.late else "unmatched")
     return Processing(case.evidence)
 
 
@@ -137,6 +201,14 @@ def _difference(case: Case) -> str:
     if case.received < case.expected:
         return "underpaid"
     return "overpaid" if len(case.standing) == 1 else "several"
+
+
+def _review(case: Case, kind: str) -> NeedsReview:
+    return NeedsReview(kind, case.expected, case.received, case.evidence, final=case.final, late=case.late)
+
+
+def _ran_out(intent: Intent) -> bool:
+    return intent.cancellation_reason in ("expired", "automatic")
 
 
 def _nothing_on_chain(case: Case) -> Outcome:
@@ -147,8 +219,7 @@ def _nothing_on_chain(case: Case) -> Outcome:
         case "processing":
             return Processing(case.evidence)
         case "canceled":
-            expired = case.intent.cancellation_reason in ("expired", "automatic")
-            return Failed("expired" if expired else "canceled", case.evidence)
+            return Failed("expired" if _ran_out(case.intent) else "canceled", case.evidence)
         case "requires_payment_method":
             return Failed("declined", case.evidence)
         case _:
@@ -160,6 +231,22 @@ def _stripe_evidence(intent: Intent) -> Evidence:
     return Evidence("stripe", intent.reference, intent.status, detail)
 
 
+def _foreign_evidence(seen: OtherToken) -> Evidence:
+    return Evidence(
+        "chain",
+        f"{seen.block_hash}:{seen.log_index}",
+        "wrong_token",
+        {
+            "token": seen.token,
+            "transaction_hash": seen.tx_hash,
+            "block_number": seen.block_number,
+            "block_time": seen.block_time.isoformat(),
+            "sender": seen.sender,
+            "amount_atomic": str(seen.units),
+        },
+    )
+
+
 def _chain_evidence(seen: DepositView) -> Evidence:
     return Evidence(
         "chain",
@@ -168,6 +255,7 @@ def _chain_evidence(seen: DepositView) -> Evidence:
         {
             "transaction_hash": seen.tx_hash,
             "block_number": seen.block_number,
+            "block_time": seen.block_time.isoformat(),
             "sender": seen.sender,
             "amount_atomic": str(seen.amount.units),
             "confirmations": seen.confirmations,

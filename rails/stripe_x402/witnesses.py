@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from rails import errors
 from rails.chain import deposits
-from rails.chain.deposits import DepositView
+from rails.chain.deposits import DepositView, OtherToken
 from rails.rail import CryptoDeposit, Evidence, Handle, Outcome
 from rails.stripe_x402.judgement import Case, Intent, judge, too_early, without_stripe
 
@@ -19,6 +19,8 @@ class Chain:
 
     deposits: Sequence[DepositView]
     read_at: datetime | None
+    foreign: Sequence[OtherToken] = ()
+    """Transfers of other tokens, which pay nothing."""
 
 
 def told(handle: Handle) -> CryptoDeposit:
@@ -31,6 +33,12 @@ def at_address(session: Session, handle: Handle) -> tuple[DepositView, ...]:
     """Every transfer to the address of a payment, in the token it takes."""
     deposit = told(handle)
     return deposits.at_address(session, address=deposit.address, token=deposit.token_contract)
+
+
+def of_other_tokens(session: Session, handle: Handle) -> Sequence[OtherToken]:
+    """Every transfer to the address of a payment, in a token it does not take."""
+    deposit = told(handle)
+    return deposits.of_other_tokens(session, address=deposit.address, token=deposit.token_contract)
 
 
 def read_at(session: Session, *, chain_id: int) -> datetime | None:
@@ -54,6 +62,9 @@ def case(handle: Handle, intent: Intent, chain: Chain, *, grace: timedelta, now:
         chain_read_at=chain.read_at,
         grace=grace,
         now=now,
+        ends=handle.expires_at,
+        watched_until=handle.watched_until,
+        foreign=chain.foreign,
     )
 
 

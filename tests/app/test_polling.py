@@ -368,7 +368,7 @@ def test_the_rules_for_late_and_wrong_payments_are_told_before_paying(
         assert (policy["late"]["outcome"], policy["underpaid"]["outcome"]) == (late, under)
         assert set(policy) == {
             *("exact_amount_required", "pay_until", "watched_until"),
-            *("late", "underpaid", "overpaid", "repeated", "wrong_token_or_network"),
+            *("late", "underpaid", "overpaid", "topped_up", "repeated", "wrong_token_or_network"),
         }
     assert quote["payment_policy"]["pay_until"] is None
     assert status["payment_policy"]["pay_until"] == "2026-11-20T13:00:00.000Z"

@@ -16,8 +16,14 @@ from app.migrations import roles
 from app.migrations.run import migrate
 from ledger import balances, chart, credits, database, explain, reports, statements
 from ledger.database import Sessions
+from ledger.money import USDC, Amount
+from rails import exceptions, purchase, resolutions
+from rails.conformance.fakes import crypto_deposit
+from rails.resolutions import Decision
 from tests.conftest import in_database, new_database
 from tests.ledger.story import AGENT, NOON, do, everything, paid, processor_fee
+from tests.rails.conftest import NOON as BUYING_NOON
+from tests.rails.conftest import buy
 
 COUNTERS = {"preview_day"}
 BOOK = (
@@ -208,6 +214,35 @@ def test_the_service_does_everything_that_the_book_offers(service_sessions: Sess
             session, begins_at=NOON.replace(year=2020), ends_at=NOON.replace(year=2100)
         )
         assert rolled.reconciles
+
+
+def test_the_service_decides_exceptions_and_changes_no_decision(
+    service_sessions: Sessions, service: psycopg.Connection
+) -> None:
+    rail = crypto_deposit()
+    attempt = buy(service_sessions, {rail.rail_id: rail}, rail).attempt
+    assert attempt is not None
+    reference = str(attempt.reference)
+    decided = []
+    for kind, units, decide in (
+        ("underpaid", 4_000_000, resolutions.credit),
+        ("topped_up", 5_000_000, resolutions.write_off),
+    ):
+        rail.pay_wrongly(reference, kind, received=Amount(units, USDC))
+        purchase.settle(
+            service_sessions,
+            {rail.rail_id: rail},
+            payment_attempt_id=attempt.payment_attempt_id,
+            now=BUYING_NOON,
+        )
+        with service_sessions() as session:
+            [line] = exceptions.listed(session, exceptions.Wanted(), now=BUYING_NOON)
+            decision = Decision(line.exception_id, "ann", "because")
+            decided.append(decide(session, decision, now=BUYING_NOON).cents.units)
+
+    assert decided == [400, 100]
+    with pytest.raises(errors.InsufficientPrivilege):
+        service.execute("UPDATE exception_action SET cents = 0")
 
 
 def test_a_reader_reads_and_no_more(owner: psycopg.Connection) -> None:

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from ledger.money import USDC, Amount
+from rails import exceptions, resolutions
 from rails.conformance.fakes import FakeRail
+from rails.resolutions import Decision
 from tests.app.conftest import Client, Doors, Json, ok
 
 
@@ -255,6 +257,7 @@ def test_a_wrong_sum_waits_for_an_operator_and_nobody_is_told_to_pay_again(doors
     assert agent.seen[-1].headers["retry-after"] == str(data["next"]["retry_after_seconds"])
     assert data["payment_attempt"]["exception"] == {
         "kind": "underpaid",
+        "decided_by": "review",
         "asset": "USDC",
         "expected_atomic": "5000000",
         "received_atomic": "4990001",
@@ -262,6 +265,27 @@ def test_a_wrong_sum_waits_for_an_operator_and_nobody_is_told_to_pay_again(doors
         "opened_at": "2026-11-20T12:00:00.000Z",
     }
     assert data["next_actions"] == {}
+
+
+def test_money_that_was_written_off_is_not_called_unseen(doors: Doors) -> None:
+    agent = doors.agent()
+    purchase = bought(doors, agent)
+    reference = doors.reference(purchase["payment_attempt_id"])
+    doors.deposit.pay_wrongly(reference, "underpaid", received=Amount(4_990_001, USDC))
+    doors.settle(purchase["payment_attempt_id"])
+    with doors.sessions() as session:
+        [line] = exceptions.listed(session, exceptions.Wanted(), now=doors.clock.now)
+        resolutions.write_off(session, Decision(line.exception_id, "ann", "lost"), now=doors.clock.now)
+    doors.clock.now += timedelta(hours=2)
+    doors.settle(purchase["payment_attempt_id"])
+
+    data = agent.status(payment_attempt_id=purchase["payment_attempt_id"])
+
+    assert (data["state"], data["payment_attempt"]["exception"]) == ("expired", None)
+    assert data["next"]["message"] == (
+        "this purchase is closed; what arrived was not credited, and is kept for whoever sent it: name this"
+        " payment to us. A new quote is a new purchase"
+    )
 
 
 def test_money_beside_a_settled_purchase_is_told_in_words_and_asks_for_no_payment(doors: Doors) -> None:

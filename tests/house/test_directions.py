@@ -48,7 +48,7 @@ def test_only_the_story_and_the_doors_hold_the_pen(graph: grimp.ImportGraph) -> 
     holders = graph.find_modules_that_directly_import("ledger.book")
 
     assert {name for name in holders if not name.startswith(("app", "ledger"))} <= {
-        "rails.purchase",
+        "rails.resolutions",
         *(f"rails.reconciliation.{name}" for name in ("booking", "facts", "run")),
     }
 

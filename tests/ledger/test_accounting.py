@@ -11,7 +11,9 @@ import pytest
 from sqlmodel import Session, text
 
 from ledger import book, chart, credits, reports
+from ledger.book import Leg, Posting
 from ledger.database import Sessions
+from ledger.money import USD, Amount
 from ledger.operations import Hold, Operation
 from rails.reconciliation import booking
 from tests.ledger import story
@@ -78,6 +80,19 @@ class Reader:
 
     def release(self, found: re.Match[str]) -> None:
         self.apply(story.release(found["key"], self.holds[found["of"]]), found)
+
+    def write_off(self, found: re.Match[str]) -> None:
+        self.unclaimed(found["key"], "unclaimed", int(found["cents"]))
+
+    def claim(self, found: re.Match[str]) -> None:
+        self.unclaimed(found["key"], "claimed", -int(found["cents"]))
+
+    def unclaimed(self, key: str, kind: str, cents: int) -> None:
+        """Post as rails/resolutions.py does."""
+        legs = (Leg(CHECKOUT, Amount(-cents, USD)), Leg(chart.UNCLAIMED, Amount(cents, USD)))
+        told = Posting(f"exception:{key}:{kind}", kind, legs, effective_at=self.now, actor="operator:ann")
+        with self.sessions() as session:
+            book.post(session, told)
 
     def start(self, found: re.Match[str]) -> None:
         self.apply(story.start(found["key"], self.holds[found["of"]]), found)
@@ -151,6 +166,8 @@ VERBS: Final[Mapping[str, Callable[[Reader, re.Match[str]], None]]] = {
     rf"hold {_KEY}{_CREDITS} for (?P<hours>\d+) hours?{_REFUSED}": Reader.hold,
     rf"capture {_KEY}{_OF}{_PART}{_REFUSED}": Reader.capture,
     rf"release {_KEY}{_OF}{_REFUSED}": Reader.release,
+    rf"write off {_KEY}(?P<cents>\d+) cents": Reader.write_off,
+    rf"claim {_KEY}(?P<cents>\d+) cents": Reader.claim,
     rf"start {_KEY}{_OF}{_REFUSED}": Reader.start,
     rf"debit {_KEY}{_CREDITS}{_REFUSED}": Reader.debit,
     rf"unwind {_KEY}{_OF}{_PART}{_REFUSED}": Reader.unwind,

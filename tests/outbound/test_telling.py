@@ -15,9 +15,10 @@ from ledger.operations import Refund
 from outbound import payloads as said
 from outbound import telling
 from outbound.models import Endpoint, Event
-from rails import purchase
+from rails import exceptions, purchase, resolutions, reviews
 from rails.conformance.fakes import FakeRail, crypto_deposit
 from rails.pricing import in_usdc, price
+from rails.resolutions import Decision
 from tests.ledger import make
 from tests.ledger.make import AGENT, RAIL, after
 from tests.outbound.conftest import House, Json, Receiver, payloads
@@ -147,6 +148,51 @@ def test_a_payment_that_needs_a_decision_is_told_when_it_opens_and_when_it_close
         *("closed", "house"),
         first["exception_id"],
     )
+
+
+def test_who_closed_it_is_told_by_role_and_never_by_name(house: House, rail: FakeRail) -> None:
+    rails = {rail.rail_id: rail}
+    attempt = buy(house.sessions, rails, rail).attempt
+    assert attempt is not None
+    rail.pay_wrongly(str(attempt.reference), "underpaid", received=in_usdc(price(Amount(3, CREDIT))))
+    purchase.settle(house.sessions, rails, payment_attempt_id=attempt.payment_attempt_id, now=BUYING_NOON)
+    with house.sessions() as session:
+        [line] = exceptions.listed(session, exceptions.Wanted(), now=BUYING_NOON)
+        decision = Decision(line.exception_id, "operator:ann", "she called")
+        resolutions.credit(session, decision, now=BUYING_NOON)
+        reviews.chain_changed(session, chain_id=8453, detail="block 7", now=BUYING_NOON)
+
+    house.tell()
+
+    told = {data["kind"]: data for kind, data in events(house) if kind == "deposit.exception"}
+    closed = told["underpaid"]
+    [granted] = [data for kind, data in events(house) if kind == "credits.granted"]
+    assert (closed["state"], closed["closed_by"], closed["resolution"]) == ("closed", "operator", "credit")
+    assert (told["deeper_than_final"]["agent_id"], told["deeper_than_final"]["payment_attempt_id"]) == (
+        None,
+        None,
+    )
+    assert (granted["cents"], granted["purchase"]["payment_attempt_id"]) == (3, attempt.payment_attempt_id)
+    assert "ann" not in str(told)
+    assert "she called" not in str(told)
+
+
+def test_what_was_granted_beside_a_purchase_names_its_receipt(house: House, rail: FakeRail) -> None:
+    rails = {rail.rail_id: rail}
+    attempt = buy(house.sessions, rails, rail).attempt
+    assert attempt is not None
+    rail.pay_too_much(str(attempt.reference), received=in_usdc(price(Amount(700, CREDIT))))
+    purchase.settle(house.sessions, rails, payment_attempt_id=attempt.payment_attempt_id, now=BUYING_NOON)
+    with house.sessions() as session:
+        [line] = exceptions.listed(session, exceptions.Wanted(), now=BUYING_NOON)
+        resolutions.credit(session, Decision(line.exception_id, "ann", "beside"), now=BUYING_NOON)
+
+    house.tell()
+
+    first, second = [data for kind, data in events(house) if kind == "credits.granted"]
+    assert (first["credits"], second["credits"]) == (500, 200)
+    assert first["purchase"] == second["purchase"]
+    assert second["purchase"]["receipt_id"].startswith("receipt_")
 
 
 def test_one_that_opened_and_closed_unseen_is_told_twice_all_the_same(house: House, rail: FakeRail) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ledger.money import USD, USDC, Amount
-from rails.chain.deposits import DepositView
+from rails.chain.deposits import DepositView, OtherToken
 from rails.rail import Failed, NeedsReview, Outcome, Paid, Pending, Processing
 from rails.stripe_x402.judgement import Case, Intent, judge, too_early, without_stripe
 
@@ -55,6 +55,31 @@ def case(intent: Intent, *deposits: DepositView, chain_read_at: datetime | None 
         chain_read_at=chain_read_at,
         grace=GRACE,
         now=NOON,
+    )
+
+
+ENDS = NOON + timedelta(hours=1)
+WATCHED_UNTIL = ENDS + timedelta(days=30)
+CANCELED = replace(
+    WAITING, status="canceled", cancellation_reason="abandoned", canceled_at=NOON + timedelta(minutes=30)
+)
+EXPIRED = replace(CANCELED, cancellation_reason="expired")
+
+
+def foreign(token: str, units: int, *, state: str = "confirmed", log_index: int = 0) -> OtherToken:
+    return OtherToken(
+        token=token,
+        units=units,
+        address="0xd",
+        state=state,
+        chain_id=8453,
+        tx_hash="0xa",
+        log_index=log_index,
+        block_number=100,
+        block_hash="0xb",
+        block_time=NOON,
+        sender="0xc",
+        first_seen_at=NOON,
     )
 
 
@@ -172,7 +197,7 @@ def test_the_exact_sum_in_two_transfers_is_not_what_stripe_can_match() -> None:
     outcome = judged(WAITING, deposit(2_000_000), deposit(3_000_000, log_index=1))
 
     assert isinstance(outcome, NeedsReview)
-    assert outcome.kind == "unmatched"
+    assert outcome.kind == "topped_up"
 
 
 def test_money_that_stripe_does_not_match_in_time_or_after_it_closed_needs_review() -> None:
@@ -249,3 +274,108 @@ def test_that_nothing_came_is_believed_only_when_the_chain_was_read_that_far(
     if isinstance(outcome, Pending) and now_minutes == 60:
         blind = replace(seen, chain_read_at=None)
         assert too_early(outcome, blind, ends=ends, lands_until=lands_until)
+
+
+@pytest.mark.parametrize(
+    ("intent", "transfers", "kind"),
+    [
+        # Each transfer: how much, and how many minutes after noon its block was made.
+        (WAITING, [(4_999_999, 1)], "underpaid"),
+        (WAITING, [(5_000_001, 1)], "overpaid"),
+        (WAITING, [(2_000_000, 1), (3_000_000, 2)], "topped_up"),
+        (WAITING, [(2_000_000, 1), (3_000_001, 2)], "several"),
+        (WAITING, [(2_000_000, 1), (2_000_000, 2)], "underpaid"),
+        (WAITING, [(5_000_000, 60)], "unmatched"),
+        (WAITING, [(5_000_000, 61)], "late"),
+        (EXPIRED, [(5_000_000, 61)], "late"),
+        (EXPIRED, [(5_000_000, 31)], "unmatched"),
+        (CANCELED, [(5_000_000, 30)], "unmatched"),
+        (CANCELED, [(5_000_000, 31)], "after_close"),
+        (CANCELED, [(4_000_000, 31)], "after_close"),
+        (WAITING, [(2_000_000, 1), (3_000_000, 61)], "topped_up"),
+        (WAITING, [(5_000_000, 30 * 24 * 60)], "late"),
+        (WAITING, [(5_000_000, 31 * 24 * 60)], "retired_address"),
+        (CANCELED, [(1, 1), (1, 31 * 24 * 60)], "retired_address"),
+    ],
+)
+def test_what_stands_on_the_chain_alone_has_one_kind(
+    intent: Intent, transfers: list[tuple[int, int]], kind: str
+) -> None:
+    deposits = [
+        deposit(units, state="final", log_index=place, at=NOON + timedelta(minutes=minutes))
+        for place, (units, minutes) in enumerate(transfers)
+    ]
+    now = NOON + timedelta(days=40)
+    seen = replace(
+        case(intent, *deposits, chain_read_at=now), now=now, ends=ENDS, watched_until=WATCHED_UNTIL
+    )
+
+    outcome = judge(seen)
+
+    assert isinstance(outcome, NeedsReview)
+    assert outcome.kind == kind
+    assert outcome.late == any(minutes > 60 for _, minutes in transfers)
+
+
+def test_late_is_judged_by_the_blocks_time_and_not_by_when_somebody_looked() -> None:
+    sent_in_time = replace(deposit(at=ENDS), first_seen_at=ENDS + timedelta(minutes=5))
+    sent_late = deposit(at=ENDS + timedelta(seconds=1))
+    now = ENDS + timedelta(hours=1)
+
+    kinds = []
+    for seen in (sent_in_time, sent_late):
+        outcome = judge(replace(case(WAITING, seen, chain_read_at=now), now=now, ends=ENDS))
+        assert isinstance(outcome, NeedsReview)
+        kinds.append(outcome.kind)
+
+    assert kinds == ["unmatched", "late"]
+
+
+def test_a_late_payment_that_stripe_settles_is_paid() -> None:
+    late = deposit(at=ENDS + timedelta(minutes=1))
+
+    outcome = judge(replace(case(SETTLED, late), ends=ENDS, watched_until=ENDS))
+
+    assert isinstance(outcome, Paid)
+    assert outcome.review is None
+
+
+def test_a_top_up_is_no_alarm_while_its_transfer_is_not_confirmed() -> None:
+    outcome = judged(WAITING, deposit(4_000_000), deposit(1_000_000, state="seen", log_index=1))
+
+    assert isinstance(outcome, Processing)
+
+
+def test_how_much_of_it_is_final_is_told() -> None:
+    outcome = judged(WAITING, deposit(4_000_000, state="final"), deposit(500_000, log_index=1))
+
+    assert isinstance(outcome, NeedsReview)
+    assert (outcome.received, outcome.final) == (Amount(4_500_000, USDC), Amount(4_000_000, USDC))
+
+
+@pytest.mark.parametrize("intent", [WAITING, SETTLED, CANCELED])
+def test_another_token_is_reviewed_beside_whatever_became_of_the_payment(intent: Intent) -> None:
+    without = case(intent)
+    tokens = [
+        foreign("0x1", 70),
+        foreign("0x1", 30, state="final", log_index=1),
+        foreign("0x2", 5, log_index=2),
+        foreign("0x3", 5, state="seen", log_index=3),
+        foreign("0x4", 0, log_index=4),
+    ]
+
+    outcome = judge(replace(without, foreign=tokens))
+
+    assert [(each.kind, each.received.asset.code, each.received.units) for each in outcome.beside] == [
+        ("wrong_token", "0x1", 100),
+        ("wrong_token", "0x2", 5),
+    ]
+    assert outcome.beside[0].final is not None
+    assert outcome.beside[0].final.units == 30
+    assert replace(outcome, beside=()) == judge(without)
+
+
+def test_of_many_strange_tokens_only_the_first_are_told() -> None:
+    outcome = judge(replace(case(WAITING), foreign=[foreign(f"0x{each}", 1) for each in range(50)]))
+
+    assert len(outcome.beside) == 5

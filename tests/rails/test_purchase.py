@@ -213,19 +213,19 @@ def test_a_knock_brings_a_closed_attempt_up_at_once(
     assert (before, after) == ([], [attempt_id])
 
 
-def test_an_address_is_watched_for_a_month_and_longer_while_its_money_is_not_settled(
+def test_an_address_is_watched_for_a_year_and_longer_while_its_money_is_not_settled(
     sessions: Sessions, rails: Rails, rail: FakeRail, reference: str, bought: PurchaseView, attempt_id: str
 ) -> None:
     assert bought.attempt is not None
-    address, month = str(bought.attempt.deposit_address), timedelta(days=31)
+    address, year = str(bought.attempt.deposit_address), timedelta(days=396)
 
     with sessions() as session:
         at_first = schedule.watched(session, now=LATER)
-        at_last = schedule.watched(session, now=LATER + month)
+        at_last = schedule.watched(session, now=LATER + year)
     rail.arrive(reference)
     purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=LATER)
     with sessions() as session:
-        unsettled = schedule.watched(session, now=LATER + month)
+        unsettled = schedule.watched(session, now=LATER + year)
 
     assert (at_first, at_last, unsettled) == ({address}, set(), {address})
 

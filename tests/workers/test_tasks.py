@@ -10,17 +10,21 @@ from sqlmodel import select
 
 from ledger import audit, balances
 from ledger.database import Sessions
+from ledger.money import USDC, Amount
 from rails import inbox
 from rails.conformance.fakes import FakeRail, crypto_deposit
 from rails.errors import RailUnreachable
+from rails.exceptions import Wanted, listed
 from rails.inbox import Ask
 from rails.models import Notice, PaymentAttempt
 from rails.notice import Incoming, Knock, Listed, Memory
-from rails.rail import Rails
+from rails.rail import NeedsReview, Rails
+from rails.settings import policy
 from tests.ledger import make
 from tests.ledger.full_book import do
 from tests.rails.conftest import NOON, buy
 from workers import tasks
+from workers.watching import StoryWatch
 
 
 @dataclass
@@ -242,3 +246,53 @@ def test_a_payout_is_of_use_to_somebody_and_other_strangers_are_not(sessions: Se
     with sessions() as session:
         states = [session.get_one(Notice, notice_id).state for notice_id in ids]
     assert states == ["handled", "ignored"]
+
+
+def test_the_worker_credits_what_the_policy_credits_by_itself(
+    sessions: Sessions, rail: FakeRail, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENNYRAIL_POLICY_OVERPAID", "credit")
+    policy.cache_clear()
+    attempt, six = open_attempt(sessions, rail), Amount(6_000_000, USDC)
+    policy.cache_clear()
+    assert queue.attempts == []
+    rail._outcomes[str(attempt.reference)] = lambda _: NeedsReview(
+        "overpaid", Amount(5_000_000, USDC), six, final=six
+    )
+
+    with freeze_time(NOON):
+        tasks.settle_attempt(payment_attempt_id=attempt.payment_attempt_id)
+        tasks.decide_exceptions()
+        tasks.decide_exceptions()
+
+    with sessions() as session:
+        assert balances.snapshot(session, agent_id=attempt.agent_id, now=NOON).posted.units == 600
+        assert session.get_one(PaymentAttempt, attempt.payment_attempt_id).state == "succeeded"
+
+
+def test_a_chain_that_changed_below_final_waits_for_a_person_until_it_is_read_again(
+    sessions: Sessions, queue: Queue
+) -> None:
+    cursor = (
+        "INSERT INTO chain_cursor (chain_id, generation, block_number, block_hash, block_time, head_number,"
+        " head_time, depth_policy, audited_number, scanned_at, deeper_than_final_at)"
+        " VALUES (8453, 1, 7, '0x' || repeat('a', 64), now(), 7, now(), 'safe', 0, now(), now())"
+    )
+    with sessions() as session:
+        session.connection().exec_driver_sql(cursor)
+        StoryWatch(NOON).deeper_than_final(session, chain_id=8453, detail="final block 7 changed its hash")
+    assert queue.attempts == []
+
+    states = []
+    with freeze_time(NOON):
+        for restarted in (False, True):
+            if restarted:
+                with sessions() as session:
+                    session.connection().exec_driver_sql(
+                        "UPDATE chain_cursor SET deeper_than_final_at = NULL"
+                    )
+            tasks.decide_exceptions()
+            with sessions() as session:
+                states += [line.state for line in listed(session, Wanted(state="all"), now=NOON)]
+
+    assert states == ["open", "closed"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0015_inbox"
-down_revision = "0013_watcher"
+down_revision = "0014_exceptions"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,31 @@
+"""What a payer was promised about money that is not as it was asked for, kept with the attempt."""
+
+from collections.abc import Mapping
+
+from rails import kinds
+from rails.models import PaymentAttempt
+from rails.settings import policy
+
+
+def of_today() -> Mapping[str, str]:
+    """The policy that the settings publish now: `review` or `credit` for each kind."""
+    settings = policy()
+    return {
+        "underpaid": settings.underpaid,
+        "overpaid": settings.overpaid,
+        "topped_up": settings.topped_up,
+        "late": settings.late,
+    }
+
+
+def of(attempt: PaymentAttempt | None) -> Mapping[str, str]:
+    """The policy of an attempt, fixed when it was opened; without one, that of today."""
+    if attempt is None:
+        return of_today()
+    return {kind: (attempt.policy or {}).get(kind, "review") for kind in kinds.BY_POLICY}
+
+
+def credits(attempt: PaymentAttempt, *, kind: str, late: bool) -> bool:
+    """Whether the attempt's policy credits this difference. What came late must be allowed as well."""
+    told = of(attempt)
+    return told.get(kind) == "credit" and (not late or told["late"] == "credit")

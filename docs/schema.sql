@@ -530,6 +530,18 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.exception_is_open() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM 1 FROM payment_exception WHERE exception_id = NEW.exception_id AND closed_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'exception % is closed: nothing more is done about it', NEW.exception_id USING ERRCODE = 'PR901';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.expire_lot(op public.operation, lot_id bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -1022,6 +1034,14 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION public.refuse_reopening() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a closed item of reconciliation does not change' USING ERRCODE = 'PR900';
+END
+$$;
 
 CREATE FUNCTION public.reinstate_purchase(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
@@ -1516,6 +1536,40 @@ CREATE FUNCTION public.told_hash(id bigint, reference text, request_hash bytea, 
     ), 'UTF8'))
 $$;
 
+CREATE FUNCTION public.transfer_claim_stays() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE'
+        OR (NEW.chain_id, NEW.tx_hash, NEW.address, NEW.position, NEW.payment_attempt_id, NEW.amount)
+            <> (OLD.chain_id, OLD.tx_hash, OLD.address, OLD.position, OLD.payment_attempt_id, OLD.amount)
+        OR (NEW.claimed_at, NEW.stripe_version) <> (OLD.claimed_at, OLD.stripe_version)
+        OR NEW.number IS DISTINCT FROM OLD.number
+        OR OLD.released_at IS NOT NULL
+        OR (OLD.intent_id IS NOT NULL AND NEW.intent_id IS DISTINCT FROM OLD.intent_id)
+    THEN
+        RAISE EXCEPTION '% on transfer_claim is refused: it stays as it is', TG_OP USING ERRCODE = 'PR900';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.transfer_claim_waits_its_turn() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.number > 1 AND NOT EXISTS (
+        SELECT FROM transfer_claim AS before
+        WHERE before.payment_attempt_id = NEW.payment_attempt_id
+            AND before.number = NEW.number - 1
+            AND before.released_at IS NOT NULL
+    ) THEN
+        RAISE EXCEPTION 'another transfer pays %', NEW.payment_attempt_id USING ERRCODE = 'PR900';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.unwind_spend(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
     AS $$
@@ -1679,6 +1733,16 @@ ALTER TABLE public.agent_claim ALTER COLUMN number ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.agent_deposit_address (
+    agent_id text NOT NULL,
+    network text NOT NULL,
+    live_money boolean NOT NULL,
+    address_id text NOT NULL,
+    address text NOT NULL,
+    token_contract text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.agent_freeze (
     freeze_id bigint NOT NULL,
     agent_id text NOT NULL,
@@ -1803,6 +1867,11 @@ CREATE TABLE public.chain_outflow (
     CONSTRAINT chain_outflow_not_negative CHECK (((block_number >= 0) AND (log_index >= 0) AND (amount >= (0)::numeric)))
 );
 
+CREATE TABLE public.closed_deposit (
+    payment_attempt_id text NOT NULL,
+    closed_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.entry (
     transaction_id bigint NOT NULL,
     leg smallint NOT NULL,
@@ -1868,6 +1937,39 @@ CREATE TABLE public.evidence (
     CONSTRAINT evidence_source_named CHECK ((source ~ '^[a-z][a-z0-9_]{0,31}$'::text))
 );
 
+CREATE TABLE public.exception_action (
+    action_id bigint NOT NULL,
+    exception_id bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    units numeric(78,0) NOT NULL,
+    cents bigint NOT NULL,
+    ledger_transaction_id bigint,
+    wait_until timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT exception_action_amounts_not_negative CHECK (((units >= (0)::numeric) AND (cents >= 0))),
+    CONSTRAINT exception_action_is_in_the_book CHECK (
+CASE action
+    WHEN 'credit'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
+    WHEN 'claim'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
+    WHEN 'write_off'::text THEN ((cents > 0) = (ledger_transaction_id IS NOT NULL))
+    ELSE (ledger_transaction_id IS NULL)
+END),
+    CONSTRAINT exception_action_known CHECK ((action = ANY (ARRAY['credit'::text, 'refund'::text, 'wait'::text, 'write_off'::text, 'claim'::text]))),
+    CONSTRAINT exception_action_says_who_and_why CHECK (((actor <> ''::text) AND (reason <> ''::text))),
+    CONSTRAINT exception_action_waits_until CHECK (((action = 'wait'::text) = (wait_until IS NOT NULL)))
+);
+
+ALTER TABLE public.exception_action ALTER COLUMN action_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.exception_action_action_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE public.ledger_transaction ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.ledger_transaction_id_seq
     START WITH 1
@@ -1910,8 +2012,42 @@ CREATE TABLE public.notice (
     attempts integer DEFAULT 0 NOT NULL,
     try_at timestamp with time zone,
     handled_at timestamp with time zone,
+    leased_until timestamp with time zone,
+    error text,
+    CONSTRAINT notice_deliveries_not_negative CHECK ((deliveries >= 0)),
+    CONSTRAINT notice_given_up_says_why CHECK (((state <> ALL (ARRAY['dead'::text, 'ignored'::text])) OR (reason IS NOT NULL))),
+    CONSTRAINT notice_leased_waits CHECK (((leased_until IS NULL) OR (state = 'waiting'::text))),
     CONSTRAINT notice_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'handled'::text, 'ignored'::text, 'dead'::text]))),
     CONSTRAINT notice_waiting_has_time CHECK (((state = 'waiting'::text) = (try_at IS NOT NULL)))
+);
+
+CREATE TABLE public.notice_action (
+    action_id bigint NOT NULL,
+    notice_id bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    from_state text NOT NULL,
+    acted_at timestamp with time zone NOT NULL,
+    CONSTRAINT notice_action_known CHECK ((action = ANY (ARRAY['replay'::text, 'ignore'::text]))),
+    CONSTRAINT notice_action_says_who CHECK ((btrim(actor) <> ''::text)),
+    CONSTRAINT notice_action_says_why CHECK ((btrim(reason) <> ''::text))
+);
+
+ALTER TABLE public.notice_action ALTER COLUMN action_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.notice_action_action_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.notice_cursor (
+    source text NOT NULL,
+    external_id text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    moved_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE public.notice ALTER COLUMN notice_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1921,6 +2057,12 @@ ALTER TABLE public.notice ALTER COLUMN notice_id ADD GENERATED ALWAYS AS IDENTIT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.owned_address (
+    address text NOT NULL,
+    owner text NOT NULL,
+    CONSTRAINT owned_address_lower_case CHECK ((address = lower(address)))
 );
 
 CREATE TABLE public.payment_attempt (
@@ -1939,14 +2081,18 @@ CREATE TABLE public.payment_attempt (
     looked_at timestamp with time zone,
     looks integer DEFAULT 0 NOT NULL,
     opening_until timestamp with time zone,
+    policy jsonb,
+    address_owner text,
+    CONSTRAINT payment_attempt_address_has_owner CHECK (((deposit_address IS NULL) = (address_owner IS NULL))),
     CONSTRAINT payment_attempt_address_lower_case CHECK ((deposit_address = lower(deposit_address))),
     CONSTRAINT payment_attempt_opened_has_reference CHECK (((state = ANY (ARRAY['opening'::text, 'failed'::text, 'expired'::text])) OR ((reference IS NOT NULL) AND (instructions IS NOT NULL)))),
+    CONSTRAINT payment_attempt_owns_its_address CHECK (((address_owner = payment_attempt_id) OR (address_owner = agent_id))),
     CONSTRAINT payment_attempt_state_known CHECK ((state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'expired'::text])))
 );
 
 CREATE TABLE public.payment_exception (
     exception_id bigint NOT NULL,
-    payment_attempt_id text NOT NULL,
+    payment_attempt_id text,
     kind text NOT NULL,
     asset text NOT NULL,
     expected_units numeric(78,0) NOT NULL,
@@ -1955,8 +2101,15 @@ CREATE TABLE public.payment_exception (
     closed_at timestamp with time zone,
     closed_by text,
     resolution text,
+    subject text,
+    detail text,
+    final_units numeric(78,0),
+    late boolean DEFAULT false NOT NULL,
+    wait_until timestamp with time zone,
     CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
-    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'several'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'chain_evidence_pending'::text])))
+    CONSTRAINT payment_exception_is_about_something CHECK ((((kind = 'deeper_than_final'::text) = (payment_attempt_id IS NULL)) AND ((payment_attempt_id IS NULL) = (subject IS NOT NULL)))),
+    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'deeper_than_final'::text]))),
+    CONSTRAINT payment_exception_units_not_negative CHECK (((received_units >= (0)::numeric) AND (final_units >= (0)::numeric)))
 );
 
 ALTER TABLE public.payment_exception ALTER COLUMN exception_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2041,6 +2194,86 @@ CREATE TABLE public.receipt (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT receipt_credits_positive CHECK ((credits > 0)),
     CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
+);
+
+CREATE TABLE public.reconciliation_cursor (
+    source text NOT NULL,
+    read_until timestamp with time zone NOT NULL,
+    read_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.reconciliation_item (
+    item_id bigint NOT NULL,
+    subject text NOT NULL,
+    matter text NOT NULL,
+    payment_attempt_id text,
+    state text NOT NULL,
+    asset text NOT NULL,
+    expected_units numeric(78,0) NOT NULL,
+    found_units numeric(78,0) NOT NULL,
+    day date NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    how text,
+    CONSTRAINT reconciliation_item_closed_says_how CHECK (((closed_at IS NULL) = (how IS NULL))),
+    CONSTRAINT reconciliation_item_matched_is_closed CHECK (((state <> 'matched'::text) OR (closed_at IS NOT NULL))),
+    CONSTRAINT reconciliation_item_matter_known CHECK ((matter = ANY (ARRAY['payment'::text, 'reversal'::text, 'chain'::text, 'movement'::text, 'balance'::text]))),
+    CONSTRAINT reconciliation_item_state_known CHECK ((state = ANY (ARRAY['expected'::text, 'in_review'::text, 'matched'::text, 'missing'::text, 'over'::text, 'under'::text, 'mismatch'::text, 'stripe_only'::text, 'book_only'::text, 'chain_only'::text, 'unknown'::text])))
+);
+
+ALTER TABLE public.reconciliation_item ALTER COLUMN item_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.reconciliation_item_item_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.reconciliation_item_state (
+    item_id bigint NOT NULL,
+    place integer NOT NULL,
+    state text NOT NULL,
+    expected_units numeric(78,0) NOT NULL,
+    found_units numeric(78,0) NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    why text NOT NULL
+);
+
+CREATE TABLE public.reconciliation_posting (
+    account_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    seq bigint NOT NULL,
+    ledger_transaction_id bigint NOT NULL,
+    rail_id text NOT NULL,
+    part text NOT NULL,
+    payment_attempt_id text,
+    cents bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT reconciliation_posting_part_known CHECK ((part = ANY (ARRAY['granted'::text, 'taken'::text, 'restored'::text, 'settled'::text])))
+);
+
+CREATE TABLE public.reconciliation_run (
+    run_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    read_until timestamp with time zone NOT NULL,
+    kept integer NOT NULL,
+    booked integer NOT NULL,
+    opened integer NOT NULL,
+    closed integer NOT NULL,
+    breaks integer NOT NULL,
+    processor_cents bigint NOT NULL,
+    book_cents bigint NOT NULL
+);
+
+ALTER TABLE public.reconciliation_run ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.reconciliation_run_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.refund_request (
@@ -2136,6 +2369,79 @@ CREATE TABLE public.service_token (
     CONSTRAINT service_token_is_sha256 CHECK ((octet_length(token_hash) = 32)),
     CONSTRAINT service_token_may_something CHECK ((cardinality(scopes) > 0)),
     CONSTRAINT service_token_name_is_slug CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+);
+
+CREATE TABLE public.stripe_balance_transaction (
+    id text NOT NULL,
+    type text NOT NULL,
+    amount bigint NOT NULL,
+    fee bigint NOT NULL,
+    net bigint NOT NULL,
+    currency text NOT NULL,
+    source text,
+    charge text,
+    payment_intent text,
+    payment_attempt_id text,
+    tax bigint DEFAULT 0 NOT NULL,
+    transaction_hash text,
+    created_at timestamp with time zone NOT NULL,
+    available_on timestamp with time zone NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT stripe_balance_transaction_adds_up CHECK ((net = (amount - fee))),
+    CONSTRAINT stripe_balance_transaction_tax_is_a_part CHECK (((tax >= 0) AND (tax <= GREATEST(amount, (0)::bigint))))
+);
+
+CREATE TABLE public.stripe_booking (
+    balance_transaction_id text NOT NULL,
+    ledger_transaction_id bigint,
+    part text NOT NULL,
+    payment_attempt_id text,
+    rail_id text,
+    received_cents bigint NOT NULL,
+    tax_cents bigint NOT NULL,
+    booked_at timestamp with time zone NOT NULL,
+    CONSTRAINT stripe_booking_of_a_rail CHECK (((payment_attempt_id IS NULL) = (rail_id IS NULL))),
+    CONSTRAINT stripe_booking_part_known CHECK ((part = ANY (ARRAY['payment'::text, 'reversal'::text, 'fee'::text, 'payout'::text, 'unknown'::text, 'foreign'::text])))
+);
+
+CREATE TABLE public.stripe_payout (
+    payout_id text NOT NULL,
+    state text NOT NULL,
+    reconciled text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    automatic boolean NOT NULL,
+    balance_transaction text,
+    failure_balance_transaction text,
+    created_at timestamp with time zone NOT NULL,
+    arrives_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.stripe_payout_part (
+    balance_transaction_id text NOT NULL,
+    payout_id text NOT NULL
+);
+
+CREATE TABLE public.transfer_claim (
+    chain_id bigint NOT NULL,
+    tx_hash text NOT NULL,
+    address text NOT NULL,
+    "position" integer NOT NULL,
+    payment_attempt_id text NOT NULL,
+    number integer,
+    amount numeric(78,0) NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    stripe_version text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    asked_at timestamp with time zone,
+    try_at timestamp with time zone,
+    refused text,
+    intent_id text,
+    released_at timestamp with time zone,
+    CONSTRAINT transfer_claim_beside_is_never_shown CHECK (((number IS NOT NULL) OR ((tries = 0) AND (num_nonnulls(asked_at, try_at, refused, intent_id, released_at) = 0)))),
+    CONSTRAINT transfer_claim_number_from_one CHECK ((number > 0)),
+    CONSTRAINT transfer_claim_tries_counted CHECK (((tries >= 0) AND ("position" >= 0)))
 );
 
 CREATE TABLE public.webhook_attempt (
@@ -2245,6 +2551,12 @@ ALTER TABLE ONLY public.activity
 ALTER TABLE ONLY public.agent_claim
     ADD CONSTRAINT agent_claim_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.agent_deposit_address
+    ADD CONSTRAINT agent_deposit_address_once PRIMARY KEY (agent_id, network, live_money);
+
+ALTER TABLE ONLY public.agent_deposit_address
+    ADD CONSTRAINT agent_deposit_address_one_agent UNIQUE (address_id);
+
 ALTER TABLE ONLY public.agent_freeze
     ADD CONSTRAINT agent_freeze_once_per_reference UNIQUE (reference);
 
@@ -2290,6 +2602,9 @@ ALTER TABLE ONLY public.chain_lease
 ALTER TABLE ONLY public.chain_outflow
     ADD CONSTRAINT chain_outflow_once_per_log PRIMARY KEY (chain_id, block_hash, log_index);
 
+ALTER TABLE ONLY public.closed_deposit
+    ADD CONSTRAINT closed_deposit_pkey PRIMARY KEY (payment_attempt_id);
+
 ALTER TABLE ONLY public.deposit
     ADD CONSTRAINT deposit_once_per_log PRIMARY KEY (chain_id, block_hash, log_index);
 
@@ -2301,6 +2616,12 @@ ALTER TABLE ONLY public.entry
 
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (payment_attempt_id, source, external_id);
+
+ALTER TABLE ONLY public.exception_action
+    ADD CONSTRAINT exception_action_once_per_transaction UNIQUE (ledger_transaction_id);
+
+ALTER TABLE ONLY public.exception_action
+    ADD CONSTRAINT exception_action_pkey PRIMARY KEY (action_id);
 
 ALTER TABLE ONLY public.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (id);
@@ -2320,14 +2641,23 @@ ALTER TABLE ONLY public.lot
 ALTER TABLE ONLY public.lot
     ADD CONSTRAINT lot_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.notice_action
+    ADD CONSTRAINT notice_action_pkey PRIMARY KEY (action_id);
+
+ALTER TABLE ONLY public.notice_cursor
+    ADD CONSTRAINT notice_cursor_pkey PRIMARY KEY (source);
+
 ALTER TABLE ONLY public.notice
     ADD CONSTRAINT notice_kept_once UNIQUE (source, external_id);
 
 ALTER TABLE ONLY public.notice
     ADD CONSTRAINT notice_pkey PRIMARY KEY (notice_id);
 
-ALTER TABLE ONLY public.payment_attempt
-    ADD CONSTRAINT payment_attempt_once_per_address UNIQUE (deposit_address);
+ALTER TABLE ONLY public.owned_address
+    ADD CONSTRAINT owned_address_once UNIQUE (address, owner);
+
+ALTER TABLE ONLY public.owned_address
+    ADD CONSTRAINT owned_address_pkey PRIMARY KEY (address);
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_once_per_quote UNIQUE (quote_id);
@@ -2371,6 +2701,21 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (receipt_id);
 
+ALTER TABLE ONLY public.reconciliation_cursor
+    ADD CONSTRAINT reconciliation_cursor_pkey PRIMARY KEY (source);
+
+ALTER TABLE ONLY public.reconciliation_item
+    ADD CONSTRAINT reconciliation_item_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY public.reconciliation_item_state
+    ADD CONSTRAINT reconciliation_item_state_pkey PRIMARY KEY (item_id, place);
+
+ALTER TABLE ONLY public.reconciliation_posting
+    ADD CONSTRAINT reconciliation_posting_pkey PRIMARY KEY (account_id, shard, seq);
+
+ALTER TABLE ONLY public.reconciliation_run
+    ADD CONSTRAINT reconciliation_run_pkey PRIMARY KEY (run_id);
+
 ALTER TABLE ONLY public.refund_request
     ADD CONSTRAINT refund_request_once_per_key UNIQUE (idempotency_key);
 
@@ -2401,6 +2746,30 @@ ALTER TABLE ONLY public.service_token
 ALTER TABLE ONLY public.service_token
     ADD CONSTRAINT service_token_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.stripe_balance_transaction
+    ADD CONSTRAINT stripe_balance_transaction_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_ledger_transaction_id_key UNIQUE (ledger_transaction_id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_pkey PRIMARY KEY (balance_transaction_id);
+
+ALTER TABLE ONLY public.stripe_payout_part
+    ADD CONSTRAINT stripe_payout_part_pkey PRIMARY KEY (balance_transaction_id, payout_id);
+
+ALTER TABLE ONLY public.stripe_payout
+    ADD CONSTRAINT stripe_payout_pkey PRIMARY KEY (payout_id, state, reconciled);
+
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_in_turn UNIQUE (payment_attempt_id, number);
+
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_once_per_intent UNIQUE (intent_id);
+
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_once_per_transfer PRIMARY KEY (chain_id, tx_hash, address, "position");
+
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id);
 
@@ -2429,6 +2798,8 @@ CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurre
 
 CREATE INDEX agent_claim_of_agent ON public.agent_claim USING btree (agent_id, number DESC);
 
+CREATE UNIQUE INDEX agent_deposit_address_is_nobody_elses ON public.agent_deposit_address USING btree (lower(address));
+
 CREATE INDEX agent_freeze_of_agent ON public.agent_freeze USING btree (agent_id);
 
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
@@ -2445,7 +2816,17 @@ CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
 
+CREATE INDEX evidence_of_payment_intent ON public.evidence USING btree (((detail ->> 'payment_intent_id'::text))) WHERE (source = 'stripe'::text);
+
+CREATE UNIQUE INDEX exception_action_claims_once ON public.exception_action USING btree (exception_id) WHERE (action = 'claim'::text);
+
+CREATE UNIQUE INDEX exception_action_decides_once ON public.exception_action USING btree (exception_id) WHERE (action <> ALL (ARRAY['wait'::text, 'claim'::text]));
+
+CREATE INDEX exception_action_of_exception ON public.exception_action USING btree (exception_id);
+
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
+
+CREATE INDEX ix_payment_attempt_deposit_address ON public.payment_attempt USING btree (deposit_address);
 
 CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
 
@@ -2453,17 +2834,35 @@ CREATE INDEX ledger_transaction_seal_order ON public.ledger_transaction USING bt
 
 CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, expires_at, promotional DESC, id) WHERE open;
 
+CREATE INDEX notice_action_of_notice ON public.notice_action USING btree (notice_id);
+
+CREATE INDEX notice_dead ON public.notice USING btree (notice_id) WHERE (state = 'dead'::text);
+
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
 
 CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at) WHERE (look_at IS NOT NULL);
 
 CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (agent_id, created_at);
 
-CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind) WHERE (closed_at IS NULL);
+CREATE INDEX payment_exception_of_attempt ON public.payment_exception USING btree (payment_attempt_id);
+
+CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind, asset) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX payment_exception_one_open_per_subject ON public.payment_exception USING btree (subject, kind) WHERE ((closed_at IS NULL) AND (payment_attempt_id IS NULL));
 
 CREATE INDEX payment_reversal_of_attempt ON public.payment_reversal USING btree (payment_attempt_id);
 
 CREATE INDEX payment_reversal_state_of_reversal ON public.payment_reversal_state USING btree (reference, change_id);
+
+CREATE INDEX reconciliation_item_of_day ON public.reconciliation_item USING btree (day);
+
+CREATE INDEX reconciliation_item_of_subject ON public.reconciliation_item USING btree (subject, matter, item_id);
+
+CREATE UNIQUE INDEX reconciliation_item_one_open ON public.reconciliation_item USING btree (subject, matter) WHERE (closed_at IS NULL);
+
+CREATE INDEX reconciliation_posting_in_time ON public.reconciliation_posting USING btree (kept_at);
+
+CREATE INDEX reconciliation_posting_of_attempt ON public.reconciliation_posting USING btree (payment_attempt_id);
 
 CREATE INDEX refund_request_due ON public.refund_request USING btree (try_at) WHERE (try_at IS NOT NULL);
 
@@ -2472,6 +2871,18 @@ CREATE INDEX refund_request_of_attempt ON public.refund_request USING btree (pay
 CREATE INDEX reversal_lot ON public.reversal USING btree (lot_id);
 
 CREATE INDEX reversal_watch_due ON public.reversal_watch USING btree (look_at) WHERE (look_at IS NOT NULL);
+
+CREATE INDEX stripe_balance_transaction_in_time ON public.stripe_balance_transaction USING btree (created_at);
+
+CREATE INDEX stripe_balance_transaction_of_charge ON public.stripe_balance_transaction USING btree (charge);
+
+CREATE INDEX stripe_booking_in_time ON public.stripe_booking USING btree (booked_at);
+
+CREATE INDEX stripe_booking_of_attempt ON public.stripe_booking USING btree (payment_attempt_id);
+
+CREATE INDEX stripe_payout_in_time ON public.stripe_payout USING btree (created_at);
+
+CREATE INDEX stripe_payout_part_of_payout ON public.stripe_payout_part USING btree (payout_id);
 
 CREATE INDEX webhook_attempt_of_delivery ON public.webhook_attempt USING btree (endpoint_id, event_id);
 
@@ -2504,6 +2915,10 @@ ALTER TABLE public.activity ENABLE ALWAYS TRIGGER activity_never_changes;
 CREATE TRIGGER agent_claim_never_changes BEFORE DELETE OR UPDATE ON public.agent_claim FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.agent_claim ENABLE ALWAYS TRIGGER agent_claim_never_changes;
+
+CREATE TRIGGER agent_deposit_address_never_changes BEFORE DELETE OR UPDATE ON public.agent_deposit_address FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.agent_deposit_address ENABLE ALWAYS TRIGGER agent_deposit_address_never_changes;
 
 CREATE TRIGGER agent_freeze_is_never_truncated BEFORE TRUNCATE ON public.agent_freeze FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
 
@@ -2543,6 +2958,10 @@ CREATE TRIGGER chain_lease_token_grows BEFORE UPDATE ON public.chain_lease FOR E
 
 CREATE TRIGGER chain_outflow_stays BEFORE DELETE OR UPDATE ON public.chain_outflow FOR EACH ROW EXECUTE FUNCTION public.chain_outflow_stays();
 
+CREATE TRIGGER closed_deposit_never_changes BEFORE DELETE OR UPDATE ON public.closed_deposit FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.closed_deposit ENABLE ALWAYS TRIGGER closed_deposit_never_changes;
+
 CREATE TRIGGER deposit_final_stays BEFORE DELETE OR UPDATE ON public.deposit FOR EACH ROW WHEN ((old.state = 'final'::text)) EXECUTE FUNCTION public.deposit_final_stays();
 
 CREATE TRIGGER entry_is_append_only BEFORE DELETE OR UPDATE ON public.entry FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
@@ -2556,6 +2975,14 @@ ALTER TABLE public.entry ENABLE ALWAYS TRIGGER entry_is_never_truncated;
 CREATE TRIGGER entry_sums_to_zero AFTER INSERT ON public.entry REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.prove_balanced();
 
 ALTER TABLE public.entry ENABLE ALWAYS TRIGGER entry_sums_to_zero;
+
+CREATE TRIGGER exception_action_needs_an_open_exception BEFORE INSERT ON public.exception_action FOR EACH ROW WHEN ((new.action <> 'claim'::text)) EXECUTE FUNCTION public.exception_is_open();
+
+ALTER TABLE public.exception_action ENABLE ALWAYS TRIGGER exception_action_needs_an_open_exception;
+
+CREATE TRIGGER exception_action_never_changes BEFORE DELETE OR UPDATE ON public.exception_action FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.exception_action ENABLE ALWAYS TRIGGER exception_action_never_changes;
 
 CREATE TRIGGER hold_is_closed_once BEFORE UPDATE ON public.hold FOR EACH ROW WHEN (((old.closed_in IS NOT NULL) OR ((new.state = 'open'::public.hold_state) <> (new.closed_in IS NULL)) OR ((new.captured < 0) OR (new.captured > new.credits)))) EXECUTE FUNCTION public.refuse_book_change();
 
@@ -2605,6 +3032,22 @@ CREATE TRIGGER lot_is_well_formed BEFORE INSERT ON public.lot FOR EACH ROW EXECU
 
 ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
 
+CREATE TRIGGER notice_action_never_changes BEFORE DELETE OR UPDATE ON public.notice_action FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.notice_action ENABLE ALWAYS TRIGGER notice_action_never_changes;
+
+CREATE TRIGGER owned_address_never_changes BEFORE DELETE OR UPDATE ON public.owned_address FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.owned_address ENABLE ALWAYS TRIGGER owned_address_never_changes;
+
+CREATE TRIGGER payment_exception_closed_stays BEFORE UPDATE ON public.payment_exception FOR EACH ROW WHEN ((old.closed_at IS NOT NULL)) EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.payment_exception ENABLE ALWAYS TRIGGER payment_exception_closed_stays;
+
+CREATE TRIGGER payment_exception_never_vanishes BEFORE DELETE ON public.payment_exception FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.payment_exception ENABLE ALWAYS TRIGGER payment_exception_never_vanishes;
+
 CREATE TRIGGER payment_reversal_is_never_deleted BEFORE DELETE ON public.payment_reversal FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.payment_reversal ENABLE ALWAYS TRIGGER payment_reversal_is_never_deleted;
@@ -2624,6 +3067,26 @@ ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
 CREATE TRIGGER receipt_never_changes BEFORE DELETE OR UPDATE ON public.receipt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.receipt ENABLE ALWAYS TRIGGER receipt_never_changes;
+
+CREATE TRIGGER reconciliation_item_closed_stays BEFORE UPDATE ON public.reconciliation_item FOR EACH ROW WHEN ((old.closed_at IS NOT NULL)) EXECUTE FUNCTION public.refuse_reopening();
+
+ALTER TABLE public.reconciliation_item ENABLE ALWAYS TRIGGER reconciliation_item_closed_stays;
+
+CREATE TRIGGER reconciliation_item_is_never_deleted BEFORE DELETE ON public.reconciliation_item FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_item ENABLE ALWAYS TRIGGER reconciliation_item_is_never_deleted;
+
+CREATE TRIGGER reconciliation_item_state_never_changes BEFORE DELETE OR UPDATE ON public.reconciliation_item_state FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_item_state ENABLE ALWAYS TRIGGER reconciliation_item_state_never_changes;
+
+CREATE TRIGGER reconciliation_posting_never_changes BEFORE DELETE OR UPDATE ON public.reconciliation_posting FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_posting ENABLE ALWAYS TRIGGER reconciliation_posting_never_changes;
+
+CREATE TRIGGER reconciliation_run_never_changes BEFORE DELETE OR UPDATE ON public.reconciliation_run FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.reconciliation_run ENABLE ALWAYS TRIGGER reconciliation_run_never_changes;
 
 CREATE TRIGGER refund_request_is_answered_once BEFORE UPDATE ON public.refund_request FOR EACH ROW WHEN (((old.state = 'failed'::text) OR ((old.state = 'accepted'::text) AND ((new.state = 'asked'::text) OR (new.reference IS DISTINCT FROM old.reference))))) EXECUTE FUNCTION public.refuse_change();
 
@@ -2661,6 +3124,30 @@ CREATE TRIGGER seal_leaf_is_never_truncated BEFORE TRUNCATE ON public.seal_leaf 
 
 ALTER TABLE public.seal_leaf ENABLE ALWAYS TRIGGER seal_leaf_is_never_truncated;
 
+CREATE TRIGGER stripe_balance_transaction_never_changes BEFORE DELETE OR UPDATE ON public.stripe_balance_transaction FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_balance_transaction ENABLE ALWAYS TRIGGER stripe_balance_transaction_never_changes;
+
+CREATE TRIGGER stripe_booking_never_changes BEFORE DELETE OR UPDATE ON public.stripe_booking FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_booking ENABLE ALWAYS TRIGGER stripe_booking_never_changes;
+
+CREATE TRIGGER stripe_payout_never_changes BEFORE DELETE OR UPDATE ON public.stripe_payout FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_payout ENABLE ALWAYS TRIGGER stripe_payout_never_changes;
+
+CREATE TRIGGER stripe_payout_part_never_changes BEFORE DELETE OR UPDATE ON public.stripe_payout_part FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.stripe_payout_part ENABLE ALWAYS TRIGGER stripe_payout_part_never_changes;
+
+CREATE TRIGGER transfer_claim_stays BEFORE DELETE OR UPDATE ON public.transfer_claim FOR EACH ROW EXECUTE FUNCTION public.transfer_claim_stays();
+
+ALTER TABLE public.transfer_claim ENABLE ALWAYS TRIGGER transfer_claim_stays;
+
+CREATE TRIGGER transfer_claim_waits_its_turn BEFORE INSERT ON public.transfer_claim FOR EACH ROW EXECUTE FUNCTION public.transfer_claim_waits_its_turn();
+
+ALTER TABLE public.transfer_claim ENABLE ALWAYS TRIGGER transfer_claim_waits_its_turn;
+
 CREATE TRIGGER webhook_attempt_never_changes BEFORE DELETE OR UPDATE ON public.webhook_attempt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.webhook_attempt ENABLE ALWAYS TRIGGER webhook_attempt_never_changes;
@@ -2687,8 +3174,23 @@ ALTER TABLE ONLY public.balance
 ALTER TABLE ONLY public.buy_key
     ADD CONSTRAINT buy_key_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
 
+ALTER TABLE ONLY public.closed_deposit
+    ADD CONSTRAINT closed_deposit_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.exception_action
+    ADD CONSTRAINT exception_action_exception_id_fkey FOREIGN KEY (exception_id) REFERENCES public.payment_exception(exception_id);
+
+ALTER TABLE ONLY public.exception_action
+    ADD CONSTRAINT exception_action_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);
+
+ALTER TABLE ONLY public.notice_action
+    ADD CONSTRAINT notice_action_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.payment_attempt
+    ADD CONSTRAINT payment_attempt_address_of_owner FOREIGN KEY (deposit_address, address_owner) REFERENCES public.owned_address(address, owner);
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
@@ -2711,6 +3213,18 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_quote_id_fkey FOREIGN KEY (quote_id) REFERENCES public.quote(quote_id);
 
+ALTER TABLE ONLY public.reconciliation_item
+    ADD CONSTRAINT reconciliation_item_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.reconciliation_item_state
+    ADD CONSTRAINT reconciliation_item_state_item_id_fkey FOREIGN KEY (item_id) REFERENCES public.reconciliation_item(item_id);
+
+ALTER TABLE ONLY public.reconciliation_posting
+    ADD CONSTRAINT reconciliation_posting_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);
+
+ALTER TABLE ONLY public.reconciliation_posting
+    ADD CONSTRAINT reconciliation_posting_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
 ALTER TABLE ONLY public.refund_request
     ADD CONSTRAINT refund_request_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
 
@@ -2719,6 +3233,21 @@ ALTER TABLE ONLY public.reversal
 
 ALTER TABLE ONLY public.reversal_watch
     ADD CONSTRAINT reversal_watch_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_balance_transaction_id_fkey FOREIGN KEY (balance_transaction_id) REFERENCES public.stripe_balance_transaction(id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);
+
+ALTER TABLE ONLY public.stripe_booking
+    ADD CONSTRAINT stripe_booking_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
+
+ALTER TABLE ONLY public.stripe_payout_part
+    ADD CONSTRAINT stripe_payout_part_balance_transaction_id_fkey FOREIGN KEY (balance_transaction_id) REFERENCES public.stripe_balance_transaction(id);
+
+ALTER TABLE ONLY public.transfer_claim
+    ADD CONSTRAINT transfer_claim_payment_attempt_id_fkey FOREIGN KEY (payment_attempt_id) REFERENCES public.payment_attempt(payment_attempt_id);
 
 ALTER TABLE ONLY public.webhook_attempt
     ADD CONSTRAINT webhook_attempt_of_delivery FOREIGN KEY (endpoint_id, event_id) REFERENCES public.webhook_delivery(endpoint_id, event_id);

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0026_witnesses"
-down_revision = "0012_outbound"
+revision = "0019_witnesses"
+down_revision = "0018_reconciliation"
 branch_labels = None
 depends_on = None
 

@@ -2,7 +2,7 @@
 
     with fault_proxy.before(net.rpc_url) as proxy, Rpc(proxy.url, expect_chain_id=8453) as rpc:
         proxy.spoil("eth_getLogs", faults.EMPTY, times=1)      # the next answer of this method
-        proxy.spoil_at_random(seed=7, rate=0.2)                 # or one answer in five, the same for a seed
+        proxy.spoil_at_random(faults.ANY, seed=7, rate=0.2)     # or one answer in five, the same for a seed
 
 One thread a connection, no dependency: cheap enough to stand before the node of a whole simulation.
 """

@@ -113,8 +113,9 @@ def _began_after(session: Session, cursor: ChainCursor) -> int:
 def _keep_outflows(sessions: Sessions, rpc: Node, reading: node.Reading, *, now: datetime) -> int:
     to = node.header(rpc, reading.to_block)
     decoded = node.read_transfers(rpc, reading)
+    canonical = node.headers(rpc, {transfer.block_number for transfer in decoded.transfers})
     for transfer in decoded.transfers:
-        if node.header(rpc, transfer.block_number).hash != transfer.block_hash:
+        if canonical[transfer.block_number].hash != transfer.block_hash:
             raise HeadMoved(f"block {transfer.block_number} changed while it was read")
     if node.header(rpc, to.number).hash != to.hash:
         raise HeadMoved(f"block {to.number} changed while it was read")

@@ -46,6 +46,10 @@ class Header:
     """Which contracts and topics the block's logs may have; empty if the node did not say."""
 
 
+HEADERS_SINGLY = 8
+"""Up to so many headers are asked for one by one: a batch is worth its risk only where there are many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heads:
     """The node's view at one moment. A tag that the node does not know is None."""
@@ -77,12 +81,19 @@ def header(rpc: Node, number: int) -> Header:
 
     raises: RpcError; NodeLags if the node has none
     """
-    found = _header(rpc, hex(number))
-    if found is None:
-        raise NodeLags(f"the node has no block {number}")
-    if found.number != number:
-        raise BadAnswer(f"asked for block {number}, got {found.number}")
-    return found
+    return _at(number, _header(rpc, hex(number)))
+
+
+def headers(rpc: Node, numbers: Collection[int]) -> dict[int, Header]:
+    """The blocks of the canonical chain at these heights.
+
+    raises: RpcError; NodeLags if the node lacks one
+    """
+    ordered = sorted(numbers)
+    if len(ordered) <= HEADERS_SINGLY:
+        return {number: header(rpc, number) for number in ordered}
+    raw = rpc.call_each("eth_getBlockByNumber", [[hex(number), False] for number in ordered], answer=_HEADER)
+    return {number: _at(number, _usable(found)) for number, found in zip(ordered, raw, strict=True)}
 
 
 class Side(IntEnum):
@@ -176,16 +187,16 @@ def _by_hash(rpc: Node, reading: Reading, block: Header) -> bool | None:
     return False
 
 
-def _groups(recipients: Collection[str]) -> Iterator[Sequence[str]]:
+def _groups(recipients: Collection[str]) -> Iterator[Collection[str]]:
     if len(recipients) > FILTER_HERE_ABOVE:
-        yield sorted(recipients)
+        yield frozenset(recipients)
         return
     ordered = iter(sorted(recipients))
     while group := list(islice(ordered, ADDRESSES_PER_CALL)):
         yield group
 
 
-def _walk(rpc: Node, reading: Reading, group: Sequence[str]) -> Iterator[transfers.Decoded]:
+def _walk(rpc: Node, reading: Reading, group: Collection[str]) -> Iterator[transfers.Decoded]:
     start, size, easy = reading.from_block, reading.chunk_blocks, 0
     while start <= reading.to_block:
         end = min(start + size - 1, reading.to_block)
@@ -202,7 +213,7 @@ def _walk(rpc: Node, reading: Reading, group: Sequence[str]) -> Iterator[transfe
             size, easy = min(size * 2, reading.chunk_blocks), 0
 
 
-def _read(rpc: Node, reading: Reading, group: Sequence[str], start: int, end: int) -> transfers.Decoded:
+def _read(rpc: Node, reading: Reading, group: Collection[str], start: int, end: int) -> transfers.Decoded:
     query = {
         "address": reading.contracts,
         "topics": _topics(reading, group),
@@ -216,7 +227,7 @@ def _read(rpc: Node, reading: Reading, group: Sequence[str], start: int, end: in
     return _decoded(logs, replace(reading, from_block=start, to_block=end), group)
 
 
-def _topics(reading: Reading, group: Sequence[str]) -> list[object]:
+def _topics(reading: Reading, group: Collection[str]) -> list[object]:
     topics: list[object] = [transfers.TRANSFER_TOPIC]
     if len(group) <= FILTER_HERE_ABOVE:
         topics += [None] * (reading.side - 1)
@@ -224,7 +235,7 @@ def _topics(reading: Reading, group: Sequence[str]) -> list[object]:
     return topics
 
 
-def _decoded(logs: Sequence[transfers.Log], reading: Reading, group: Sequence[str]) -> transfers.Decoded:
+def _decoded(logs: Sequence[transfers.Log], reading: Reading, group: Collection[str]) -> transfers.Decoded:
     decoded = transfers.decode(
         logs,
         token=reading.token,
@@ -241,12 +252,12 @@ def _decoded(logs: Sequence[transfers.Log], reading: Reading, group: Sequence[st
 
 
 def _read_halves(
-    rpc: Node, reading: Reading, group: Sequence[str], start: int, end: int, error: TooManyAddresses
+    rpc: Node, reading: Reading, group: Collection[str], start: int, end: int, error: TooManyAddresses
 ) -> transfers.Decoded:
     if len(group) == 1 or len(group) > FILTER_HERE_ABOVE:
         raise RangeRefused(f"a filter of one entry is refused: {error}") from error
-    middle = len(group) // 2
-    halves = [_read(rpc, reading, half, start, end) for half in (group[:middle], group[middle:])]
+    middle, ordered = len(group) // 2, sorted(group)
+    halves = [_read(rpc, reading, half, start, end) for half in (ordered[:middle], ordered[middle:])]
     return transfers.Decoded(
         tuple(transfer for half in halves for transfer in half.transfers),
         sum(half.skipped for half in halves),
@@ -262,12 +273,23 @@ def _tagged(rpc: Node, tag: str) -> Header | None:
 
 
 def _header(rpc: Node, block: str) -> Header | None:
-    raw = rpc.call("eth_getBlockByNumber", [block, False], answer=_HEADER)
+    return _usable(rpc.call("eth_getBlockByNumber", [block, False], answer=_HEADER))
+
+
+def _at(number: int, found: Header | None) -> Header:
+    if found is None:
+        raise NodeLags(f"the node has no block {number}")
+    if found.number != number:
+        raise BadAnswer(f"asked for block {number}, got {found.number}")
+    return found
+
+
+def _usable(raw: _RawHeader | None) -> Header | None:
     if raw is None:
         return None
     seconds = quantity(raw.timestamp)
     if seconds > LATEST_TIME_UNIX or len(raw.hash) != 66:
-        raise BadAnswer(f"block {block} has no usable hash or time")
+        raise BadAnswer(f"block {raw.number[:20]} has no usable hash or time")
     return Header(
         number=quantity(raw.number),
         hash=raw.hash.lower(),

@@ -1,6 +1,7 @@
 """JSON-RPC to one node: a question gets its own answer, whole and in time, or an error that says why.
 
-No batches (nodes drop elements of them silently) and no retries of a failed call (the next pass is one).
+No retries of a failed call (the next pass is one). Nodes drop elements of batches silently, so an answer to
+many questions counts only if each of them is answered, once.
 """
 
 import base64
@@ -15,7 +16,7 @@ import msgspec
 from typing_extensions import override
 
 from rails.chain import refusals
-from rails.chain.errors import BadAnswer, RpcError, WrongChain
+from rails.chain.errors import BadAnswer, RateLimited, RpcError, RpcRefused, WrongChain
 from rails.chain.wire import Answer, Stale, Wire
 
 T = TypeVar("T")
@@ -42,6 +43,9 @@ class _Question(msgspec.Struct):
     jsonrpc: str = "2.0"
 
 
+BATCH = 50
+"""Questions in one request. Providers take from 50 to 1,000."""
+_BATCH = msgspec.json.Decoder(list[_Envelope])
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _TEXT = msgspec.json.Decoder(str)
 
@@ -66,6 +70,15 @@ class Node(Protocol):
         """
         ...
 
+    def call_each(
+        self, method: str, parameters: Sequence[Sequence[object]], *, answer: "msgspec.json.Decoder[T]"
+    ) -> list[T]:
+        """The results of one method for each of the parameters, in their order.
+
+        raises: RpcError if one of them has none
+        """
+        ...
+
 
 class Rpc:
     """A client of one node. It keeps one connection, and serves one thread at a time."""
@@ -80,6 +93,7 @@ class Rpc:
         self._deadline_seconds = deadline_seconds
         self._wire = Wire(parts, origin=self.origin)
         self._ids = itertools.count(1)
+        self._batches = True
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
         if parts.username:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -119,6 +133,58 @@ class Rpc:
         self._check_chain_id(deadline)
         return self._ask(method, parameters, answer, deadline)
 
+    def call_each(
+        self, method: str, parameters: Sequence[Sequence[object]], *, answer: "msgspec.json.Decoder[T]"
+    ) -> list[T]:
+        """The results of one method for each of the parameters, in batches where the node takes them.
+
+        raises: RpcError if one of them has none
+        """
+        results: list[T] = []
+        for start in range(0, len(parameters), BATCH):
+            part = parameters[start : start + BATCH]
+            if self._batches:
+                try:
+                    results += self._call_batch(method, part, answer)
+                    continue
+                except (RpcRefused, BadAnswer):
+                    # A provider that takes no batches, or answers them badly: each question alone then.
+                    self._batches = False
+                except RateLimited:
+                    # It may be the batch that is too much; the next pass asks more slowly.
+                    self._batches = False
+                    raise
+            results += [self.call(method, each, answer=answer) for each in part]
+        return results
+
+    def _call_batch(
+        self, method: str, parameters: Sequence[Sequence[object]], answer: "msgspec.json.Decoder[T]"
+    ) -> list[T]:
+        deadline = time.monotonic() + self._deadline_seconds
+        questions = [_Question(id=next(self._ids), method=method, params=each) for each in parameters]
+        body = msgspec.json.encode(questions)
+        got = self._post(body, deadline)
+        try:
+            envelopes = _BATCH.decode(got.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._not_json_rpc(got, questions[0]) from None
+        answered = {envelope.id: envelope for envelope in envelopes}
+        if len(envelopes) != len(questions) or any(each.id not in answered for each in questions):
+            raise BadAnswer(f"{method}: {len(envelopes)} answers to {len(questions)} questions")
+        results = [self._checked(answered[each.id], got, each) for each in questions]
+        try:
+            return [answer.decode(result) for result in results]
+        except msgspec.DecodeError as error:
+            raise BadAnswer(f"{method}: a result has another shape than asked for: {error}") from None
+
+    def _post(self, body: bytes, deadline: float) -> Answer:
+        if self._wire.connected:
+            with suppress(Stale):
+                return self._wire.post(body, headers=self._headers, deadline=deadline)
+        self._wire.open(deadline=deadline)
+        self._check_chain_id(deadline)
+        return self._wire.post(body, headers=self._headers, deadline=deadline)
+
     def _check_chain_id(self, deadline: float) -> None:
         found = self._ask("eth_chainId", [], _TEXT, deadline)
         if quantity(found) != self.chain_id:
@@ -141,6 +207,9 @@ class Rpc:
             envelope = _ENVELOPE.decode(got.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._not_json_rpc(got, question) from None
+        return self._checked(envelope, got, question)
+
+    def _checked(self, envelope: _Envelope, got: Answer, question: _Question) -> msgspec.Raw:
         if envelope.error is not None:
             raise self._refusal(envelope, got, question)
         if not 200 <= got.status < 300:

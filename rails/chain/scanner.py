@@ -23,6 +23,7 @@ from rails.chain.lease import Lease
 from rails.chain.models import CONFIRMED, FINAL, ORPHANED, SEEN, ChainCursor, Deposit
 from rails.chain.node import Header, Heads
 from rails.chain.rpc import Node
+from rails.chain.store import Arrival
 
 
 class Watch(Protocol):
@@ -137,7 +138,7 @@ class _Counts:
 class _Judgement:
     """Which deposits come, and which become what; the rest stays as it is."""
 
-    arrivals: list[Deposit] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
     moves: list[tuple[Deposit, str]] = field(default_factory=list)
 
 
@@ -325,7 +326,7 @@ def _look(work: _Work, before: _Before, depths: Depths) -> _Pass:
             for deposit in before.open_deposits
             if anchor.number < deposit.block_number <= latest.number
         }
-    canonical = {height: node.header(rpc, height) for height in sorted(heights)}
+    canonical = node.headers(rpc, heights)
     _check_unmoved(rpc, decoded, canonical, (anchor, to))
     return _Pass(anchor, to, rewound, decoded, canonical)
 
@@ -366,11 +367,11 @@ def _due(deposits: Iterable[Deposit], depths: Depths) -> Iterable[int]:
             yield deposit.block_number
 
 
-def _final(deposit: Deposit, depths: Depths) -> bool:
+def _final(deposit: Deposit | Arrival, depths: Depths) -> bool:
     return _reached(deposit, depths.final.number if depths.final else None)
 
 
-def _reached(deposit: Deposit, number: int | None) -> bool:
+def _reached(deposit: Deposit | Arrival, number: int | None) -> bool:
     return number is not None and deposit.block_number <= number
 
 
@@ -396,13 +397,13 @@ def _judge(found: _Pass, before: _Before, depths: Depths, *, chain_id: int, now:
             judgement.moves.append((deposit, state))
     for transfer in found.decoded.transfers:
         if (transfer.block_hash, transfer.log_index) not in known:
-            deposit = _deposit(transfer, found.canonical, chain_id=chain_id, now=now)
-            store.enter(deposit, _state(deposit, found.canonical, depths), now=now)
-            judgement.arrivals.append(deposit)
+            arrival = _arrival(transfer, found.canonical, chain_id=chain_id, now=now)
+            store.enter(arrival, _state(arrival, found.canonical, depths), now=now)
+            judgement.arrivals.append(arrival)
     return judgement
 
 
-def _state(deposit: Deposit, canonical: Mapping[int, Header], depths: Depths) -> str:
+def _state(deposit: Deposit | Arrival, canonical: Mapping[int, Header], depths: Depths) -> str:
     """The state the deposit should have; its own where its block was not looked at."""
     block = canonical.get(deposit.block_number)
     if block is None:
@@ -417,10 +418,10 @@ def _state(deposit: Deposit, canonical: Mapping[int, Header], depths: Depths) ->
     return SEEN
 
 
-def _deposit(
+def _arrival(
     transfer: transfers.Transfer, canonical: Mapping[int, Header], *, chain_id: int, now: datetime
-) -> Deposit:
-    return Deposit(
+) -> Arrival:
+    return Arrival(
         chain_id=chain_id,
         block_hash=transfer.block_hash,
         log_index=transfer.log_index,
@@ -486,7 +487,7 @@ def _write(session: Session, watch: Watch, judgement: _Judgement, *, now: dateti
     moved = [
         (deposit, state) for deposit, state in judgement.moves if store.move(session, deposit, state, now=now)
     ]
-    addresses = {deposit.address for deposit in (*arrived, *(deposit for deposit, _ in moved))}
+    addresses = {deposit.address for deposit in arrived} | {deposit.address for deposit, _ in moved}
     if addresses:
         watch.changed(session, sorted(addresses))
     states = [deposit.state for deposit in arrived] + [state for _, state in moved]
@@ -510,11 +511,10 @@ def _rescan_piece(
     reading = node.Reading(work.token, parties, start, end, work.limits.chunk_blocks, work.others)
     decoded = node.read_transfers(rpc, reading)
     node.check_blooms(rpc, reading, decoded, to=to, most=work.limits.bloom_blocks)
-    heights = sorted({transfer.block_number for transfer in decoded.transfers})
-    canonical = {height: node.header(rpc, height) for height in heights}
+    canonical = node.headers(rpc, {transfer.block_number for transfer in decoded.transfers})
     _check_unmoved(rpc, decoded, canonical, (to,))
     deposits = [
-        _deposit(transfer, canonical, chain_id=rpc.chain_id, now=work.now) for transfer in decoded.transfers
+        _arrival(transfer, canonical, chain_id=rpc.chain_id, now=work.now) for transfer in decoded.transfers
     ]
     with sessions() as session:
         arrived = store.insert(session, deposits)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -65,6 +66,8 @@ class Decoded:
 LOGS = msgspec.json.Decoder(list[Log])
 
 
+# A pass is given all addresses again, and nearly all of them are those of the pass before.
+@lru_cache(maxsize=131_072)
 def address(text: str) -> str:
     """The address in lower case.
 
@@ -100,7 +103,7 @@ def decode(
 
     raises: BadAnswer for a transfer that was asked for and cannot be read: skipping it could lose money
     """
-    wanted = None if recipients is None else {topic(recipient) for recipient in recipients}
+    wanted = None if recipients is None else _topics(frozenset(recipients))
     tokens = {token, *others}
     found: dict[str, Transfer] = {}
     skipped = 0
@@ -129,6 +132,12 @@ def decode(
         if found.setdefault(key, transfer) != transfer:
             raise BadAnswer(f"two different logs with index {transfer.log_index} in {transfer.block_hash}")
     return Decoded(tuple(sorted(found.values(), key=_chain_order)), skipped)
+
+
+# A catch-up asks for the same hundred thousand addresses call after call.
+@lru_cache(maxsize=4)
+def _topics(recipients: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(topic, recipients))
 
 
 def _transfer(log: Log, token: str) -> Transfer | None:

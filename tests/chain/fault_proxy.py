@@ -2,7 +2,7 @@
 
     with fault_proxy.before(net.rpc_url) as proxy, Rpc(proxy.url, expect_chain_id=8453) as rpc:
         proxy.spoil("eth_getLogs", faults.EMPTY, times=1)      # the next answer of this method
-        proxy.spoil_at_random(seed=7, rate=0.2)                 # or one answer in five, the same for a seed
+        proxy.spoil_at_random(faults.ANY, seed=7, rate=0.2)     # or one answer in five, the same for a seed
 
 One thread a connection, no dependency: cheap enough to stand before the node of a whole simulation.
 """
@@ -50,6 +50,7 @@ class FaultProxy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: bool = True
     _ended: bool = False
+    _batched: "Callable[[list[Reply]], object] | None" = None
     _connections: set[socket.socket] = field(default_factory=set)
 
     def spoil(self, method: str, fault: Fault, *, times: int | None = None) -> None:
@@ -62,11 +63,19 @@ class FaultProxy:
         with self._lock:
             self._random, self._rate, self._faults = random.Random(seed), rate, faults
 
+    def spoil_batches(self, change: Callable[[list[Reply]], object]) -> None:
+        """Answer batches with what this makes of the right answers."""
+        self._batched = change
+
+    def batch(self, replies: list[Reply]) -> object:
+        """What is said to a batch."""
+        return replies if self._batched is None else self._batched(replies)
+
     def heal(self) -> None:
         """Answer as the node does from now on."""
         with self._lock:
             self._spoilings.clear()
-            self._random = None
+            self._random = self._batched = None
             self._open = True
 
     def refuse(self) -> None:
@@ -163,9 +172,15 @@ def _serve(connection: socket.socket, proxy: FaultProxy) -> None:
 
     try:
         with connection, connection.makefile("rb") as incoming, suppress(OSError, http.client.HTTPException):
-            while question := faulty_node.read(incoming):
-                fault = proxy.fault_for(question)
-                pieces = faulty_node.whole(ask(question)) if fault is None else fault(question, ask)
+            while (question := faulty_node.read(incoming)) is not None:
+                asked = question[0] if isinstance(question, list) else question
+                fault = proxy.fault_for(asked)
+                if fault is not None:
+                    pieces = fault(asked, ask)
+                elif isinstance(question, list):
+                    pieces = faulty_node.whole(proxy.batch([ask(each) for each in question]))
+                else:
+                    pieces = faulty_node.whole(ask(question))
                 if not faulty_node.send(connection, pieces):
                     return
     finally:

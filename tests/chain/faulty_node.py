@@ -73,7 +73,8 @@ def _accept(server: socket.socket, node: FaultyNode, script: Script, chain_id: s
 def _serve(connection: socket.socket, node: FaultyNode, script: Script, chain_id: str) -> None:
     connection.settimeout(5)
     with connection.makefile("rb") as incoming:
-        while question := read(incoming):
+        while (question := read(incoming)) is not None:
+            assert isinstance(question, dict), "a scripted node takes no batches"
             node.questions.append(question)
             chain = question["method"] == "eth_chainId"
             pieces = whole(result(question, chain_id)) if chain else script(question)
@@ -81,15 +82,15 @@ def _serve(connection: socket.socket, node: FaultyNode, script: Script, chain_id
                 return
 
 
-def read(incoming: BinaryIO) -> dict[str, object] | None:
-    """The next question of a connection; None at its end."""
+def read(incoming: BinaryIO) -> dict[str, object] | list[dict[str, object]] | None:
+    """The next question of a connection, or a batch of them; None at its end."""
     length = 0
     while (line := incoming.readline().strip().lower()) != b"":
         if line.startswith(b"content-length:"):
             length = int(line.split(b":")[1])
     if length == 0:
         return None
-    question: dict[str, object] = json.loads(incoming.read(length))
+    question: dict[str, object] | list[dict[str, object]] = json.loads(incoming.read(length))
     return question
 
 

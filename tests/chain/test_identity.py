@@ -10,9 +10,9 @@ from ledger.database import Sessions
 from rails.chain import deposits
 from rails.chain.rpc import Rpc
 from rails.chain.transfers import topic
-from sandbox.devnet import TOKEN, Devnet
-from tests.chain import bytecode, fault_proxy
-from tests.chain.bytecode import APPROVAL, TRANSFER, word
+from sandbox.devnet import TOKEN, Devnet, bytecode
+from sandbox.devnet.bytecode import APPROVAL, TRANSFER, word
+from tests.chain import fault_proxy
 from tests.chain.fakes import CHAIN_ID, NOON, OTHER_SHOP, PAYER, SHOP, STRANGER, Watched, scan, states
 from tests.chain.test_scanner import pay, view
 from tests.chain.watching import USDBC, watching

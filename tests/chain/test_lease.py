@@ -148,6 +148,27 @@ def test_a_watcher_that_was_thought_dead_writes_nothing_when_it_comes_back(
     assert states(sessions) == []
 
 
+def test_a_lease_that_changed_hands_is_noticed_in_the_transaction_that_writes(
+    net: Devnet, meddled: MeddledRpc, sessions: Sessions
+) -> None:
+    own = meddled_watcher(sessions, meddled)
+    own.read()
+    pay(net)
+
+    def lease_ends_early(method: str, _: Sequence[object]) -> None:
+        if method == "eth_getLogs":
+            with sessions() as session:
+                session.execute(text("UPDATE chain_lease SET held_until = now() - interval '1 second'"))
+                lease.take(session, chain_id=CHAIN_ID, holder="other", seconds=30)
+
+    meddled.before = lease_ends_early
+    report = own.read()
+
+    assert report is not None
+    assert report.outcome is Outcome.OVERTAKEN
+    assert (states(sessions), holder(sessions)) == ([], "other")
+
+
 def test_the_database_refuses_the_write_of_an_older_token(
     net: Devnet, meddled: MeddledRpc, sessions: Sessions
 ) -> None:

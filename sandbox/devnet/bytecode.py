@@ -1,6 +1,6 @@
-"""Small contracts for a test: code that is put at an address as it is."""
+"""Small contracts for the devnet: code that is put at an address as it is, with `anvil_setCode`."""
 
-from sandbox.devnet import TOKEN
+from sandbox.devnet.anvil import TOKEN
 
 TRANSFER = "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 APPROVAL = "8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925"

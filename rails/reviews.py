@@ -14,8 +14,8 @@ from rails.rail import NeedsReview
 
 HOUSE = "house"
 """Who closes an item when the difference is gone by itself."""
-REVERSAL_REJECTED = "reversal_rejected"
-"""More has left a payment than was paid. That a payment arrived settles nothing here."""
+_NOT_OF_LOOKS = frozenset({"reversal_rejected"})
+"""The kinds that no look at a payment's arrival settles."""
 
 
 def open_item(session: Session, payment_attempt_id: str, review: NeedsReview, *, now: datetime) -> None:
@@ -47,7 +47,7 @@ def close_all(
     session: Session, payment_attempt_id: str, *, how: str, now: datetime, but: frozenset[str] = frozenset()
 ) -> None:
     """Close every open item of an attempt, except those of the kinds `but`: the difference is gone."""
-    kept = but | {REVERSAL_REJECTED}
+    kept = but | _NOT_OF_LOOKS
     for item in _open_items(session, payment_attempt_id):
         if item.kind not in kept:
             _close(item, how=how, now=now)

@@ -87,34 +87,37 @@ def place(
     raises: PurchaseNotFound, NothingPaid, RefundTooLarge, RefundConflict.
     """
     attempt = _locked(session, payment_attempt_id)
-    known = _by_key(session, key)
+    known, made = _by_key(session, key), False
     if known is None:
-        cents = _cents(session, attempt, amount)
-        values = {
-            "refund_id": ids.new("refund"),
-            "payment_attempt_id": payment_attempt_id,
-            "idempotency_key": key,
-            "cents": cents,
-            "reason": reason,
-            "requested_by": requested_by,
-            "requested_at": now,
-            "state": "asked",
-            "try_at": now,
-        }
-        made = session.execute(
-            insert(RefundRequest)
-            .values(tries=0, **values)
-            .on_conflict_do_nothing(constraint="refund_request_once_per_key")
-            .returning(col(RefundRequest.refund_id))
-        ).one_or_none()
-        known = _by_key(session, key)
-        assert known is not None
-        if made is not None:
-            return view(session, known)
+        wanted = RefundRequest(
+            refund_id=ids.new("refund"),
+            payment_attempt_id=payment_attempt_id,
+            idempotency_key=key,
+            cents=_cents(session, attempt, amount),
+            reason=reason,
+            requested_by=requested_by,
+            requested_at=now,
+            state="asked",
+            try_at=now,
+        )
+        known, made = _keep(session, wanted)
     if known.payment_attempt_id != payment_attempt_id or amount not in (None, Amount(known.cents, USD)):
         raise errors.RefundConflict("this key belongs to another refund")
     found = view(session, known)
-    return Refund(found.request, found.state, replayed=True)
+    return Refund(found.request, found.state, replayed=not made)
+
+
+def _keep(session: Session, wanted: RefundRequest) -> tuple[RefundRequest, bool]:
+    """The request under its key, and whether it is this one: somebody may have used the key meanwhile."""
+    made = session.execute(
+        insert(RefundRequest)
+        .values(**wanted.model_dump())
+        .on_conflict_do_nothing(constraint="refund_request_once_per_key")
+        .returning(col(RefundRequest.refund_id))
+    ).one_or_none()
+    kept = _by_key(session, wanted.idempotency_key)
+    assert kept is not None
+    return kept, made is not None
 
 
 def ask(sessions: Sessions, rails: Rails, *, refund_id: str, now: datetime) -> Refund:

@@ -33,6 +33,8 @@ _TAKEN: dict[Cause, EventType] = {
     "dispute": "credits.payment_backed_disputed",
 }
 _TRIES: Final = 3
+REVERSAL_REJECTED: Final = "reversal_rejected"
+"""The kind of exception that more has left a payment than was paid."""
 
 
 # Look
@@ -293,10 +295,10 @@ def _review(session: Session, payment: _Payment, *, now: datetime) -> None:
     refused = sum(row.refused_cents or 0 for row in payment.known.values())
     if payment.receipt is None or refused == 0:
         how = "what has left is no more than what was paid"
-        reviews.close_one(session, payment.payment_attempt_id, reviews.REVERSAL_REJECTED, how=how, now=now)
+        reviews.close_one(session, payment.payment_attempt_id, REVERSAL_REJECTED, how=how, now=now)
         return
     left = payment.receipt.received_cents - payment.booked_cents
-    rejected = NeedsReview(reviews.REVERSAL_REJECTED, Amount(left, USD), Amount(refused, USD))
+    rejected = NeedsReview(REVERSAL_REJECTED, Amount(left, USD), Amount(refused, USD))
     reviews.open_item(session, payment.payment_attempt_id, rejected, now=now)
 
 

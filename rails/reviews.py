@@ -17,8 +17,6 @@ from rails.rail import NeedsReview
 
 HOUSE = "house"
 """Who closes an item when the difference is gone by itself."""
-REVERSAL_REJECTED = "reversal_rejected"
-"""More has left a payment than was paid. That a payment arrived settles nothing here."""
 
 
 def keep(

@@ -94,6 +94,15 @@ def test_the_same_key_asks_once_and_another_amount_under_it_is_refused(bought: B
         ask(bought, 100)
 
 
+def test_a_key_belongs_to_one_payment(bought: Bought, sessions: Sessions) -> None:
+    other = opened(sessions, crypto_deposit(), agent_id="agt_2")
+    assert other.settle()
+    ask(bought, 200)
+
+    with pytest.raises(errors.RefundConflict):
+        ask(other, 200)
+
+
 def test_no_more_goes_back_than_is_left_of_the_payment(bought: Bought) -> None:
     ask(bought, 200)
     bought.rail.give_back(bought.reference, "re_elsewhere", 100, "pending")

@@ -9,8 +9,9 @@ from sqlmodel import Session, select, text
 from ledger import book, chart
 from ledger.book import Leg, Posting
 from ledger.money import USD, Amount
-from rails import errors, purchase
+from rails import errors, evidence, purchase
 from rails.models import PaymentException
+from rails.rail import Evidence
 from rails.reconciliation import run
 from rails.reconciliation.models import Run
 from tests.reconciliation.world import DAY, HOUR, NOON, SETTINGS, Shop
@@ -239,6 +240,24 @@ def test_a_deposit_that_waits_for_a_persons_decision_is_no_break(shop: Shop) -> 
 
     assert shop.items(attempt, "chain") == ["in_review"]
     assert done.breaks == 0
+
+
+def test_a_deposit_of_no_attempt_is_chain_only_until_it_is_told_whose_it_is(shop: Shop) -> None:
+    attempt = shop.grant(shop.page)
+    shop.charge(attempt)
+    subject = f"deposit:{shop.drop(500)}:0"
+    shop.reconcile()
+    assert shop.items(subject, "chain") == ["expected"]
+    assert shop.reconcile(at=NOON + 2 * DAY).breaks == 1
+
+    with shop.sessions() as session:
+        told = Evidence("chain", subject.removeprefix("deposit:"), "final")
+        evidence.keep(session, attempt, (told,), now=NOON + 2 * DAY)
+    done = shop.reconcile(at=NOON + 2 * DAY + HOUR)
+
+    assert shop.items(subject, "chain") == ["(matched)"]
+    assert shop.items(attempt, "chain") == ["(matched)"]
+    assert (done.closed, done.breaks) == (1, 0)
 
 
 def test_more_on_the_chain_than_at_the_processor_is_over(shop: Shop) -> None:

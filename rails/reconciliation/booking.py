@@ -18,19 +18,19 @@ from ledger.database import Sessions
 from ledger.money import USD, Amount
 from rails.models import PaymentAttempt
 from rails.reconciliation.models import Booking, KeptMovement
-from rails.reconciliation.reading import Progress, silently
+from rails.reconciliation.reading import PAYMENTS, Progress, silently
 
 Part = Literal["payment", "reversal", "fee", "payout", "unknown", "foreign"]
 
 # source: https://docs.stripe.com/reports/balance-transaction-types
 _PARTS: Final[Mapping[str, Part]] = {
-    **dict.fromkeys(("charge", "payment"), "payment"),
+    **dict.fromkeys(PAYMENTS, "payment"),
     **dict.fromkeys(
         ("refund", "payment_refund", "refund_failure", "payment_failure_refund", "payment_reversal"),
         "reversal",
     ),
     **dict.fromkeys(("stripe_fee", "stripe_fx_fee", "tax_fee"), "fee"),
-    **dict.fromkeys(("payout", "payout_cancel", "payout_failure"), "payout"),
+    **dict.fromkeys(("payout", "payout_cancel", "payout_failure", "topup", "topup_reversal"), "payout"),
 }
 _KINDS: Final[Mapping[Part, str]] = {
     "payment": "settlement",

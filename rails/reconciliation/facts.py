@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -11,7 +11,7 @@ from sqlmodel import Session, text
 
 from ledger import book, chart
 from ledger.money import USD, USDC, Amount
-from rails.reconciliation.matching import Facts, Finding, Word
+from rails.reconciliation.matching import Facts, Finding, State, Word
 
 HOUSE: Final = "house"
 """Who closes an exception when its difference is gone by itself: no person has decided anything then."""
@@ -140,6 +140,8 @@ _TOUCHED: Final = text(
     JOIN payment_attempt AS attempt ON attempt.deposit_address = deposit.address
     WHERE deposit.final_at >= :since
     UNION
+    SELECT payment_attempt_id FROM evidence WHERE source = 'chain' AND first_seen_at >= :since
+    UNION
     SELECT evidence.payment_attempt_id
     FROM deposit
     JOIN evidence
@@ -230,12 +232,13 @@ _STRAYS: Final = text(
 )
 
 
-def strays(session: Session) -> Iterator[tuple[str, Finding]]:
-    """Final deposits that belong to no attempt."""
+def strays(session: Session, *, patience: timedelta, now: datetime) -> Iterator[tuple[str, Finding]]:
+    """Final deposits that belong to no attempt. One that is young may still be told whose it is."""
     for row in session.connection().execute(_STRAYS):
         found, nothing = Amount(int(row.amount), USDC), Amount(0, USDC)
-        why = "at an address of no attempt"
-        yield f"deposit:{row.subject}", Finding("chain", "chain_only", nothing, found, row.since, why)
+        state: State = "chain_only" if now - row.since > patience else "expected"
+        why = "of no attempt of ours"
+        yield f"deposit:{row.subject}", Finding("chain", state, nothing, found, row.since, why)
 
 
 # What each rail owes us by the single payments, and not by its account.

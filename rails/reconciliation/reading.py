@@ -16,6 +16,9 @@ from rails.processor import Books, Movement, Payout
 from rails.reconciliation.models import KeptMovement, KeptPayout, PayoutPart, ReadUntil
 from rails.reconciliation.settings import ReconciliationSettings
 
+PAYMENTS: Final = frozenset({"charge", "payment"})
+"""The types of what a payer has paid."""
+
 _DAY: Final = timedelta(days=1)
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -155,7 +158,10 @@ def _taxes(sessions: Sessions, books: Books, movements: Sequence[Movement]) -> d
     charges = {
         each.movement_id: each
         for each in movements
-        if each.amount > 0 and each.payment_attempt_id and each.payment_intent and each.currency == "usd"
+        if each.type in PAYMENTS
+        and each.payment_attempt_id
+        and each.payment_intent
+        and each.currency == "usd"
     }
     named = {
         "movements": list(charges),

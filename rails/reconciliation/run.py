@@ -151,7 +151,7 @@ def _compare(
             ]
             items.record(session, found, of_attempts=True, now=now, counts=counts)
     with sessions() as session:
-        strays = list(facts.strays(session))
+        strays = list(facts.strays(session, patience=settings.missing_after, now=now))
         ownerless = [*facts.nobodys(session), *facts.book_only(session), *strays]
         items.record(session, ownerless, of_attempts=False, now=now, counts=counts)
         items.close_gone(session, strays, prefix="deposit:", now=now, counts=counts)

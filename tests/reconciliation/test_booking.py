@@ -44,6 +44,7 @@ def movement(kind: str, *, source: str | None = None, currency: str = "usd") -> 
         ("stripe_fee", None, "fee"),
         ("payout", "po_1", "payout"),
         ("payout_failure", "po_1", "payout"),
+        ("topup", "tu_1", "payout"),
         ("reserve_hold", None, "unknown"),
         ("invented_next_year", None, "unknown"),
     ],

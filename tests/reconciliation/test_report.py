@@ -110,6 +110,7 @@ def test_a_movement_at_midnight_belongs_to_the_day_that_begins(shop: Shop) -> No
     shop.reconcile(at=NOON + DAY)
 
     assert of(shop).totals.fee == Amount(30, USD)
+    assert [(each.type, each.count) for each in of(shop).movements] == [("stripe_fee", 1)]
     assert of(shop, date(2026, 11, 21)).totals.fee == Amount(20, USD)
 
 

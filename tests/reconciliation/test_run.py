@@ -5,15 +5,17 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, select, text
+from typing_extensions import override
 
 from ledger import book, chart
 from ledger.book import Leg, Posting
 from ledger.money import USD, Amount
-from rails import errors, purchase
+from rails import errors, evidence, purchase
 from rails.models import PaymentException
+from rails.rail import Evidence
 from rails.reconciliation import run
 from rails.reconciliation.models import Run
-from tests.reconciliation.world import DAY, HOUR, NOON, SETTINGS, Shop
+from tests.reconciliation.world import DAY, HOUR, NOON, SETTINGS, FakeBooks, Shop
 
 
 def everything(session: Session) -> list[object]:
@@ -241,6 +243,24 @@ def test_a_deposit_that_waits_for_a_persons_decision_is_no_break(shop: Shop) -> 
     assert done.breaks == 0
 
 
+def test_a_deposit_of_no_attempt_is_chain_only_until_it_is_told_whose_it_is(shop: Shop) -> None:
+    attempt = shop.grant(shop.page)
+    shop.charge(attempt)
+    subject = f"deposit:{shop.drop(500)}:0"
+    shop.reconcile()
+    assert shop.items(subject, "chain") == ["expected"]
+    assert shop.reconcile(at=NOON + 2 * DAY).breaks == 1
+
+    with shop.sessions() as session:
+        told = Evidence("chain", subject.removeprefix("deposit:"), "final")
+        evidence.keep(session, attempt, (told,), now=NOON + 2 * DAY)
+    done = shop.reconcile(at=NOON + 2 * DAY + HOUR)
+
+    assert shop.items(subject, "chain") == ["(matched)"]
+    assert shop.items(attempt, "chain") == ["(matched)"]
+    assert (done.closed, done.breaks) == (1, 0)
+
+
 def test_more_on_the_chain_than_at_the_processor_is_over(shop: Shop) -> None:
     attempt = shop.grant(shop.deposit)
     shop.charge(attempt, fee=8)
@@ -262,6 +282,26 @@ def test_a_balance_that_the_book_does_not_reach_is_a_break_until_it_does(shop: S
 
     assert shop.items("processor:stripe", "balance") == ["(matched)"]
     assert (broken.breaks, mended.breaks) == (1, 0)
+
+
+class Busy(FakeBooks):
+    """Books in which money moves while they are read."""
+
+    @override
+    def balance(self) -> Amount:
+        if len(self.moved) == 1:
+            self.move(-20, kind="stripe_fee")
+        return super().balance()
+
+
+def test_what_moves_between_the_last_page_and_the_balance_is_no_break(shop: Shop) -> None:
+    shop.books = Busy()
+    shop.charge(shop.grant(shop.page))
+
+    done = shop.reconcile()
+
+    assert (done.kept, done.booked, done.breaks) == (2, 2, 0)
+    assert done.processor_cents == done.book_cents == 435
 
 
 def test_a_posting_for_no_attempt_is_book_only(shop: Shop) -> None:

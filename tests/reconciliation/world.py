@@ -1,7 +1,7 @@
 """Books of a processor that say what a test wants, a shop over fake rails, and what is told of its items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from ledger.database import Sessions
 from ledger.money import USD, Amount
 from ledger.operations import Refund, Reinstate
 from rails import catalog, errors, purchase
-from rails.chain.models import FINAL, Deposit
+from rails.chain.models import FINAL, ChainCursor, Deposit
 from rails.conformance.fakes import FakeRail, crypto_deposit, hosted_page
 from rails.models import PaymentAttempt
 from rails.processor import Movement, Payout
@@ -154,7 +154,11 @@ class Shop:
         """Let the chain carry a payment to its address, for ever."""
         opened = self.deposit.opened[attempt_id].instructions
         assert isinstance(opened, CryptoDeposit)
-        digest = f"0x{abs(hash((attempt_id, cents, at))):064x}"
+        self.drop(cents, address=opened.address.lower(), at=at)
+
+    def drop(self, cents: int, *, address: str = "0x" + "cc" * 20, at: datetime = NOON) -> str:
+        """Let the chain carry tokens to an address, for ever; the hash of the block."""
+        digest = f"0x{abs(hash((address, cents, at))):064x}"
         row = Deposit(
             chain_id=8453,
             block_hash=digest,
@@ -164,7 +168,7 @@ class Shop:
             tx_hash=digest,
             token=USDC,
             sender="0x" + "aa" * 20,
-            address=opened.address.lower(),
+            address=address,
             amount=Decimal(cents * 10_000),
             state=FINAL,
             first_seen_at=at,
@@ -173,6 +177,9 @@ class Shop:
         )
         with self.sessions() as session:
             session.add(row)
+            if session.get(ChainCursor, 8453) is None:
+                session.add(_cursor(digest, at=at))
+        return digest
 
     def take_back(self, attempt_id: str, cents: int, *, name: str = "re_1", at: datetime = NOON) -> None:
         """Have the book take back what a refund paid for."""
@@ -253,6 +260,16 @@ class Shop:
             return report.clean and reports.trial_balance(session, at=at).balances
 
 
-def later(movement: Movement, by: timedelta) -> Movement:
-    """The same movement at another time."""
-    return replace(movement, created_at=movement.created_at + by)
+def _cursor(block_hash: str, *, at: datetime) -> ChainCursor:
+    return ChainCursor(
+        chain_id=8453,
+        generation=1,
+        block_number=1,
+        block_hash=block_hash,
+        block_time=at,
+        head_number=1,
+        head_time=at,
+        depth_policy="safe",
+        audited_number=1,
+        scanned_at=at,
+    )

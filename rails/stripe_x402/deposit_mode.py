@@ -60,6 +60,10 @@ class DepositMode:
             if self._intent(handle).status != "canceled":
                 raise errors.RailRefused("a transfer has arrived at the payment provider") from None
 
+    def intent_id(self, handle: Handle) -> str:
+        """The PaymentIntent that was opened."""
+        return handle.reference
+
     def _intent(self, handle: Handle) -> Intent:
         with translated():
             found = self.client.v1.payment_intents.retrieve(

@@ -15,6 +15,7 @@ from ledger.money import USD, Amount
 from rails import instructions, schedule, status
 from rails.models import PaymentAttempt, Quote
 from rails.rail import HostedPage
+from rails.states import GIVEN_UP
 
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 
@@ -36,7 +37,7 @@ def pay(here: Here, payment_attempt_id: str) -> Response:
     handed = _handed(here, payment_attempt_id)
     if handed is None:
         return pages.unknown()
-    if handed.attempt.expires_at <= here.clock():
+    if handed.attempt.expires_at <= here.clock() or handed.attempt.state in GIVEN_UP:
         return _seen(handed) or pages.closed(handed.shown)
     # Not RedirectResponse: it would quote the address again, and what comes after # must arrive untouched.
     return Response(

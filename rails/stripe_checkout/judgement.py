@@ -6,12 +6,13 @@ discount that this session offered, or tax.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.money import USD, Amount
 from rails.rail import Evidence, Failed, NeedsReview, Outcome, Paid, Pending, Processing
 
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
 _GIVEN_BACK: Final = frozenset({"requires_payment_method", "canceled"})
 """A PaymentIntent of a completed session is in one of these only after its bank has said no."""
 
@@ -41,7 +42,7 @@ def judge(visit: Visit, *, payment_attempt_id: str, price: Amount, now: datetime
     said = (evidence(visit),)
     if visit.status == "expired":
         # A session that nobody closes ends at its time and not before.
-        return Failed("canceled" if now < visit.expires_at else "expired", said)
+        return Failed("canceled" if now < visit.expires_at - _CLOCKS_DIFFER else "expired", said)
     if visit.status != "complete":
         return Pending()
     if visit.payment_status == "unpaid":
@@ -67,7 +68,7 @@ def evidence(visit: Visit) -> Evidence:
             "subtotal_cents": visit.subtotal,
             "discount_cents": visit.discount,
             "tax_cents": visit.tax,
-            "total_cents": visit.total,
+            "amount_total_cents": visit.total,
             "currency": visit.currency,
         },
     )

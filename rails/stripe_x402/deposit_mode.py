@@ -61,7 +61,7 @@ class DepositMode:
                 raise errors.RailRefused("a transfer has arrived at the payment provider") from None
 
     def intent_id(self, handle: Handle) -> str:
-        """The PaymentIntent of an attempt: its reference, from its beginning."""
+        """The PaymentIntent that was opened."""
         return handle.reference
 
     def _intent(self, handle: Handle) -> Intent:

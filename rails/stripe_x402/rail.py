@@ -110,6 +110,10 @@ class StripeX402:
         """Let nobody pay this attempt any more. Its address stays watched: what is sent there is found."""
         self._opener(handle).cancel(handle)
 
+    def payment_intent_id(self, handle: Handle) -> str | None:
+        """Stripe's PaymentIntent of a payment, None before there is one."""
+        return self._opener(handle).intent_id(handle)
+
     def _opener(self, handle: Handle) -> DepositMode | TransactionVerification:
         return self._verified if witnesses.told(handle).shared else self._deposits
 

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 
 from ledger.money import USD, Amount
-from rails import schedule
+from rails import purchase, schedule
 from tests.app.conftest import Doors, Json
 
 MONEY_SEEN: Mapping[Callable[[Doors, str], None], str] = {
@@ -165,6 +165,18 @@ def test_coming_back_from_the_page_has_the_payment_looked_at_and_a_head_start_fo
         due = schedule.due(session, now=doors.clock.now)
     assert due == [attempt_id]
     assert other not in due
+
+
+def test_a_canceled_payment_leads_nowhere_any_more(doors: Doors) -> None:
+    attempt_id = page(doors)["payment_attempt_id"]
+    purchase.cancel(
+        doors.sessions, doors.rails, payment_attempt_id=attempt_id, reason="asked to", now=doors.clock.now
+    )
+
+    response = doors.http.get(f"/pay/{attempt_id}")
+
+    assert response.status_code == 410
+    assert "location" not in response.headers
 
 
 def test_coming_back_decides_nothing_by_itself(doors: Doors) -> None:

@@ -11,13 +11,14 @@ from pydantic import SecretStr
 
 from ledger import book, chart
 from ledger.database import Sessions
-from rails import catalog, purchase, status
+from ledger.money import USD, Amount
+from rails import catalog, instructions, purchase, status
 from rails.chain import scanner
 from rails.chain.rpc import Rpc
 from rails.chain.settings import ChainSettings
 from rails.models import PaymentAttempt
 from rails.purchase import Settled
-from rails.rail import Rails
+from rails.rail import Handle, Rails
 from rails.status import PurchaseView
 from rails.stripe import client
 from rails.stripe.settings import StripeSettings
@@ -101,6 +102,15 @@ class Shop:
         found = self.attempt(attempt_id).reference
         assert found is not None
         return found
+
+    def handle(self, attempt_id: str) -> Handle:
+        """What a rail is asked with."""
+        attempt = self.attempt(attempt_id)
+        told, price = instructions.read(attempt), Amount(self.view(attempt_id).quote.price_cents, USD)
+        assert told is not None
+        return Handle(
+            attempt_id, self.reference(attempt_id), price, told, attempt.expires_at, attempt.expires_at
+        )
 
     def view(self, attempt_id: str) -> PurchaseView:
         """The purchase as it stands."""

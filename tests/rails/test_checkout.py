@@ -159,7 +159,7 @@ def test_half_off_grants_every_credit_of_the_quote_for_half_the_money(
     receipt, told = shop.view(attempt_id).receipt, detail(shop, attempt_id)
     assert receipt is not None
     assert (settled.granted, shop.credits(), receipt.received_cents) == (True, 500, 250)
-    assert (told["subtotal_cents"], told["discount_cents"], told["total_cents"]) == (500, 250, 250)
+    assert (told["subtotal_cents"], told["discount_cents"], told["amount_total_cents"]) == (500, 250, 250)
 
 
 def test_a_code_of_a_hundred_percent_grants_the_credits_without_any_payment_intent(
@@ -215,7 +215,7 @@ def test_tax_comes_on_top_and_is_no_part_of_what_was_received(sessions: Sessions
     receipt, told = shop.view(attempt_id).receipt, detail(shop, attempt_id)
     assert receipt is not None
     assert (settled.granted, shop.credits(), receipt.received_cents) == (True, 500, 500)
-    assert (told["subtotal_cents"], told["tax_cents"], told["total_cents"]) == (500, 44, 544)
+    assert (told["subtotal_cents"], told["tax_cents"], told["amount_total_cents"]) == (500, 44, 544)
 
 
 def debited(shop: Shop) -> str:

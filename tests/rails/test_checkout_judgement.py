@@ -57,7 +57,7 @@ def test_a_paid_session_is_paid_and_names_its_payment_intent_and_every_part_of_i
         "subtotal_cents": 500,
         "discount_cents": 0,
         "tax_cents": 0,
-        "total_cents": 500,
+        "amount_total_cents": 500,
         "currency": "usd",
     }
 
@@ -92,7 +92,10 @@ def test_tax_is_kept_apart_from_what_was_received() -> None:
 
     assert isinstance(outcome, Paid)
     assert outcome.received == Amount(250, USD)
-    assert (outcome.evidence[0].detail["tax_cents"], outcome.evidence[0].detail["total_cents"]) == (22, 272)
+    assert (outcome.evidence[0].detail["tax_cents"], outcome.evidence[0].detail["amount_total_cents"]) == (
+        22,
+        272,
+    )
 
 
 @pytest.mark.parametrize(

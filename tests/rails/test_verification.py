@@ -393,6 +393,22 @@ def test_a_version_without_verification_closes_the_rail(
     assert rail.unavailable_reason == "stripe_x402_preview_not_configured"
 
 
+def test_the_payment_intent_of_a_payment_is_known_in_either_mode(
+    shop: ChainShop, sessions: Sessions, twin: LocalTwin
+) -> None:
+    by_hash = rail_of(sessions, twin, shop.chain, strategy="transaction_verification")
+    attempt_id = shop.buy(key="1")
+    before = by_hash.payment_intent_id(shop.handle(attempt_id))
+    shop.pay(attempt_id)
+    shop.settle(attempt_id)
+    shop.rails = {shop.rail_id: rail_of(sessions, twin, shop.chain, strategy="deposit")}
+    deposited = shop.buy(key="2")
+
+    (said,) = [row for row in shop.view(attempt_id).evidence if row.source == "stripe"]
+    assert (before, by_hash.payment_intent_id(shop.handle(attempt_id))) == (None, said.external_id)
+    assert by_hash.payment_intent_id(shop.handle(deposited)) == shop.reference(deposited)
+
+
 # A transaction that pays twice
 
 

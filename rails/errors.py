@@ -16,13 +16,14 @@ RailsError
 ├── NotFound                  unknown, or another agent's
 │   ├── QuoteNotFound
 │   └── PurchaseNotFound
-├── RailError                 the processor
-│   ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
-│   └── RailRefused           a definite no
-└── InboxError                what was asked of a notice cannot be done
-    ├── NoticeNotFound
-    ├── NoticeBusy            somebody handles it right now
-    └── NothingToDo           it is what it was to become
+└── RailError                 the processor
+    ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
+    └── RailRefused           a definite no
+
+InboxError                    what a person asked of a notice cannot be done: no agent meets it at a door
+├── NoticeNotFound
+├── NoticeBusy                somebody handles it right now
+└── NothingToDo               it is what it was to become
 """
 
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ class RailRefused(RailError):
         self.replayed = replayed
 
 
-class InboxError(RailsError):
+class InboxError(Exception):
     """What a person asked of a notice cannot be done. The message says why."""
 
     code = "INBOX_ERROR"

@@ -26,7 +26,8 @@ def main() -> None:
         config = configuration(arguments)
     except MissingSecret as error:
         sys.exit(str(error))
-    with socket.socket() as listener:
+    # Named as TCP, or asyncio would leave Nagle's delay of 40 ms on every answer.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", arguments.port))
         asyncio.run(serve(config, listener, arguments))

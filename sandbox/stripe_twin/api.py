@@ -168,4 +168,4 @@ def written(answer: Answer) -> Response:
     if answer.replayed_from is not None:
         headers["Idempotent-Replayed"] = "true"
         headers["Original-Request"] = answer.replayed_from
-    return Response(json.dumps(answer.body, indent=2), answer.status, headers, media_type="application/json")
+    return Response(json.dumps(answer.body), answer.status, headers, media_type="application/json")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sandbox.stripe_twin import balance, checkout, deposits, idempotency, payouts, refunds, simulation
+from sandbox.stripe_twin import balance, checkout, deposits, idempotency, payouts, refunding, simulation
 from sandbox.stripe_twin.world import World
 
 TICK_SECONDS = 0.1
@@ -27,5 +27,5 @@ def sweep(world: World) -> None:
         deposits.cancel_expired(world)
         balance.mature(world)
         payouts.finish_due(world)
-        refunds.finish_pending(world)
+        refunding.finish_pending(world)
         idempotency.prune(world)

@@ -174,7 +174,7 @@ def add_time(router: APIRouter, world: World) -> None:
 
     @router.post("/clock")
     async def advance(step: ClockStep) -> Moment:
-        world.clock_ahead_seconds += step.advance_seconds
+        world.advance_clock(step.advance_seconds)
         clockwork.sweep(world)
         return Moment(now=world.now())
 

@@ -157,9 +157,9 @@ def pending(world: World, event_id: str) -> int:
 def unconfirmed_events(world: World) -> set[str]:
     """The events that some endpoint has not confirmed, or was never sent."""
     return {
-        row["event"]
+        identifier.partition(":")[0]
         for state in ("waiting", "failed", "dropped")
-        for row in world.store.equal(KIND, "state", state)
+        for identifier in world.store.identifiers_of_state(KIND, state)
     }
 
 

@@ -55,6 +55,8 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/v1/refunds", refunds.create),
     ("GET", "/v1/refunds", refunds.list_page),
     ("GET", "/v1/refunds/{refund}", refunds.retrieve),
+    ("POST", "/v1/refunds/{refund}", refunds.update),
+    ("POST", "/v1/refunds/{refund}/cancel", refunds.cancel),
     ("GET", "/v1/disputes", disputes.list_page),
     ("GET", "/v1/disputes/{dispute}", disputes.retrieve),
     ("POST", "/v1/disputes/{dispute}", disputes.update),

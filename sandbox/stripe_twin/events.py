@@ -69,15 +69,24 @@ def list_page(world: World, call: Call) -> Document:
     wanted: list[str] = asked.get("types", [asked["type"]] if "type" in asked else [])
     if len(wanted) > TYPES_MAX:
         raise InvalidRequest(f"You may list at most {TYPES_MAX} types.", param="types")
+    patterns = any("*" in kind for kind in wanted)
     delivered: bool | None = asked.get("delivery_success")
     undelivered = deliveries.unconfirmed_events(world) if delivered is not None else set()
 
     def keep(event: Document) -> bool:
-        return (not wanted or any(fnmatchcase(event["type"], pattern) for pattern in wanted)) and (
-            delivered is None or delivered == (event["id"] not in undelivered)
+        return (not patterns or any(fnmatchcase(event["type"], pattern) for pattern in wanted)) and (
+            not delivered or event["id"] not in undelivered
         )
 
-    page = lists.page(world, call, kind=KIND, asked=youngest(world, asked), keep=keep)
+    page = lists.page(
+        world,
+        call,
+        kind=KIND,
+        asked=youngest(world, asked) | {"type": wanted},
+        equal=("type",) if wanted and not patterns else (),
+        among=undelivered if delivered is False else None,
+        keep=keep,
+    )
     page["data"] = [with_pending(world, event) for event in page["data"]]
     return page
 

@@ -16,7 +16,7 @@ def new(prefix: str, *, length: int = 24) -> str:
 
 def token(length: int) -> str:
     """Random letters and digits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))
 
 
 def address() -> str:

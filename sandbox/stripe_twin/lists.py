@@ -1,6 +1,6 @@
 """Pages of objects, newest first, with Stripe's cursors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 
 from sandbox.stripe_twin.calls import Call
@@ -27,17 +27,23 @@ def page(
     asked: Document,
     equal: tuple[str, ...] = (),
     keep: Callable[[Document], bool] = lambda _: True,
+    among: Collection[str] | None = None,
 ) -> Document:
     """One page of the objects that this key may see and `keep` accepts.
 
-    `equal` names the parameters that ask for objects whose field of that name has that value.
+    `equal` names the parameters that ask for objects whose field of that name has that value, or one
+    of those values; `among` names the ids that come into question.
 
     raises: NoSuchObject if a cursor names nothing, InvalidRequest if both cursors are given
     """
     if "starting_after" in asked and "ending_before" in asked:
         raise InvalidRequest("You may only specify one of these parameters: starting_after, ending_before.")
     limit = asked.get("limit", LIMIT_DEFAULT)
-    wanted = {name: asked[name] for name in equal if name in asked}
+    wanted = Wanted(
+        equal={name: one_or_several(asked[name]) for name in equal if name in asked},
+        since=earliest(asked.get("created")),
+        among=among,
+    )
     backwards = "ending_before" in asked
     fitting = (
         document
@@ -56,12 +62,16 @@ def page(
 
 def candidates(world: World, kind: str, asked: Document, wanted: Wanted) -> Iterator[Document]:
     """Everything on the wanted side of the cursor, beginning next to it."""
-    since = earliest(asked.get("created"))
     if "ending_before" in asked:
         after = place(world, kind, asked, "ending_before")
-        return world.store.oldest_first(kind, after=after, wanted=wanted, since=since)
+        return world.store.oldest_first(kind, after=after, wanted=wanted)
     before = place(world, kind, asked, "starting_after") if "starting_after" in asked else None
-    return world.store.newest_first(kind, before=before, wanted=wanted, since=since)
+    return world.store.newest_first(kind, before=before, wanted=wanted)
+
+
+def one_or_several(value: str | list[str]) -> str | tuple[str, ...]:
+    """The value or values that a field may have, each once."""
+    return tuple(dict.fromkeys(value)) if isinstance(value, list) else value
 
 
 def earliest(created: int | Document | None) -> int:

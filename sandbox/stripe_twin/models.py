@@ -6,6 +6,17 @@ from pydantic import BaseModel, Field
 
 from sandbox.stripe_twin.settings import PayloadStyle
 
+RefundFailure = Literal[
+    "charge_for_pending_refund_disputed",
+    "declined",
+    "expired_or_canceled_card",
+    "insufficient_funds",
+    "lost_or_stolen_card",
+    "merchant_request",
+    "unknown",
+]
+"""Why a refund failed, in Stripe's words."""
+
 
 class Fault(BaseModel):
     """What happens to the next `times` API requests whose path begins with `path_prefix`.
@@ -147,7 +158,7 @@ class SettledRefund(BaseModel):
     """What the bank answered."""
 
     status: Literal["succeeded", "failed", "canceled"]
-    reason: str | None = None
+    reason: RefundFailure | None = None
 
 
 class NewDispute(BaseModel):

@@ -9,7 +9,7 @@ from sandbox.stripe_twin import (
     fraud_warnings,
     payment_intents,
     payouts,
-    refunds,
+    refunding,
 )
 from sandbox.stripe_twin.models import (
     NewDispute,
@@ -37,13 +37,13 @@ def add_refunds(router: APIRouter, world: World) -> None:
     async def refund(intent: str, given: NewRefund) -> str:
         with world.store.transaction():
             asked = {} if given.cents is None else {"amount": given.cents}
-            return str(refunds.order(world, paid_charge(world, intent), asked, BY_ITSELF)["id"])
+            return str(refunding.order(world, paid_charge(world, intent), asked, BY_ITSELF)["id"])
 
     @router.post("/refunds/{refund}/settle")
     async def settle_refund(refund: str, given: SettledRefund) -> str:
         with world.store.transaction():
-            found = existing(world, refunds.KIND, refund)
-            return str(refunds.settle(world, found, given.status, given.reason)["status"])
+            found = existing(world, refunding.KIND, refund)
+            return str(refunding.settle(world, found, given.status, given.reason)["status"])
 
 
 def add_disputes(router: APIRouter, world: World) -> None:

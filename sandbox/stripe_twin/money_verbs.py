@@ -9,6 +9,7 @@ from sandbox.stripe_twin.models import (
     NewFee,
     NewPayout,
     NewRefund,
+    RefundFailure,
     SettledDispute,
     SettledRefund,
 )
@@ -25,7 +26,10 @@ class MoneyVerbs(Verbs):
         return self._tell(f"/payment_intents/{payment_intent}/refund", NewRefund(cents=cents))
 
     def settle_refund(
-        self, refund: str, status: Literal["succeeded", "failed", "canceled"], reason: str | None = None
+        self,
+        refund: str,
+        status: Literal["succeeded", "failed", "canceled"],
+        reason: RefundFailure | None = None,
     ) -> str:
         """Let the bank answer a refund, also long after it succeeded; returns its status."""
         return self._tell(f"/refunds/{refund}/settle", SettledRefund(status=status, reason=reason))

@@ -207,6 +207,10 @@ def session(world: World, call: Call, asked: Document) -> Document:
         "client_reference_id": asked.get("client_reference_id"),
         "created": world.now(),
         "currency": asked["line_items"][0]["price_data"]["currency"].lower(),
+        "custom_fields": [],
+        "custom_text": dict.fromkeys(
+            ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+        ),
         "customer_creation": "if_required",
         "customer_email": asked.get("customer_email"),
         "discounts": [],
@@ -218,6 +222,7 @@ def session(world: World, call: Call, asked: Document) -> Document:
         "payment_method_collection": "if_required",
         "payment_method_options": {},
         "payment_method_types": allowed or asked.get(intent_creation.OLD_SPELLING) or ["card"],
+        "shipping_options": [],
         "payment_status": "unpaid" if total(asked) else "no_payment_required",
         "status": "open",
         "submit_type": asked.get("submit_type"),

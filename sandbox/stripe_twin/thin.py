@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from sandbox.stripe_twin.calls import Call
 from sandbox.stripe_twin.errors import InvalidRequest, NoSuchObject
 from sandbox.stripe_twin.parameters import Group, Listing, Text, Whole, read
-from sandbox.stripe_twin.store import Document
+from sandbox.stripe_twin.store import Document, Wanted
 from sandbox.stripe_twin.world import World
 
 SNAPSHOT = "event"
@@ -110,9 +110,12 @@ def list_page(world: World, call: Call) -> Document:
     bounds = {bound: moment(text) for bound, text in asked.get("created", {}).items()}
     oldest = world.now() - LIFETIME_SECONDS + 1
     since = int(max(oldest, bounds.get("gte", 0), bounds.get("gt", 0)))
+    named = tuple(text.removeprefix("v1.") for text in types)
+    patterns = any("*" in text for text in named)
+    wanted = Wanted(equal={"type": named} if named and not patterns else {}, since=since)
     fitting = (
         event
-        for event in world.store.newest_first(SNAPSHOT, before=before, since=since)
+        for event in world.store.newest_first(SNAPSHOT, before=before, wanted=wanted)
         if event["livemode"] == call.livemode
         and within(event["created"], bounds)
         and (not types or any(fnmatchcase(kind(event), pattern) for pattern in types))

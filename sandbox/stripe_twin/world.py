@@ -18,6 +18,7 @@ from sandbox.stripe_twin.store import Document, Store
 from sandbox.stripe_twin.switches import Switches
 from sandbox.stripe_twin.versions import Version
 
+CLOCK = ("twin", "clock")
 SEEN_REQUESTS_MAX = 10_000
 log = logging.getLogger("stripe_twin")
 
@@ -49,6 +50,16 @@ class World:
     chain: Health = field(default_factory=lambda: Health(chain="off"))
     clock_ahead_seconds: int = 0
     deliveries_planned: int = 0
+
+    def __post_init__(self) -> None:
+        """Go on at the time where an earlier process stopped: what it wrote shall not lie in the future."""
+        clock = self.store.get(*CLOCK)
+        self.clock_ahead_seconds = 0 if clock is None else clock["ahead_seconds"]
+
+    def advance_clock(self, seconds: int) -> None:
+        """Move the clock forward, for later processes too."""
+        self.clock_ahead_seconds += seconds
+        self.store.put(*CLOCK, {"ahead_seconds": self.clock_ahead_seconds})
 
     def now(self) -> int:
         """Seconds since 1970, by a clock that tests may move forward."""

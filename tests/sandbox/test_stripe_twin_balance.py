@@ -67,8 +67,8 @@ def test_given_a_paid_intent_when_its_charge_is_expanded_then_the_movement_comes
 ) -> None:
     intent = paid_by_card(twin, client)
 
-    expand = {"expand": ["latest_charge.balance_transaction"]}
-    shown = client.v1.payment_intents.retrieve(intent, expand).to_dict(for_json=True)  # type: ignore[arg-type]
+    expand: stripe.params.PaymentIntentRetrieveParams = {"expand": ["latest_charge.balance_transaction"]}
+    shown = client.v1.payment_intents.retrieve(intent, expand).to_dict(for_json=True)
 
     movement = shown["latest_charge"]["balance_transaction"]
     assert (movement["net"], movement["source"]) == (455, shown["latest_charge"]["id"])

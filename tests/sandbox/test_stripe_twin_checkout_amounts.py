@@ -1,7 +1,6 @@
 """The twin's Checkout where the amount or the moment differs: codes, nothing to pay, tax, slow methods."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import httpx
 import pytest
@@ -101,8 +100,9 @@ def test_given_a_declined_card_when_everything_is_taken_off_then_its_intent_is_c
 
 def test_given_a_coupon_of_the_shop_then_the_session_begins_with_it(client: stripe.StripeClient) -> None:
     coupon = client.v1.coupons.create({"amount_off": 150, "currency": "usd", "duration": "once"})
-    promotion = cast("Document", {"type": "coupon", "coupon": coupon.id})
-    code = client.v1.promotion_codes.create({"promotion": promotion, "code": "SHOP"})  # type: ignore[typeddict-item]
+    code = client.v1.promotion_codes.create(
+        {"promotion": {"type": "coupon", "coupon": coupon.id}, "code": "SHOP"}
+    )
 
     by_coupon = twin_world.session(client, discounts=[{"coupon": coupon.id}])
     by_code = twin_world.session(client, discounts=[{"promotion_code": code.id}])

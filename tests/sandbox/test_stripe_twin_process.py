@@ -101,3 +101,15 @@ def test_an_endpoint_without_a_secret_does_not_start(tmp_path: Path) -> None:
         stripe_twin.start(tmp_path, webhook_url="http://127.0.0.1:9/", webhook_secret=""),
     ):
         pass
+
+
+def test_given_a_clock_that_was_moved_when_started_again_then_time_does_not_go_back(tmp_path: Path) -> None:
+    with stripe_twin.start(tmp_path) as twin:
+        later = twin.control.advance_clock(seconds=100_000)
+        twin.process.kill()
+        twin.process.wait()
+
+    with stripe_twin.start(tmp_path) as twin:
+        again = twin.control.now()
+
+    assert again >= later

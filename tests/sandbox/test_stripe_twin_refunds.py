@@ -191,3 +191,17 @@ def test_given_the_same_key_twice_then_one_refund_is_made(
 
     assert answers[0].id == answers[1].id
     assert charge_of(client, intent)["amount_refunded"] == 100
+
+
+def test_a_refund_takes_metadata_later_and_cannot_be_canceled(
+    twin: LocalTwin, client: stripe.StripeClient
+) -> None:
+    made = twin.control.refund(paid_by_card(twin, client), 100)
+    client.v1.refunds.update(made, {"metadata": {"order_id": "order-1"}})
+
+    with pytest.raises(stripe.InvalidRequestError, match="only cancel"):
+        client.v1.refunds.cancel(made)
+
+    kept = client.v1.refunds.retrieve(made)
+    assert kept.metadata is not None
+    assert kept.metadata.to_dict() == {"order_id": "order-1"}

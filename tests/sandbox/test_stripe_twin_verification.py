@@ -76,9 +76,11 @@ def record(
     return shown | {"replayed": intent.last_response.headers.get("idempotent-replayed")}
 
 
-def refusal(client: stripe.StripeClient, transaction: str, **asked: object) -> stripe.InvalidRequestError:
+def refusal(
+    client: stripe.StripeClient, transaction: str, *, cents: int = 500, key: str | None = None
+) -> stripe.InvalidRequestError:
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        record(client, transaction, **cast("dict[str, str]", asked))  # type: ignore[arg-type]
+        record(client, transaction, cents=cents, key=key)
     return refused.value
 
 
@@ -152,12 +154,18 @@ def test_given_a_refusal_under_a_key_then_it_is_replayed_and_another_key_is_hear
 
 
 def test_given_a_transfer_without_its_confirmations_then_it_is_not_seen_yet(
-    net: Devnet, client: stripe.StripeClient, address: str
+    net: Devnet, twin: LocalTwin, client: stripe.StripeClient, address: str
 ) -> None:
     sent = net.transfer(PAYER, address, FIVE_DOLLARS)
-    net.mine(1)
+    head = net.mine(CONFIRMATIONS - 1)
+    twin_world.until(lambda: (twin.control.health().head or 0) >= head)
+    early = refusal(client, sent).code
 
-    assert refusal(client, sent).code == "transaction_not_found"
+    head = net.mine(1)
+    twin_world.until(lambda: (twin.control.health().head or 0) >= head)
+
+    assert early == "transaction_not_found"
+    assert record(client, sent)["status"] == "succeeded"
 
 
 def test_given_another_code_for_what_is_not_seen_then_that_comes(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import cast
 
 import stripe
@@ -15,6 +16,7 @@ from sandbox import stripe_twin
 from sandbox.stripe_twin import Control, TwinConfig
 from sandbox.stripe_twin.store import Document
 
+ROOT = Path(__file__).parents[2]
 KEY = "sk_test_twin"
 LIVE_KEY = "sk_live_twin"
 DEPOSIT_VERSION = "2026-03-04.preview"

@@ -22,18 +22,19 @@ RailsError
 │   ├── NotAllowed            this kind, at this moment, cannot be resolved so
 │   ├── AlreadyResolved       somebody, or the house, has closed it
 │   └── ChangedMeanwhile      what arrived is not what the operator decided about
-├── RailError                 the processor
-│   ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
-│   └── RailRefused           a definite no
-└── InboxError                what was asked of a notice cannot be done
-    ├── NoticeNotFound
-    ├── NoticeBusy            somebody handles it right now
-    └── NothingToDo           it is what it was to become
+└── RailError                 the processor
+    ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
+    └── RailRefused           a definite no
 
 RefundError                   what an operator may not give back; no door tells it to agents
 ├── NothingPaid               nothing is left of the payment
 ├── RefundTooLarge            less than that is left of it
 └── RefundConflict            the key belongs to another refund
+
+InboxError                    what a person asked of a notice cannot be done: no agent meets it at a door
+├── NoticeNotFound
+├── NoticeBusy                somebody handles it right now
+└── NothingToDo               it is what it was to become
 """
 
 from dataclasses import dataclass
@@ -237,7 +238,7 @@ class RefundConflict(RefundError):
     code = "REFUND_CONFLICT"
 
 
-class InboxError(RailsError):
+class InboxError(Exception):
     """What a person asked of a notice cannot be done. The message says why."""
 
     code = "INBOX_ERROR"

@@ -1,5 +1,6 @@
 """`pennyrail exceptions`: money that is not as it was asked for, and what is done about it."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -22,7 +23,7 @@ from app.where import DevHouse
 from ledger import database
 from ledger.database import Sessions
 from ledger.money import Amount
-from rails import exceptions, kinds, resolutions
+from rails import arrived, exceptions, kinds, resolutions
 from rails.choices import Choice
 from rails.exceptions import Case, Line, State, Wanted
 from rails.resolutions import Decision, Resolved
@@ -156,6 +157,28 @@ def wait(
         _print_json({"exception_id": exception_id, "wait_until": iso(comes_back)})
         return
     out.print(f"exception {exception_id} comes back at {iso(comes_back)}")
+
+
+@cli.command("unexplained")
+def unexplained(as_json: AsJson = False, folder: DevHouse = None) -> None:
+    """Check that every cent the chain moved for good is in the book or in an exception. Exits 1 if not.
+
+    A payment that is being settled shows up until it is granted or has an exception.
+    """
+    with _session(folder) as session:
+        found = arrived.unexplained(session)
+    if as_json:
+        _print_json([dataclasses.asdict(each) for each in found])
+    for each in found if not as_json else ():
+        attempts = ", ".join(map(" ".join, zip(each.attempts, each.states, strict=True))) or "no attempt"
+        out.print(
+            f"{each.address}  {each.units - each.decided} of {each.units} units of {each.token}: {attempts}",
+            soft_wrap=True,
+        )
+    if not as_json and not found:
+        out.print("every cent that the chain moved is in the book or in an exception")
+    if found:
+        raise typer.Exit(1)
 
 
 def _resolve(

@@ -93,7 +93,7 @@ def _refund(situation: Situation) -> Choice:
 
 
 def _write_off(situation: Situation) -> Choice:
-    if situation.kind not in kinds.COUNTED or not situation.undecided.units:
+    if situation.kind not in kinds.COUNTED or not situation.undecided.units or _is_hearsay(situation):
         return Choice("write_off", True, "record that nothing is done about it; nothing is booked")
     cents, dust = pricing.whole_cents(situation.undecided)
     refusal = _why_not_counted(situation, "written off") or _why_too_much(cents)
@@ -117,11 +117,18 @@ def _why_not_counted(situation: Situation, done: str) -> str | None:
             return "it is about money that left, and not about money that came"
         case "deeper_than_final":
             return "it is about the chain, and about no payment"
+        case _ if _is_hearsay(situation):
+            return "the processor does not say that it took any money"
         case _ if situation.deep_enough < situation.undecided:
             deep = f"{situation.deep_enough} of {situation.undecided}"
             return f"only {deep} lies deep enough: what a reorganisation may take back is not {done}"
         case _:
             return None
+
+
+def _is_hearsay(situation: Situation) -> bool:
+    """Whether the money is known from the processor alone, and it did not take it."""
+    return situation.kind not in kinds.SUMS and not situation.charged
 
 
 def _why_too_much(cents: Amount) -> str | None:

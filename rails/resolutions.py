@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from sqlmodel import Session, col, select
 
@@ -22,9 +22,6 @@ from rails.choices import Action, Choice, Situation, choice
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.rail import Rails
 from rails.settings import policy
-
-# What a processor says of a payment that it took: a PaymentIntent, and a page.
-_TAKEN: Final = frozenset({"succeeded", "complete"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +254,11 @@ def _deep_enough(item: PaymentException, left: Amount) -> Amount:
 
 def _is_charged(session: Session, attempt: PaymentAttempt, receipt: Receipt | None) -> bool:
     said = session.exec(
-        select(EvidenceRow.state).where(
+        select(EvidenceRow).where(
             EvidenceRow.payment_attempt_id == attempt.payment_attempt_id, EvidenceRow.source != "chain"
         )
     ).all()
-    if _TAKEN & set(said):
+    if any(_took_money(row) for row in said):
         return True
     if receipt is None:
         return False
@@ -270,6 +267,13 @@ def _is_charged(session: Session, attempt: PaymentAttempt, receipt: Receipt | No
         ExceptionAction.ledger_transaction_id == receipt.ledger_transaction_id
     )
     return session.exec(by_decision).first() is None
+
+
+def _took_money(row: EvidenceRow) -> bool:
+    """Whether a processor says that it was paid. A page can be complete for nothing, or not be paid yet."""
+    return row.state == "succeeded" or (
+        row.state == "complete" and row.detail.get("payment_status", "paid") == "paid"
+    )
 
 
 def _charge(session: Session, item: PaymentException, attempt: PaymentAttempt | None) -> Amount:

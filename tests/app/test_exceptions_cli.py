@@ -207,6 +207,26 @@ def test_without_anything_open_the_list_says_so() -> None:
     assert run("list").stdout == "nothing waits for a decision\n"
 
 
+def test_money_in_no_book_and_no_exception_is_told_with_an_exit_code(
+    sessions: Sessions, underpaid: str
+) -> None:
+    before = run("unexplained")
+    with sessions() as session:
+        session.connection().exec_driver_sql(
+            "INSERT INTO deposit SELECT 8453, '0x' || repeat('b', 64), 0, 7, now(), '0x' || repeat('a', 64),"
+            " lower(instructions ->> 'token_contract'), '0x' || repeat('c', 40), deposit_address, 4990002,"
+            " 'final', now(), now(), now() FROM payment_attempt WHERE payment_attempt_id = %s",
+            (underpaid,),
+        )
+
+    after = run("unexplained")
+
+    assert (before.exit_code, after.exit_code) == (0, 1)
+    assert (
+        f"4990002 of 4990002 units of 0x833589fcd6edb6e08f4c7c32d4f71b54bda02913: {underpaid}" in after.stdout
+    )
+
+
 def test_the_help_explains_every_resolution() -> None:
     told_of = run("resolve", "--help").stdout
 

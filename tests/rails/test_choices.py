@@ -44,6 +44,8 @@ def situation(
         (situation("unseen", NOTHING, charged=True, granted=True), "refund wait write_off"),
         (situation("mismatch", charged=True), "credit refund wait write_off"),
         (replace(situation("mismatch", NOTHING, charged=True), charge=NO_CHARGE), "wait write_off"),
+        (situation("mismatch"), "wait write_off"),
+        (situation("unseen"), "wait write_off"),
         (situation("chain_evidence_pending", NOTHING, charged=True, granted=True), "refund wait write_off"),
         (situation("wrong_token", NOTHING), "wait write_off"),
         (situation("taken_back", NOTHING, granted=True), "wait write_off"),

@@ -482,6 +482,20 @@ def test_what_stripe_took_and_the_chain_never_showed_can_be_credited_on_its_word
     assert (done.cents, credits_of_agent(), later) == (Amount(500, USD), 500, "succeeded")
 
 
+@pytest.mark.parametrize(("paid", "allowed"), [("paid", True), ("no_payment_required", False)])
+def test_a_page_that_was_completed_for_nothing_has_nothing_to_credit_or_refund(
+    desk: Desk, paid: str, allowed: bool
+) -> None:
+    said = (Evidence("stripe", "cs_1", "complete", {"payment_status": paid}),)
+    desk.says(NeedsReview("mismatch", Amount(500, USD), Amount(400, USD), said))
+    [line] = desk.open()
+
+    found = desk.case(line.exception_id).choices
+
+    assert (found["credit"].allowed, found["refund"].allowed) == (allowed, allowed)
+    assert found["credit"].cents == Amount(400 if allowed else 0, USD)
+
+
 def test_the_database_takes_one_decision_of_an_exception_and_keeps_it_for_ever(
     desk: Desk, database_url: str
 ) -> None:

@@ -196,8 +196,9 @@ def _resolve(
 
 def _refund(sessions: Sessions, decision: Decision, *, now: datetime) -> Resolved:
     from app import refunding
+    from rails import refunds
 
-    return resolutions.refund(sessions, refunding.rails(sessions), refunding.request, decision, now=now)
+    return resolutions.refund(sessions, refunding.rails(sessions), refunds.request, decision, now=now)
 
 
 def _decision(

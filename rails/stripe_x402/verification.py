@@ -5,6 +5,7 @@ Stripe is asked, under a key that is the claim's own: if we are killed in betwee
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -14,6 +15,7 @@ from sqlmodel import Session, func, select
 
 from ledger.database import Sessions
 from rails import awaiting, errors
+from rails.chain.deposits import OtherToken
 from rails.rail import Handle, NeedsReview, Opened, Order, Outcome
 from rails.stripe.client import translated
 from rails.stripe_x402 import claims, intents, witnesses
@@ -63,12 +65,16 @@ class TransactionVerification:
         """What Stripe says of the transfer that pays this attempt, and our own watcher of all that came."""
         with self.sessions() as session:
             held = self._held(session, handle, now=now)
-            read_at = witnesses.read_at(session, chain_id=self.chain_id)
+            chain = Chain(
+                held.rows,
+                witnesses.read_at(session, chain_id=self.chain_id),
+                self._foreign(session, handle, now=now),
+            )
         try:
             intent, unanswered = self._intent(handle, held, now=now), None
         except errors.RailUnreachable as error:
             intent, unanswered = Intent(handle.reference, "unknown"), error
-        seen = witnesses.case(handle, intent, Chain(held.rows, read_at), grace=self.grace, now=now)
+        seen = witnesses.case(handle, intent, chain, grace=self.grace, now=now)
         if intent.status == WRONG_AMOUNT and seen.standing:
             # Our watcher and Stripe count another sum in one transaction: two transfers in it, for one.
             return NeedsReview("mismatch", seen.expected, seen.received, seen.evidence)
@@ -137,6 +143,13 @@ class TransactionVerification:
             grace=self.grace,
             now=now,
         )
+
+    def _foreign(self, session: Session, handle: Handle, *, now: datetime) -> Sequence[OtherToken]:
+        """Other tokens at the agent's address: they pay no attempt, and are told of once, by the newest."""
+        waiting = awaiting.at_address(session, address=witnesses.told(handle).address.lower(), now=now)
+        if not waiting or waiting[-1].payment_attempt_id != handle.payment_attempt_id:
+            return ()
+        return witnesses.of_other_tokens(session, handle)
 
     def _intent(self, handle: Handle, held: Held, *, now: datetime) -> Intent:
         claim = held.claim

@@ -4,7 +4,17 @@ import logging
 from collections.abc import Callable
 
 from ledger import credits, seals
-from rails import inbox, purchase, refund_requests, refunds, reversal_watch, reversals, schedule
+from rails import (
+    inbox,
+    policies,
+    purchase,
+    recovery,
+    refund_requests,
+    refunds,
+    reversal_watch,
+    reversals,
+    schedule,
+)
 from rails.chain import watcher
 from rails.chain.errors import ChainError
 from rails.errors import RailError
@@ -12,13 +22,17 @@ from rails.reconciliation import run as reconciliation
 from rails.reconciliation.settings import ReconciliationSettings
 from rails.stripe import client, webhooks
 from rails.stripe.balance import StripeBooks
+from rails.stripe.events import StripeMemory
+from rails.stripe.related import Related
 from sandbox.stripe_twin import deliveries
 from sandbox.stripe_twin.store import Document
 from tests.simulation.world import WEBHOOK_SECRET, World
+from workers import account_news
 from workers.knocking import Knock
 from workers.watching import StoryWatch
 
 logger = logging.getLogger("pennyrail.simulation")
+THIN_CHANCE = 0.3
 
 
 def watch(world: World) -> None:
@@ -98,12 +112,37 @@ def settle(world: World, payment_attempt_id: str) -> None:
 
 def handle(world: World, notice_id: int) -> None:
     """Look at what one notice mentions."""
-    inbox.handle(world.house.sessions, world.house.rails, notice_id=notice_id, now=world.now)
+    inbox.handle(
+        world.house.sessions,
+        world.house.rails,
+        notice_id=notice_id,
+        now=world.now,
+        ask=Related(client.connect(world.stripe_settings)),
+        on_unmatched=account_news.heard,
+    )
+
+
+def recover(world: World) -> int:
+    """Read Stripe's own list of events; how many notices nobody had brought."""
+    memory = StripeMemory(client.connect(world.stripe_settings), world.stripe_settings)
+    try:
+        return len(recovery.recover(world.house.sessions, memory, now=world.now).notice_ids)
+    except RailError as error:
+        logger.debug("the list of events could not be read: %s", error)
+        return 0
+
+
+def decide(world: World) -> None:
+    """Credit what the published policy credits by itself."""
+    with world.house.sessions() as session:
+        policies.close_what_ended(session, now=world.now)
+    policies.decide(world.house.sessions, now=world.now)
 
 
 def keep(world: World, event: Document) -> int | None:
     """Take in a webhook as the door does; the notice's id if somebody has to handle it."""
-    body = deliveries.payload(world.stripe.world, event, "snapshot")
+    shape: deliveries.Shape = "thin" if world.chance.random() < THIN_CHANCE else "snapshot"
+    body = deliveries.payload(world.stripe.world, event, shape)
     signed = deliveries.signature(body, [WEBHOOK_SECRET], timestamp=int(world.now.timestamp()))
     incoming = webhooks.verify(body, signed, settings=world.stripe_settings, now=world.now)
     with world.house.sessions() as session:

@@ -1,23 +1,26 @@
 """What must hold when all has come to rest: credits for money that was matched, and no cent unexplained."""
 
-from collections.abc import Iterator
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
 
-from sqlmodel import Session, col, select, text
+from sqlmodel import Session, select, text
 
 from ledger import audit
 from ledger.database import Sessions
-from rails.models import PaymentAttempt, PaymentException, Quote, Receipt
+from rails import arrived
+from rails.models import PaymentAttempt, Quote
 from rails.reconciliation import proof
-from sandbox.stripe_twin.store import Document, Store
-from tests.simulation.world import CHECKOUT
+from sandbox.stripe_twin.store import Store
 
-GRANTED = text(
+# The grants of purchases, and what a person decided where a person did.
+_GRANTED = text(
     """
-    SELECT reference, credits FROM ledger_transaction
-    WHERE kind = 'grant' AND outcome = 'done' AND reference NOT LIKE 'preview:%'
+    SELECT granted.reference, granted.credits, action.cents AS decided
+    FROM ledger_transaction AS granted
+    LEFT JOIN exception_action AS action ON action.ledger_transaction_id = granted.id
+    WHERE granted.kind = 'grant' AND granted.outcome = 'done' AND granted.reference NOT LIKE 'preview:%'
     """
 )
+_RECEIPTS = text("SELECT payment_attempt_id, credits FROM receipt")
 
 
 def broken(sessions: Sessions, stripe: Store) -> list[str]:
@@ -26,7 +29,7 @@ def broken(sessions: Sessions, stripe: Store) -> list[str]:
         return [
             *_book(session),
             *_credits(stripe, session),
-            *_transfers(stripe, session),
+            *(f"{each.units} units at {each.address} are nobody's" for each in arrived.unexplained(session)),
             *(f"{each.amount.units} cents: {each.what}" for each in proof.unexplained(session)),
         ]
 
@@ -38,7 +41,8 @@ def summary(sessions: Sessions) -> str:
         items = session.connection().execute(
             text("SELECT kind, count(*) FROM payment_exception WHERE closed_at IS NULL GROUP BY 1")
         )
-        return ", ".join(f"{count} {name}" for name, count in sorted([*ends, *items]))
+        done = session.connection().execute(text("SELECT action, count(*) FROM exception_action GROUP BY 1"))
+        return ", ".join(f"{count} {name}" for name, count in sorted([*ends, *items, *done]))
 
 
 def _book(session: Session) -> Iterator[str]:
@@ -47,51 +51,35 @@ def _book(session: Session) -> Iterator[str]:
 
 
 def _credits(stripe: Store, session: Session) -> Iterator[str]:
-    granted = {row.reference: int(row.credits) for row in session.connection().execute(GRANTED)}
-    attempts = session.exec(select(PaymentAttempt, Quote).join(Quote)).all()
-    for attempt, quote in attempts:
-        found = granted.pop(f"purchase:{attempt.payment_attempt_id}", 0)
-        matched = _matched(stripe, attempt)
-        expected = quote.credits if matched else 0
-        if found != expected:
-            yield f"{attempt.payment_attempt_id} ({attempt.state}): {found} credits, {expected} were paid for"
-        receipts = session.exec(
-            select(Receipt).where(Receipt.payment_attempt_id == attempt.payment_attempt_id)
-        ).all()
-        if len(receipts) != bool(matched):
-            yield f"{attempt.payment_attempt_id}: {len(receipts)} receipts"
-    yield from (f"{reference}: {credits} credits for no attempt" for reference, credits in granted.items())
+    granted = {row.reference: row for row in session.connection().execute(_GRANTED)}
+    receipts = {row.payment_attempt_id: row.credits for row in session.connection().execute(_RECEIPTS)}
+    matched = set(_matched(stripe))
+    for attempt, quote in session.exec(select(PaymentAttempt, Quote).join(Quote)):
+        name = attempt.payment_attempt_id
+        row = granted.pop(f"purchase:{name}", None)
+        # A person's decision stands in for the processor's word, and is for what arrived.
+        decided = row.decided if row is not None else None
+        expected = decided if decided is not None else quote.credits if name in matched else 0
+        found = row.credits if row is not None else 0
+        if found != expected and not _in_review(attempt):
+            yield f"{name} ({attempt.state}): {found} credits, {expected} were paid for"
+        if receipts.get(name, 0) != found:
+            yield f"{name}: granted {found}, and the receipt says {receipts.get(name, 0)}"
+    for reference, row in granted.items():
+        if row.decided is None or row.credits != row.decided:
+            yield f"{reference}: {row.credits} credits for no attempt and by no decision"
 
 
-def _matched(stripe: Store, attempt: PaymentAttempt) -> bool:
-    """Whether Stripe has taken money for the attempt."""
-    if attempt.reference is None:
-        return False
-    kind = "checkout.session" if attempt.rail_id == CHECKOUT else "payment_intent"
-    found = stripe.get(kind, attempt.reference)
-    assert found is not None, "the reference is Stripe's"
-    if kind == "payment_intent":
-        return bool(found["status"] == "succeeded")
-    return bool(found["status"] == "complete" and found["payment_status"] != "unpaid")
+def _in_review(attempt: PaymentAttempt) -> bool:
+    """Whether a person has been asked: what was paid is in an open exception, and not granted yet."""
+    return attempt.state == "needs_review"
 
 
-def _transfers(stripe: Store, session: Session) -> Iterator[str]:
-    """Every transfer that stands on the chain and paid nothing is somebody's open question."""
-    for row in stripe.equal("transfer", "state", "unmatched"):
-        if row["units"] == 0:
-            continue
-        if not _open_question(session, row):
-            yield f"{row['units']} units at {row['to']} ({row['reason']}) are in no exception"
-
-
-def _open_question(session: Session, row: Document) -> bool:
-    found = session.exec(
-        select(PaymentException.exception_id)
-        .join(PaymentAttempt)
-        .where(
-            PaymentAttempt.deposit_address == row["to"].lower(),
-            col(PaymentException.closed_at).is_(None),
-            col(PaymentException.received_units) >= Decimal(row["units"]),
-        )
-    ).first()
-    return found is not None
+def _matched(stripe: Store) -> Iterator[str]:
+    """The attempts that Stripe has taken money for, or for which nothing was left to pay."""
+    for intent in stripe.equal("payment_intent", "status", "succeeded"):
+        names: Mapping[str, str] = intent["metadata"]
+        yield names["payment_attempt_id"]
+    for session in stripe.equal("checkout.session", "payment_status", "no_payment_required"):
+        if session["status"] == "complete":
+            yield session["client_reference_id"]

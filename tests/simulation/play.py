@@ -85,6 +85,9 @@ def _make_peace(world: World) -> None:
         world.pass_time(300)
         if number % AUDIT_EVERY == AUDIT_EVERY - 1:
             house.audit(world)
+    house.recover(world)
+    house.decide(world)
+    house.sweep(world)
     house.tick(world)
     house.reconcile(world)
     house.sweep(world)

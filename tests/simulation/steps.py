@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import httpx
+
 from ledger import credits
 from ledger.money import CREDIT, Amount
 from ledger.operations import Debit
@@ -9,7 +11,7 @@ from rails import catalog, errors, instructions, purchase
 from rails.rail import CryptoDeposit, HostedPage
 from sandbox.stripe_twin import Fault
 from tests.chain import faults
-from tests.simulation import house, money_back
+from tests.simulation import house, money_back, operator
 from tests.simulation.world import BLOCKS_UNTIL_FINAL, CHECKOUT, X402, Purchase, World
 
 PAYER = "0x00000000000000000000000000000000000a9e17"
@@ -99,8 +101,27 @@ def press_pay(world: World) -> str:
     if world.chance.random() < 0.2:
         world.stripe.control.decline(session["id"])
         return "card declined"
-    world.stripe.control.pay_session(session["id"])
-    return "card charged"
+    code = world.chance.choice((None, None, None, None, "HALF", "FREE"))
+    bank = world.chance.random() < 0.2
+    world.stripe.control.pay_session(session["id"], "us_bank_account" if bank else "card", code)
+    return f"{'a bank is asked' if bank else 'card charged'}, code {code}"
+
+
+def bank_answers(world: World) -> str:
+    """A bank pays what was asked of it days ago, or does not."""
+    waiting = [
+        row
+        for row in world.stripe.world.store.oldest_first("checkout.session")
+        if row["status"] == "complete" and row["payment_status"] == "unpaid"
+    ]
+    if not waiting:
+        return "no bank was asked"
+    session, succeeded = world.chance.choice(waiting), world.chance.random() < 0.7
+    try:
+        world.stripe.control.settle_delayed(session["id"], succeeded)
+    except httpx.HTTPStatusError:
+        return "the bank had answered before"
+    return f"the bank paid: {succeeded}"
 
 
 def mine(world: World) -> str:
@@ -226,6 +247,11 @@ def reconcile(world: World) -> str:
     return "reconciled"
 
 
+def recover(world: World) -> str:
+    """Stripe's own list is read for what no webhook brought."""
+    return f"{house.recover(world)} notices recovered"
+
+
 def process_dies(world: World) -> str:
     """The house will die at one of its next commits."""
     world.house.sessions.commits_left = world.chance.randrange(0, 6)
@@ -237,6 +263,11 @@ STEPS: Sequence[tuple[Callable[[World], str], int]] = (
     (buy_again, 3),
     (send_usdc, 16),
     (press_pay, 9),
+    (bank_answers, 2),
+    (recover, 1),
+    (operator.decide, 4),
+    (operator.give_back, 2),
+    (operator.cancel, 1),
     (mine, 12),
     (reorganise, 3),
     (stripe_looks, 10),

@@ -20,7 +20,7 @@ from rails.stripe.settings import StripeSettings
 from rails.stripe_checkout.rail import StripeCheckout
 from rails.stripe_checkout.settings import CheckoutSettings
 from rails.stripe_x402.rail import StripeX402
-from rails.stripe_x402.settings import X402Settings
+from rails.stripe_x402.settings import Strategy, X402Settings
 from sandbox import devnet
 from sandbox.devnet import Devnet
 from sandbox.stripe_twin.store import Document
@@ -89,6 +89,8 @@ class World:
     chain: ChainSettings
     nodes: tuple[FaultProxy, FaultProxy]
     """Two providers of one chain. The first may leave transfers out; neither answers always."""
+    strategy: Strategy = "deposit"
+    """Which of Stripe's two ways of taking USDC opens new payments."""
     house: House = field(init=False)
     purchases: list[Purchase] = field(default_factory=list)
     mail: list[Document] = field(default_factory=list)
@@ -129,7 +131,12 @@ class World:
             with self.plain() as session:
                 session.connection().execute(text("UPDATE chain_lease SET held_until = '-infinity'"))
         sessions = Crashing(self.plain, self.chance)
-        checkout = CheckoutSettings(public_url="https://pennyrail.example")
+        checkout = CheckoutSettings(
+            public_url="https://pennyrail.example",
+            checkout_methods=("card", "us_bank_account"),
+            checkout_promotion_codes=True,
+            checkout_automatic_tax=True,
+        )
         connected = client.connect(self.stripe_settings)
         rails: Rails = {
             CHECKOUT: StripeCheckout(connected, checkout, live_money=self.stripe_settings.live),
@@ -138,7 +145,7 @@ class World:
                 sessions,
                 stripe_settings=self.stripe_settings,
                 chain_settings=self.chain,
-                settings=X402Settings(),
+                settings=X402Settings(stripe_x402_strategy=self.strategy),
             ),
         }
         self.house = House(sessions, rails, Providers([self._provider(node.url) for node in self.nodes]))
@@ -171,11 +178,15 @@ def opened(database_url: str, *, seed: int) -> Iterator[World]:
                 retries=0,
             ),
             chain=ChainSettings(base_rpc_url=SecretStr(net.rpc_url), chain_start_margin_blocks=100),
+            strategy="transaction_verification" if seed % 3 == 0 else "deposit",
             nodes=(
                 stack.enter_context(fault_proxy.before(net.rpc_url)),
                 stack.enter_context(fault_proxy.before(net.rpc_url)),
             ),
         )
+        stripe.world.switches.tax_basis_points = 825
+        stripe.control.add_promotion_code("HALF", percent_off=50, livemode=True)
+        stripe.control.add_promotion_code("FREE", percent_off=100, livemode=True)
         world.start_house()
         world.mine(BLOCKS_UNTIL_FINAL + 2)
         yield world

@@ -1,6 +1,8 @@
 """The same world with every process real: wake-ups are thrown away and processes killed while money moves."""
 
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -164,6 +166,12 @@ def _mend(town: Town) -> None:
             town.home.start(name)
 
 
+def _reconcile(town: Town) -> None:
+    command = [sys.executable, "-m", "app.cli", "reconcile", "run"]
+    with (town.home.logs / "reconcile.log").open("ab") as log:
+        subprocess.run(command, env=dict(town.home.environment), stdout=log, stderr=log, check=False)
+
+
 def _rest(town: Town, folder: Path) -> list[str]:
     """What is still broken when everybody has had time to look; waits only while something is."""
     engine = database.connect(town.home.addresses.database_url)
@@ -172,6 +180,7 @@ def _rest(town: Town, folder: Path) -> list[str]:
         found: list[list[str]] = []
 
         def settled() -> bool:
+            _reconcile(town)
             found.append(invariants.broken(database.sessions(engine), store))
             return not found[-1]
 

@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 .DEFAULT_GOAL := help
+# A file stays with one process, which has a database, a node and a house of its own.
+TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
 .PHONY: help install demo dev test simulate soak fuzz check format bench schema lock
@@ -34,7 +36,7 @@ dev: install ## run everything on this machine until Ctrl-C (data stays in .penn
 	@$(BIN)/pennyrail dev
 
 test: install ## run every test
-	@$(BIN)/python -m pytest
+	@$(TEST)
 
 simulate: install ## play random purchases on both rails with faults and crashes: SEED=n STEPS=m
 	@$(BIN)/python -m tests.simulation --seed $(SEED) --steps $(STEPS)
@@ -51,7 +53,7 @@ check: install ## format, lint, import contracts, types, then every test
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -m "not style"
+	@$(TEST) -m "not style"
 
 format: install ## format and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

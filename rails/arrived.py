@@ -43,20 +43,27 @@ _UNEXPLAINED: Final = text(
         WHERE item.asset IN ('USD', 'USDC')
         GROUP BY item.payment_attempt_id
     ), explained AS (
+        -- An open exception tells all that came for its attempt, what is granted of it included.
         SELECT attempt.deposit_address AS address,
             array_agg(DISTINCT lower(attempt.instructions ->> 'token_contract')) AS tokens,
             array_agg(attempt.payment_attempt_id ORDER BY attempt.created_at) AS attempts,
             array_agg(attempt.state ORDER BY attempt.created_at) AS states,
-            sum(coalesce(done.units, 0) + greatest(coalesce(done.refunded, 0), CASE
+            sum(greatest(asked.units, coalesce(done.units, 0) + greatest(coalesce(done.refunded, 0), CASE
                 WHEN receipt.receipt_id IS NOT NULL
                     AND receipt.ledger_transaction_id <> ALL (coalesce(done.transactions, '{}'))
                 THEN quote.price_cents * 10000
                 ELSE 0
-            END)) AS decided
+            END))) AS decided
         FROM payment_attempt AS attempt
         JOIN quote USING (quote_id)
         LEFT JOIN receipt USING (payment_attempt_id)
         LEFT JOIN done USING (payment_attempt_id)
+        LEFT JOIN LATERAL (
+            SELECT max(item.received_units) AS units
+            FROM payment_exception AS item
+            WHERE item.payment_attempt_id = attempt.payment_attempt_id AND item.closed_at IS NULL
+                AND item.asset = 'USDC'
+        ) AS asked ON true
         WHERE attempt.deposit_address IN (SELECT address FROM moved)
         GROUP BY attempt.deposit_address
     )
@@ -71,11 +78,7 @@ _UNEXPLAINED: Final = text(
             WHERE item.payment_attempt_id = ANY (attempts) AND item.kind = 'wrong_token'
                 AND item.asset = moved.token AND item.received_units >= moved.units
         )
-        ELSE coalesce(decided, 0) < moved.units AND NOT EXISTS (
-            SELECT FROM payment_exception AS item
-            WHERE item.payment_attempt_id = ANY (attempts) AND item.closed_at IS NULL
-                AND item.asset = 'USDC' AND item.received_units >= moved.units
-        )
+        ELSE coalesce(decided, 0) < moved.units
     END
     ORDER BY moved.address, moved.token
     """
@@ -96,7 +99,7 @@ _READ_AGAIN: Final = text(
 class Unexplained:
     """Final transfers to one address that are neither granted, nor in an exception, nor written off.
 
-    `units` is what the chain moved, in the token's own units, `decided` what of it is granted or decided.
+    `units` is what the chain moved, in the token's own units, `decided` what of it is granted, decided or asked.
     An attempt whose state is `processing` is looked at until it is settled or has an exception.
     """
 

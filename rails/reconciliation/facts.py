@@ -67,6 +67,8 @@ _OF_ATTEMPTS: Final = text(
             SELECT deposit.*
             FROM deposit
             WHERE deposit.address = attempt.deposit_address
+                -- Whose a transfer to an agent's own address is, its evidence says.
+                AND NOT coalesce((attempt.instructions ->> 'shared')::boolean, false)
             UNION
             SELECT deposit.*
             FROM evidence
@@ -77,6 +79,7 @@ _OF_ATTEMPTS: Final = text(
             WHERE evidence.payment_attempt_id = attempt.payment_attempt_id AND evidence.source = 'chain'
         ) AS deposit
         WHERE deposit.state = 'final' AND deposit.amount > 0
+            AND deposit.token = coalesce(lower(attempt.instructions ->> 'token_contract'), deposit.token)
         HAVING count(*) > 0
     ) AS chain ON true
     WHERE attempt.payment_attempt_id = ANY (:attempts)

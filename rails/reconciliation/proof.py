@@ -40,8 +40,13 @@ _UNEXPLAINED: Final = text(
             AND evidence.external_id = deposit.block_hash || ':' || deposit.log_index
         LEFT JOIN payment_attempt AS attempt
             ON attempt.payment_attempt_id = evidence.payment_attempt_id
-            OR (evidence.payment_attempt_id IS NULL AND attempt.deposit_address = deposit.address)
+            OR (
+                evidence.payment_attempt_id IS NULL
+                AND attempt.deposit_address = deposit.address
+                AND NOT coalesce((attempt.instructions ->> 'shared')::boolean, false)
+            )
         WHERE deposit.state = 'final'
+            AND deposit.token = coalesce(lower(attempt.instructions ->> 'token_contract'), deposit.token)
         GROUP BY 1
     )
     SELECT 'kept and not booked: ' || kept.id AS what, abs(kept.net) AS cents

@@ -167,9 +167,9 @@ def claim_write_offs(session: Session, attempt: PaymentAttempt, *, now: datetime
 
     The processor matched late what a person had given up: the same money must not be in the book twice.
     """
-    there, claimed = arrived.standing(session, attempt), Amount(0, USD)
-    if there is None:
-        return claimed
+    price = in_usdc(Amount(session.get_one(Quote, attempt.quote_id).price_cents, USD))
+    # While nobody can read the chain, the payment stands on the processor's word.
+    there, claimed = max(arrived.standing(session, attempt) or price, price), Amount(0, USD)
     for item, row in _written_off(session, attempt.payment_attempt_id):
         over = accounted(session, payment_attempt_id=attempt.payment_attempt_id) - there
         cents, _ = pricing.whole_cents(max(over, Amount(0, USDC)))

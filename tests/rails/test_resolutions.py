@@ -274,6 +274,19 @@ def test_what_was_written_off_and_stripe_matches_after_all_is_in_the_book_once(
     desk.check_book()
 
 
+def test_what_was_written_off_unseen_and_granted_on_stripes_word_is_in_the_book_once(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    said = (Evidence("stripe", desk.reference, "succeeded"),)
+    desk.says(NeedsReview("unseen", usdc(5_000_000), usdc(0), said))
+    [line] = desk.open()
+    desk.write_off(line.exception_id)
+
+    desk.paid(now=LATER)
+
+    assert (credits_of_agent(), desk.holds(chart.UNCLAIMED), desk.holds(CLEARING)) == (500, 0, -500)
+
+
 def test_another_token_is_recorded_and_never_booked_and_leaves_the_purchase_payable(
     desk: Desk, view: View
 ) -> None:

@@ -14,11 +14,11 @@ from sqlmodel import col, select
 from ledger import audit, book, chart
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount, Asset
-from rails import arrived, errors, exceptions, purchase, receipts, resolutions, reviews
+from rails import arrived, errors, exceptions, purchase, receipts, resolutions, reversals, reviews
 from rails.conformance.fakes import FakeRail
 from rails.exceptions import Wanted
 from rails.models import Activity
-from rails.rail import Evidence, NeedsReview, Outcome, Paid, Pending, Rails
+from rails.rail import Evidence, NeedsReview, Outcome, Paid, Pending, Rails, Reversed
 from rails.resolutions import Decision
 from rails.settings import policy
 from rails.status import PurchaseView
@@ -285,6 +285,23 @@ def test_what_was_written_off_unseen_and_granted_on_stripes_word_is_in_the_book_
     desk.paid(now=LATER)
 
     assert (credits_of_agent(), desk.holds(chart.UNCLAIMED), desk.holds(CLEARING)) == (500, 0, -500)
+
+
+def test_a_charge_of_more_than_was_credited_holds_no_tax_and_its_refund_comes_to_a_person(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    desk.credit(desk.reviewed("underpaid", 4_000_000))
+    desk.paid(review=NeedsReview("several", usdc(5_000_000), usdc(9_000_000)), now=LATER)
+    [beside] = desk.open()
+    desk.credit(beside.exception_id)
+    charge = Amount(500, USD)
+    desk.rail.reverse(desk.reference, Reversed("refund", "re_1", "gone", charge, charged=charge))
+
+    reversals.look(desk.sessions, desk.rails, payment_attempt_id=desk.attempt_id, now=LATER)
+
+    # Never a part of it in silence, as if the rest had been tax.
+    assert [(line.item.kind, line.received.units) for line in desk.open()] == [("reversal_rejected", 500)]
+    assert (credits_of_agent(), desk.holds(CLEARING)) == (900, -900)
 
 
 def test_another_token_is_recorded_and_never_booked_and_leaves_the_purchase_payable(

@@ -52,7 +52,12 @@ _UNEXPLAINED: Final = text(
         SELECT item.payment_attempt_id,
             sum(CASE action.action WHEN 'claim' THEN -action.units ELSE action.units END)
                 FILTER (WHERE action.action IN ('credit', 'write_off', 'claim')) AS units,
-            sum(action.units) FILTER (WHERE action.action = 'refund') AS refunded,
+            sum(action.units) FILTER (
+                WHERE action.action = 'refund' AND NOT EXISTS (
+                    SELECT FROM refund_request AS asked
+                    WHERE asked.idempotency_key = 'exception:' || action.exception_id AND asked.state = 'failed'
+                )
+            ) AS refunded,
             array_agg(action.ledger_transaction_id)
                 FILTER (WHERE action.ledger_transaction_id IS NOT NULL) AS transactions
         FROM exception_action AS action

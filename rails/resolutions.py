@@ -16,7 +16,7 @@ from ledger import book, chart
 from ledger.book import Leg, Posting
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount, Asset
-from rails import arrived, errors, grants, pricing, reviews, states
+from rails import arrived, errors, grants, pricing, refund_requests, reviews, states
 from rails.accounted import accounted, in_usdc, is_counted, undecided
 from rails.choices import Action, Choice, Situation, choice
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Quote, Receipt
@@ -129,7 +129,8 @@ def refund(
     """Have the processor send its charge back, and close the exception.
 
     The decision is kept before the processor is asked: nobody can credit the same money meanwhile. When the
-    processor does not answer the exception stays open, and the same call goes on with it.
+    processor does not answer the exception stays open, and the same call goes on with it. When it refuses,
+    this exception ends and the next look opens another.
 
     raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile; RailUnreachable, RailRefused
     """
@@ -143,23 +144,32 @@ def refund(
             before = _write(session, found, chosen, decision, transaction_id=None, now=now, closes=False)
         assert found.attempt is not None
         attempt_id = found.attempt.payment_attempt_id
-    request(
-        sessions,
-        rails,
-        payment_attempt_id=attempt_id,
-        amount=before.cents,
-        reason=decision.reason,
-        requested_by=decision.actor,
-        key=f"exception:{decision.exception_id}",
-        now=now,
-    )
+    try:
+        request(
+            sessions,
+            rails,
+            payment_attempt_id=attempt_id,
+            amount=before.cents,
+            reason=decision.reason,
+            requested_by=decision.actor,
+            key=refund_requests.of_exception(decision.exception_id),
+            now=now,
+        )
+    except (errors.RailRefused, errors.NothingPaid, errors.RefundTooLarge):
+        # One exception is decided once: the next look opens another, which can be decided otherwise.
+        _close_asked(sessions, decision.exception_id, by=reviews.HOUSE, how="the refund failed", now=now)
+        raise
+    _close_asked(sessions, decision.exception_id, by=decision.actor, how="refund", now=now)
+    return before
+
+
+def _close_asked(sessions: Sessions, exception_id: int, *, by: str, how: str, now: datetime) -> None:
     with sessions() as session:
-        found = lock(session, decision.exception_id)
+        found = lock(session, exception_id)
         # The house may have closed it: the difference went while the processor was asked.
         if found.item.closed_at is None:
-            reviews.close(found.item, by=decision.actor, how="refund", now=now)
+            reviews.close(found.item, by=by, how=how, now=now)
         _knock(found.attempt, now=now)
-    return before
 
 
 def claim_write_offs(session: Session, attempt: PaymentAttempt, *, now: datetime) -> Amount:

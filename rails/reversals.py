@@ -134,11 +134,12 @@ def _write_down(
     payment = _payment(session, attempt)
     transactions = _bring_to(session, payment, said, now=now)
     for each in said:
-        refund_requests.heard(session, each, now=now)
+        if refund_requests.heard(session, each, now=now):
+            # Its money is here again: if nothing was granted for it, somebody has to decide anew.
+            attempt.look_at = now
     freezing.follow(session, attempt, said, now=now)
-    granted_at = payment.receipt.created_at if payment.receipt is not None else None
     is_open = any(row.state == "pending" for row in payment.known.values())
-    reversal_watch.answered(watch, granted_at=granted_at, is_open=is_open, now=now)
+    reversal_watch.answered(watch, since=payment.since, is_open=is_open, now=now)
     return Looked(before.payment_attempt_id, asked=True, reversals=len(said), transactions=transactions)
 
 
@@ -154,6 +155,13 @@ class _Payment:
     by_sum: bool
     """Whether a decision granted for transfers that the processor may not have charged."""
     known: dict[str, PaymentReversal]
+
+    @property
+    def since(self) -> datetime | None:
+        """When it was granted; if it was not, since when something is known to leave it."""
+        if self.receipt is not None:
+            return self.receipt.created_at
+        return min((row.first_seen_at for row in self.known.values()), default=None)
 
     @property
     def booked_cents(self) -> int:

@@ -14,10 +14,23 @@ from sqlmodel import col, select
 from ledger import audit, book, chart
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount, Asset
-from rails import arrived, errors, exceptions, purchase, receipts, resolutions, reversals, reviews
+from rails import (
+    arrived,
+    errors,
+    exceptions,
+    inbox,
+    purchase,
+    receipts,
+    refunds,
+    resolutions,
+    reversals,
+    reviews,
+    schedule,
+)
 from rails.conformance.fakes import FakeRail
 from rails.exceptions import Wanted
 from rails.models import Activity
+from rails.notice import Incoming
 from rails.rail import Evidence, NeedsReview, Outcome, Paid, Pending, Rails, Reversed
 from rails.resolutions import Decision
 from rails.settings import policy
@@ -497,6 +510,55 @@ def test_a_refund_is_asked_for_under_the_exceptions_own_key_and_goes_on_after_a_
     wanted = (desk.attempt_id, f"exception:{line.exception_id}", Amount(500, USD))
     assert (asked, between, desk.open()) == ([wanted, wanted], [line.exception_id], [])
     assert (done.cents, again.replayed, credits_of_agent()) == (Amount(500, USD), True, 0)
+
+
+def charged_unseen(desk: Desk, *, now: datetime = NOON) -> list[int]:
+    """Look while the processor has charged five dollars that the chain does not show; what is open then."""
+    said = (Evidence("stripe", desk.reference, "succeeded"),)
+    desk.says(NeedsReview("unseen", usdc(5_000_000), usdc(0), said), now=now)
+    return [line.exception_id for line in desk.open()]
+
+
+def refund(desk: Desk, exception_id: int) -> resolutions.Resolved:
+    decision = Decision(exception_id, "ann", "the payer asked")
+    return resolutions.refund(desk.sessions, desk.rails, refunds.request, decision, now=LATER)
+
+
+def test_what_the_processor_refuses_to_refund_can_be_decided_otherwise(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    [first] = charged_unseen(desk)
+    desk.rail.refunds_refused = "charge_disputed"
+    with pytest.raises(errors.RailRefused):
+        refund(desk, first)
+
+    [second] = charged_unseen(desk, now=LATER)
+    done = desk.credit(second)
+
+    assert (second != first, done.cents, credits_of_agent()) == (True, Amount(500, USD), 500)
+    assert desk.case(first).line.item.resolution == "the refund failed"
+
+
+def test_a_refund_that_comes_back_after_its_exception_was_closed_is_told_again(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    [first] = charged_unseen(desk)
+    refund(desk, first)
+    closed = charged_unseen(desk, now=LATER)
+    with desk.sessions() as session:
+        [seen] = reversals.of_payment(session, payment_attempt_id=desk.attempt_id)
+        notice = Incoming("stripe", "evt_1", "refund.failed", (desk.attempt_id,), b"{}")
+        notice_id = inbox.receive(session, notice, now=LATER)
+    desk.rail.turn(desk.reference, seen.reversal.reference, "back")
+    assert notice_id is not None
+
+    inbox.handle(desk.sessions, desk.rails, notice_id=notice_id, now=LATER)
+    with desk.sessions() as session:
+        due = schedule.due(session, now=LATER)
+    again = charged_unseen(desk, now=LATER)
+
+    assert (closed, due, len(again)) == ([], [desk.attempt_id], 1)
+    assert (desk.credit(again[0]).cents, credits_of_agent()) == (Amount(500, USD), 500)
 
 
 def test_what_stripe_took_and_the_chain_never_showed_can_be_credited_on_its_word(

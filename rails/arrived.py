@@ -55,7 +55,8 @@ _UNEXPLAINED: Final = text(
             sum(action.units) FILTER (
                 WHERE action.action = 'refund' AND NOT EXISTS (
                     SELECT FROM refund_request AS asked
-                    WHERE asked.idempotency_key = 'exception:' || action.exception_id AND asked.state = 'failed'
+                    WHERE asked.state = 'failed'
+                        AND asked.idempotency_key = 'exception:' || action.exception_id
                 )
             ) AS refunded,
             array_agg(action.ledger_transaction_id)

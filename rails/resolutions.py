@@ -289,8 +289,18 @@ def _took_money(row: EvidenceRow) -> bool:
 def _charge(session: Session, item: PaymentException, attempt: PaymentAttempt | None) -> Amount:
     assert attempt is not None
     if item.kind == "mismatch":
-        return Amount(int(item.received_units), USD)
+        came = int(item.received_units)
+        return Amount(max(came, _total(session, attempt)) if came else 0, USD)
     return Amount(session.get_one(Quote, attempt.quote_id).price_cents, USD)
+
+
+def _total(session: Session, attempt: PaymentAttempt) -> int:
+    """What a page says that it took, tax included; zero where none says it."""
+    said = session.exec(
+        select(EvidenceRow).where(EvidenceRow.payment_attempt_id == attempt.payment_attempt_id)
+    )
+    totals = [row.detail.get("amount_total_cents") for row in said]
+    return max((total for total in totals if isinstance(total, int)), default=0)
 
 
 def _choose(session: Session, found: Locked, action: Action, decision: Decision) -> Choice:

@@ -574,6 +574,17 @@ def test_what_stripe_took_and_the_chain_never_showed_can_be_credited_on_its_word
     assert (done.cents, credits_of_agent(), later) == (Amount(500, USD), 500, "succeeded")
 
 
+def test_a_charge_with_tax_is_refunded_with_its_tax(desk: Desk) -> None:
+    paid = {"payment_status": "paid", "amount_total_cents": 422}
+    said = (Evidence("stripe", desk.reference, "complete", paid),)
+    desk.says(NeedsReview("mismatch", Amount(500, USD), Amount(400, USD), said))
+    [line] = desk.open()
+
+    allowed = desk.case(line.exception_id).choices
+
+    assert (allowed["refund"].cents, allowed["credit"].cents) == (Amount(422, USD), Amount(400, USD))
+
+
 @pytest.mark.parametrize(("paid", "allowed"), [("paid", True), ("no_payment_required", False)])
 def test_a_page_that_was_completed_for_nothing_has_nothing_to_credit_or_refund(
     desk: Desk, paid: str, allowed: bool

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from sqlmodel import Session, col, select
 
 from ledger.money import USD, USDC, Amount
-from rails import kinds, pricing
+from rails import kinds, pricing, refund_requests
 from rails.models import ExceptionAction, PaymentException, Quote, Receipt
 
 _NOTHING = Amount(0, USDC)
@@ -22,7 +22,13 @@ def accounted(session: Session, *, payment_attempt_id: str) -> Amount:
             col(PaymentException.asset).in_((USD.code, USDC.code)),
         )
     ).all()
-    of = {action: _sum(row for row in rows if row.action == action) for action in _ACTIONS}
+    failed = refund_requests.failed_keys(session, payment_attempt_id)
+    stand = [
+        row
+        for row in rows
+        if row.action != "refund" or refund_requests.of_exception(row.exception_id) not in failed
+    ]
+    of = {action: _sum(row for row in stand if row.action == action) for action in _ACTIONS}
     verified = _verified(session, payment_attempt_id, {row.ledger_transaction_id for row in rows})
     # A refund sends the processor's charge back, which is what a verified payment granted: the same money.
     return max(verified, of["refund"]) + of["credit"] + of["write_off"] - of["claim"]

@@ -12,13 +12,30 @@ from sqlmodel import Session, text
 from ledger.money import USDC, Amount
 from rails.models import PaymentAttempt
 
-# An address that several payments share says nothing of one of them.
+# An address that several payments share says nothing of one of them, unless each transfer there is claimed.
 _STANDING: Final = text(
     """
     SELECT sum(deposit.amount) FILTER (WHERE deposit.state IN ('confirmed', 'final')) AS units
     FROM deposit
     WHERE deposit.address = :address AND deposit.token = :token
         AND (SELECT count(*) FROM payment_attempt WHERE deposit_address = :address) = 1
+    HAVING count(*) > 0
+    """
+)
+# The n-th transfer of a transaction to one address, whatever block it lies in now.
+_CLAIMED: Final = text(
+    """
+    WITH placed AS (
+        SELECT
+            chain_id, tx_hash, state, amount,
+            row_number() OVER (PARTITION BY chain_id, block_hash, tx_hash ORDER BY log_index) - 1 AS position
+        FROM deposit
+        WHERE address = :address AND token = :token
+    )
+    SELECT sum(placed.amount) FILTER (WHERE placed.state IN ('confirmed', 'final')) AS units
+    FROM transfer_claim AS claim
+    JOIN placed USING (chain_id, tx_hash, position)
+    WHERE claim.payment_attempt_id = :attempt AND claim.address = :address
     HAVING count(*) > 0
     """
 )
@@ -35,7 +52,13 @@ _UNEXPLAINED: Final = text(
         SELECT item.payment_attempt_id,
             sum(CASE action.action WHEN 'claim' THEN -action.units ELSE action.units END)
                 FILTER (WHERE action.action IN ('credit', 'write_off', 'claim')) AS units,
-            sum(action.units) FILTER (WHERE action.action = 'refund') AS refunded,
+            sum(action.units) FILTER (
+                WHERE action.action = 'refund' AND NOT EXISTS (
+                    SELECT FROM refund_request AS asked
+                    WHERE asked.state = 'failed'
+                        AND asked.idempotency_key = 'exception:' || action.exception_id
+                )
+            ) AS refunded,
             array_agg(action.ledger_transaction_id)
                 FILTER (WHERE action.ledger_transaction_id IS NOT NULL) AS transactions
         FROM exception_action AS action
@@ -115,14 +138,15 @@ class Unexplained:
 def standing(session: Session, attempt: PaymentAttempt) -> Amount | None:
     """What stands on the chain for an attempt at the configured depth.
 
-    None if nothing was ever seen there, or if others pay at the same address.
+    None if nothing was ever seen there. Where others pay at the same address, what was claimed for it counts.
     """
     told = attempt.instructions or {}
     token = told.get("token_contract")
-    if attempt.deposit_address is None or token is None or told.get("shared"):
+    if attempt.deposit_address is None or token is None:
         return None
     asked = {"address": attempt.deposit_address, "token": str(token).lower()}
-    row = session.connection().execute(_STANDING, asked).one_or_none()
+    query = _CLAIMED if told.get("shared") else _STANDING
+    row = session.connection().execute(query, {**asked, "attempt": attempt.payment_attempt_id}).one_or_none()
     return None if row is None else Amount(int(row.units or 0), USDC)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select, text, update
 
 from ledger.database import Sessions
-from rails import purchase, redaction, reversals
+from rails import purchase, redaction, reversal_watch, reversals
 from rails.models import Notice, NoticeAction
 from rails.notice import Incoming, Knock
 from rails.rail import Rails
@@ -183,7 +183,8 @@ def handle(
     try:
         mentioned = _mentioned(sessions, claim.knock, ask)
         for attempt_id in mentioned:
-            if purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=now).may_be_reversed:
+            settled = purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=now)
+            if _may_be_reversed(sessions, settled):
                 reversals.look(sessions, rails, payment_attempt_id=attempt_id, now=now)
         heard = bool(mentioned) or (on_unmatched is not None and on_unmatched(claim.knock))
     except Exception as error:
@@ -230,6 +231,14 @@ def _claim(session: Session, notice_id: int, *, now: datetime) -> _Claim | str:
     notice.leased_until = notice.try_at = until
     knock = Knock(notice.source, notice.kind, tuple(notice.refs))
     return _Claim(notice_id, knock, notice.attempts, until)
+
+
+def _may_be_reversed(sessions: Sessions, settled: purchase.Settled) -> bool:
+    """Whether money may have left an attempt, or may have come back to one that was given up."""
+    if settled.granted or settled.may_be_reversed:
+        return settled.may_be_reversed
+    with sessions() as session:
+        return reversal_watch.is_watched(session, settled.payment_attempt_id)
 
 
 def _mentioned(sessions: Sessions, knock: Knock, ask: Ask | None) -> Sequence[str]:

@@ -418,6 +418,9 @@ def _or_earlier_knock(
 def _next_look(attempt: PaymentAttempt, outcome: Outcome, *, now: datetime) -> datetime | None:
     if isinstance(outcome, Paid) and outcome.missing:
         return states.soon(attempt, now=now)
+    if isinstance(outcome, Processing) and attempt.state == "succeeded":
+        # What was granted wavers: nobody knocks when the chain has taken it back for good.
+        return states.soon(attempt, now=now)
     told = story()
     return states.next_look(attempt, watch=told.watch, late=told.late_payment, now=now)
 

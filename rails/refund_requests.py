@@ -13,14 +13,31 @@ _LEASE: Final = timedelta(seconds=60)
 _LONGEST: Final = timedelta(hours=1)
 
 
-def heard(session: Session, said: Reversed, *, now: datetime) -> None:
-    """Learn of a refund that this house asked for, by whatever way: that it was made, or that it failed."""
+def of_exception(exception_id: int) -> str:
+    """The key of the refund that decides an exception."""
+    return f"exception:{exception_id}"
+
+
+def failed_keys(session: Session, payment_attempt_id: str) -> frozenset[str]:
+    """The keys of an attempt's refunds that were refused, or came back: none of their money is gone."""
+    found = session.exec(
+        select(RefundRequest.idempotency_key).where(
+            RefundRequest.payment_attempt_id == payment_attempt_id, RefundRequest.state == "failed"
+        )
+    )
+    return frozenset(found)
+
+
+def heard(session: Session, said: Reversed, *, now: datetime) -> bool:
+    """Learn of a refund that this house asked for, by whatever way. Tells whether it has failed since."""
     if said.refund_id is None or (request := _locked(session, said.refund_id)) is None:
-        return
+        return False
     if request.state == "asked":
         accept(request, reference=said.reference, now=now)
-    if request.state == "accepted" and said.state in ("back", "void"):
+    failed = request.state == "accepted" and said.state in ("back", "void")
+    if failed:
         fail(request, why=str(said.detail.get("failure_reason") or "failed"), now=now)
+    return failed
 
 
 def accept(request: RefundRequest, *, reference: str, now: datetime) -> None:

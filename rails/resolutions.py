@@ -16,7 +16,7 @@ from ledger import book, chart
 from ledger.book import Leg, Posting
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount, Asset
-from rails import arrived, errors, grants, pricing, reviews, states
+from rails import arrived, errors, grants, pricing, refund_requests, reviews, states
 from rails.accounted import accounted, in_usdc, is_counted, undecided
 from rails.choices import Action, Choice, Situation, choice
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Quote, Receipt
@@ -129,7 +129,8 @@ def refund(
     """Have the processor send its charge back, and close the exception.
 
     The decision is kept before the processor is asked: nobody can credit the same money meanwhile. When the
-    processor does not answer the exception stays open, and the same call goes on with it.
+    processor does not answer the exception stays open, and the same call goes on with it. When it refuses,
+    this exception ends and the next look opens another.
 
     raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile; RailUnreachable, RailRefused
     """
@@ -143,23 +144,32 @@ def refund(
             before = _write(session, found, chosen, decision, transaction_id=None, now=now, closes=False)
         assert found.attempt is not None
         attempt_id = found.attempt.payment_attempt_id
-    request(
-        sessions,
-        rails,
-        payment_attempt_id=attempt_id,
-        amount=before.cents,
-        reason=decision.reason,
-        requested_by=decision.actor,
-        key=f"exception:{decision.exception_id}",
-        now=now,
-    )
+    try:
+        request(
+            sessions,
+            rails,
+            payment_attempt_id=attempt_id,
+            amount=before.cents,
+            reason=decision.reason,
+            requested_by=decision.actor,
+            key=refund_requests.of_exception(decision.exception_id),
+            now=now,
+        )
+    except (errors.RailRefused, errors.NothingPaid, errors.RefundTooLarge):
+        # One exception is decided once: the next look opens another, which can be decided otherwise.
+        _close_asked(sessions, decision.exception_id, by=reviews.HOUSE, how="the refund failed", now=now)
+        raise
+    _close_asked(sessions, decision.exception_id, by=decision.actor, how="refund", now=now)
+    return before
+
+
+def _close_asked(sessions: Sessions, exception_id: int, *, by: str, how: str, now: datetime) -> None:
     with sessions() as session:
-        found = lock(session, decision.exception_id)
+        found = lock(session, exception_id)
         # The house may have closed it: the difference went while the processor was asked.
         if found.item.closed_at is None:
-            reviews.close(found.item, by=decision.actor, how="refund", now=now)
+            reviews.close(found.item, by=by, how=how, now=now)
         _knock(found.attempt, now=now)
-    return before
 
 
 def claim_write_offs(session: Session, attempt: PaymentAttempt, *, now: datetime) -> Amount:
@@ -167,9 +177,9 @@ def claim_write_offs(session: Session, attempt: PaymentAttempt, *, now: datetime
 
     The processor matched late what a person had given up: the same money must not be in the book twice.
     """
-    there, claimed = arrived.standing(session, attempt), Amount(0, USD)
-    if there is None:
-        return claimed
+    price = in_usdc(Amount(session.get_one(Quote, attempt.quote_id).price_cents, USD))
+    # While nobody can read the chain, the payment stands on the processor's word.
+    there, claimed = max(arrived.standing(session, attempt) or price, price), Amount(0, USD)
     for item, row in _written_off(session, attempt.payment_attempt_id):
         over = accounted(session, payment_attempt_id=attempt.payment_attempt_id) - there
         cents, _ = pricing.whole_cents(max(over, Amount(0, USDC)))
@@ -279,8 +289,18 @@ def _took_money(row: EvidenceRow) -> bool:
 def _charge(session: Session, item: PaymentException, attempt: PaymentAttempt | None) -> Amount:
     assert attempt is not None
     if item.kind == "mismatch":
-        return Amount(int(item.received_units), USD)
+        came = int(item.received_units)
+        return Amount(max(came, _total(session, attempt)) if came else 0, USD)
     return Amount(session.get_one(Quote, attempt.quote_id).price_cents, USD)
+
+
+def _total(session: Session, attempt: PaymentAttempt) -> int:
+    """What a page says that it took, tax included; zero where none says it."""
+    said = session.exec(
+        select(EvidenceRow).where(EvidenceRow.payment_attempt_id == attempt.payment_attempt_id)
+    )
+    totals = [row.detail.get("amount_total_cents") for row in said]
+    return max((total for total in totals if isinstance(total, int)), default=0)
 
 
 def _choose(session: Session, found: Locked, action: Action, decision: Decision) -> Choice:

@@ -57,11 +57,16 @@ def knock(session: Session, payment_attempt_id: str, *, now: datetime) -> None:
     locked(session, payment_attempt_id).look_at = now
 
 
-def answered(watch: ReversalWatch, *, granted_at: datetime | None, is_open: bool, now: datetime) -> None:
+def is_watched(session: Session, payment_attempt_id: str) -> bool:
+    """Whether it was granted, or anybody has asked before what has left it."""
+    return session.get(ReversalWatch, payment_attempt_id) is not None
+
+
+def answered(watch: ReversalWatch, *, since: datetime | None, is_open: bool, now: datetime) -> None:
     """An answer was written down. Something `is_open` if it may still take money or give it back."""
     watch.looks += 1
     watch.looked_at = now
-    steps = [granted_at + step for step in STEPS] if granted_at is not None else []
+    steps = [since + step for step in STEPS] if since is not None else []
     coming = [moment for moment in steps if moment > now]
     if is_open:
         coming.append(now + _WHILE_OPEN)

@@ -17,11 +17,18 @@ from ledger import chart, credits
 from ledger.credits import CONFLICT, Outcome
 from ledger.database import Sessions
 from ledger.models import Reversal
-from ledger.money import USD, Amount
+from ledger.money import USD, USDC, Amount
 from ledger.operations import Refund, Reinstate
 from rails import activity, errors, freezing, handles, refund_requests, reversal_watch, reviews
 from rails.activity import EventType
-from rails.models import PaymentAttempt, PaymentReversal, PaymentReversalState, Receipt
+from rails.models import (
+    ExceptionAction,
+    PaymentAttempt,
+    PaymentException,
+    PaymentReversal,
+    PaymentReversalState,
+    Receipt,
+)
 from rails.rail import Handle, NeedsReview, Rails, Reversed
 
 logger = logging.getLogger("pennyrail.rails")
@@ -127,11 +134,12 @@ def _write_down(
     payment = _payment(session, attempt)
     transactions = _bring_to(session, payment, said, now=now)
     for each in said:
-        refund_requests.heard(session, each, now=now)
+        if refund_requests.heard(session, each, now=now):
+            # Its money is here again: if nothing was granted for it, somebody has to decide anew.
+            attempt.look_at = now
     freezing.follow(session, attempt, said, now=now)
-    granted_at = payment.receipt.created_at if payment.receipt is not None else None
     is_open = any(row.state == "pending" for row in payment.known.values())
-    reversal_watch.answered(watch, granted_at=granted_at, is_open=is_open, now=now)
+    reversal_watch.answered(watch, since=payment.since, is_open=is_open, now=now)
     return Looked(before.payment_attempt_id, asked=True, reversals=len(said), transactions=transactions)
 
 
@@ -144,7 +152,16 @@ class _Payment:
 
     payment_attempt_id: str
     receipt: Receipt | None
+    by_sum: bool
+    """Whether a decision granted for transfers that the processor may not have charged."""
     known: dict[str, PaymentReversal]
+
+    @property
+    def since(self) -> datetime | None:
+        """When it was granted; if it was not, since when something is known to leave it."""
+        if self.receipt is not None:
+            return self.receipt.created_at
+        return min((row.first_seen_at for row in self.known.values()), default=None)
 
     @property
     def booked_cents(self) -> int:
@@ -175,7 +192,20 @@ def _payment(session: Session, attempt: PaymentAttempt) -> _Payment:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    return _Payment(attempt_id, receipt, {row.reference: row for row in rows})
+    by_sum = receipt is not None and _is_by_sum(session, receipt)
+    return _Payment(attempt_id, receipt, by_sum, {row.reference: row for row in rows})
+
+
+def _is_by_sum(session: Session, receipt: Receipt) -> bool:
+    decided = (
+        select(ExceptionAction.action_id)
+        .join(PaymentException)
+        .where(
+            ExceptionAction.ledger_transaction_id == receipt.ledger_transaction_id,
+            PaymentException.asset == USDC.code,
+        )
+    )
+    return session.exec(decided).first() is not None
 
 
 def _bring_to(
@@ -258,7 +288,7 @@ def _paid_for_credits(payment: _Payment, receipt: Receipt, said: Reversed) -> in
     By all that has left so far, so that no rounding adds up: what is refunded whole is taken whole.
     """
     charged = said.charged.units if said.charged is not None else 0
-    if charged <= receipt.received_cents:
+    if charged <= receipt.received_cents or payment.by_sum:
         return said.amount.units
     gone = payment.gone_cents + said.amount.units
     due = gone * receipt.received_cents // charged - payment.booked_cents

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from ledger.money import USD, USDC
-from rails import kinds
+from rails import kinds, refund_requests
 from rails.accounted import accounted, in_usdc
 from rails.models import PaymentException
 from rails.rail import NeedsReview
@@ -48,7 +48,7 @@ def open_item(
     if latest is not None and latest.closed_at is None:
         _bring_up_to_date(latest, review)
         return latest
-    if latest is not None and latest.closed_by != HOUSE and latest.received_units == received:
+    if latest is not None and latest.received_units == received and _stays_closed(session, latest):
         return None
     item = PaymentException(
         payment_attempt_id=payment_attempt_id,
@@ -128,6 +128,15 @@ def _is_decided(session: Session, payment_attempt_id: str, review: NeedsReview) 
         return False
     done = accounted(session, payment_attempt_id=payment_attempt_id)
     return done.units > 0 and in_usdc(review.received) <= done
+
+
+def _stays_closed(session: Session, item: PaymentException) -> bool:
+    """Whether a person has closed it, unless by a refund whose money came back."""
+    assert item.payment_attempt_id is not None
+    if item.closed_by == HOUSE or item.exception_id is None:
+        return False
+    key = refund_requests.of_exception(item.exception_id)
+    return key not in refund_requests.failed_keys(session, item.payment_attempt_id)
 
 
 def _bring_up_to_date(item: PaymentException, review: NeedsReview) -> None:

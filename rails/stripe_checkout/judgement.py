@@ -52,7 +52,7 @@ def judge(visit: Visit, *, payment_attempt_id: str, price: Amount, now: datetime
         price.units,
     )
     if not asked_for or not _adds_up(visit):
-        return NeedsReview("mismatch", price, Amount(visit.subtotal, USD), said)
+        return NeedsReview("mismatch", price, _came(visit), said)
     return Paid(Amount(visit.total - visit.tax, USD), said)
 
 
@@ -72,6 +72,11 @@ def evidence(visit: Visit) -> Evidence:
             "currency": visit.currency,
         },
     )
+
+
+def _came(visit: Visit) -> Amount:
+    """The dollars that came for the credits: a discount never came, and tax is not ours."""
+    return Amount(max(0, visit.total - visit.tax) if visit.currency == "usd" else 0, USD)
 
 
 def _adds_up(visit: Visit) -> bool:

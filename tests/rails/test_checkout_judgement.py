@@ -121,6 +121,17 @@ def test_a_session_that_is_not_what_was_asked_for_waits_for_a_person(
     assert outcome.kind == "mismatch"
 
 
+def test_of_a_session_that_is_not_what_was_asked_for_only_what_came_counts() -> None:
+    unasked = replace(PAID, discount=100, tax=22, total=422)
+
+    dollars, euros = judged(unasked), judged(replace(unasked, currency="eur"))
+
+    assert isinstance(dollars, NeedsReview)
+    assert isinstance(euros, NeedsReview)
+    assert (dollars.expected, dollars.received) == (Amount(500, USD), Amount(400, USD))
+    assert euros.received == Amount(0, USD)
+
+
 @pytest.mark.parametrize("status", ["processing", "requires_action", None])
 def test_a_delayed_payment_is_processing_until_its_bank_has_spoken(status: str | None) -> None:
     assert isinstance(judged(replace(UNPAID, intent_status=status)), Processing)

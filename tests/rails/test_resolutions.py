@@ -14,11 +14,24 @@ from sqlmodel import col, select
 from ledger import audit, book, chart
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount, Asset
-from rails import arrived, errors, exceptions, purchase, receipts, resolutions, reviews
+from rails import (
+    arrived,
+    errors,
+    exceptions,
+    inbox,
+    purchase,
+    receipts,
+    refunds,
+    resolutions,
+    reversals,
+    reviews,
+    schedule,
+)
 from rails.conformance.fakes import FakeRail
 from rails.exceptions import Wanted
 from rails.models import Activity
-from rails.rail import Evidence, NeedsReview, Outcome, Paid, Pending, Rails
+from rails.notice import Incoming
+from rails.rail import Evidence, NeedsReview, Outcome, Paid, Pending, Rails, Reversed
 from rails.resolutions import Decision
 from rails.settings import policy
 from rails.status import PurchaseView
@@ -274,6 +287,36 @@ def test_what_was_written_off_and_stripe_matches_after_all_is_in_the_book_once(
     desk.check_book()
 
 
+def test_what_was_written_off_unseen_and_granted_on_stripes_word_is_in_the_book_once(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    said = (Evidence("stripe", desk.reference, "succeeded"),)
+    desk.says(NeedsReview("unseen", usdc(5_000_000), usdc(0), said))
+    [line] = desk.open()
+    desk.write_off(line.exception_id)
+
+    desk.paid(now=LATER)
+
+    assert (credits_of_agent(), desk.holds(chart.UNCLAIMED), desk.holds(CLEARING)) == (500, 0, -500)
+
+
+def test_a_charge_of_more_than_was_credited_holds_no_tax_and_its_refund_comes_to_a_person(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    desk.credit(desk.reviewed("underpaid", 4_000_000))
+    desk.paid(review=NeedsReview("several", usdc(5_000_000), usdc(9_000_000)), now=LATER)
+    [beside] = desk.open()
+    desk.credit(beside.exception_id)
+    charge = Amount(500, USD)
+    desk.rail.reverse(desk.reference, Reversed("refund", "re_1", "gone", charge, charged=charge))
+
+    reversals.look(desk.sessions, desk.rails, payment_attempt_id=desk.attempt_id, now=LATER)
+
+    # Never a part of it in silence, as if the rest had been tax.
+    assert [(line.item.kind, line.received.units) for line in desk.open()] == [("reversal_rejected", 500)]
+    assert (credits_of_agent(), desk.holds(CLEARING)) == (900, -900)
+
+
 def test_another_token_is_recorded_and_never_booked_and_leaves_the_purchase_payable(
     desk: Desk, view: View
 ) -> None:
@@ -469,6 +512,55 @@ def test_a_refund_is_asked_for_under_the_exceptions_own_key_and_goes_on_after_a_
     assert (done.cents, again.replayed, credits_of_agent()) == (Amount(500, USD), True, 0)
 
 
+def charged_unseen(desk: Desk, *, now: datetime = NOON) -> list[int]:
+    """Look while the processor has charged five dollars that the chain does not show; what is open then."""
+    said = (Evidence("stripe", desk.reference, "succeeded"),)
+    desk.says(NeedsReview("unseen", usdc(5_000_000), usdc(0), said), now=now)
+    return [line.exception_id for line in desk.open()]
+
+
+def refund(desk: Desk, exception_id: int) -> resolutions.Resolved:
+    decision = Decision(exception_id, "ann", "the payer asked")
+    return resolutions.refund(desk.sessions, desk.rails, refunds.request, decision, now=LATER)
+
+
+def test_what_the_processor_refuses_to_refund_can_be_decided_otherwise(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    [first] = charged_unseen(desk)
+    desk.rail.refunds_refused = "charge_disputed"
+    with pytest.raises(errors.RailRefused):
+        refund(desk, first)
+
+    [second] = charged_unseen(desk, now=LATER)
+    done = desk.credit(second)
+
+    assert (second != first, done.cents, credits_of_agent()) == (True, Amount(500, USD), 500)
+    assert desk.case(first).line.item.resolution == "the refund failed"
+
+
+def test_a_refund_that_comes_back_after_its_exception_was_closed_is_told_again(
+    desk: Desk, credits_of_agent: Credits
+) -> None:
+    [first] = charged_unseen(desk)
+    refund(desk, first)
+    closed = charged_unseen(desk, now=LATER)
+    with desk.sessions() as session:
+        [seen] = reversals.of_payment(session, payment_attempt_id=desk.attempt_id)
+        notice = Incoming("stripe", "evt_1", "refund.failed", (desk.attempt_id,), b"{}")
+        notice_id = inbox.receive(session, notice, now=LATER)
+    desk.rail.turn(desk.reference, seen.reversal.reference, "back")
+    assert notice_id is not None
+
+    inbox.handle(desk.sessions, desk.rails, notice_id=notice_id, now=LATER)
+    with desk.sessions() as session:
+        due = schedule.due(session, now=LATER)
+    again = charged_unseen(desk, now=LATER)
+
+    assert (closed, due, len(again)) == ([], [desk.attempt_id], 1)
+    assert (desk.credit(again[0]).cents, credits_of_agent()) == (Amount(500, USD), 500)
+
+
 def test_what_stripe_took_and_the_chain_never_showed_can_be_credited_on_its_word(
     desk: Desk, credits_of_agent: Credits
 ) -> None:
@@ -480,6 +572,17 @@ def test_what_stripe_took_and_the_chain_never_showed_can_be_credited_on_its_word
     later = desk.paid(now=LATER)
 
     assert (done.cents, credits_of_agent(), later) == (Amount(500, USD), 500, "succeeded")
+
+
+def test_a_charge_with_tax_is_refunded_with_its_tax(desk: Desk) -> None:
+    paid = {"payment_status": "paid", "amount_total_cents": 422}
+    said = (Evidence("stripe", desk.reference, "complete", paid),)
+    desk.says(NeedsReview("mismatch", Amount(500, USD), Amount(400, USD), said))
+    [line] = desk.open()
+
+    allowed = desk.case(line.exception_id).choices
+
+    assert (allowed["refund"].cents, allowed["credit"].cents) == (Amount(422, USD), Amount(400, USD))
 
 
 @pytest.mark.parametrize(("paid", "allowed"), [("paid", True), ("no_payment_required", False)])

@@ -1,6 +1,6 @@
 """One address per agent, its transfers shown to Stripe by hash: over the twin, a devnet and our watcher."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from ledger import book, chart
 from ledger.database import Sessions
-from rails import errors
+from rails import errors, exceptions, resolutions
 from rails.chain.rpc import Rpc
 from rails.chain.settings import ChainSettings
+from rails.exceptions import Wanted
+from rails.resolutions import Decision, Resolved
 from rails.stripe_x402.rail import StripeX402
 from rails.stripe_x402.settings import Strategy, X402Settings
 from sandbox import devnet
@@ -74,6 +77,13 @@ def created(shop: ChainShop) -> list[SeenRequest]:
     return [
         each for each in shop.control.requests(path_prefix=INTENTS, method="POST") if each.path == INTENTS
     ]
+
+
+def decide(shop: ChainShop, attempt_id: str, how: Callable[..., Resolved]) -> Resolved:
+    """Do this about the one thing that waits for a person."""
+    with shop.sessions() as session:
+        [line] = exceptions.listed(session, Wanted(payment_attempt_id=attempt_id), now=shop.now)
+        return how(session, Decision(line.exception_id, "ann", "because"), now=shop.now)
 
 
 def test_both_witnesses_together_grant_once_and_nothing_was_asked_of_stripe_before(shop: ChainShop) -> None:
@@ -266,6 +276,45 @@ def test_a_transaction_that_stripe_never_sees_waits_for_a_person(shop: ChainShop
     settled = shop.settle(attempt_id)
 
     assert (settled.state, shop.open_exceptions(attempt_id)) == ("needs_review", ["unmatched"])
+
+
+def test_what_was_written_off_and_stripe_takes_after_all_is_in_the_book_once(shop: ChainShop) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="POST", status=400, times=9))
+    shop.settle(attempt_id)
+    shop.now += timedelta(minutes=11)
+    shop.settle(attempt_id)
+    written_off = decide(shop, attempt_id, resolutions.write_off)
+    shop.control.clear_faults()
+    shop.now += timedelta(minutes=11)
+
+    settled = shop.settle(attempt_id)
+
+    with shop.sessions() as session:
+        unclaimed = book.balance(session, account=chart.UNCLAIMED).units
+        clearing = book.balance(session, account=chart.clearing(shop.rail_id)).units
+    assert (written_off.cents.units, settled.granted, shop.credits()) == (500, True, 500)
+    assert (unclaimed, clearing) == (0, -500)
+
+
+def test_what_was_credited_and_the_chain_takes_back_comes_to_a_person_by_itself(shop: ChainShop) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id, 4_000_000)
+    shop.settle(attempt_id)
+    decide(shop, attempt_id, resolutions.credit)
+    shop.settle(attempt_id)
+    shop.net.reorg(4)
+    shop.mine(6)
+    shop.settle(attempt_id)
+
+    comes_up = shop.attempt(attempt_id).look_at
+    shop.now += timedelta(minutes=11)
+    shop.settle(attempt_id)
+
+    assert comes_up is not None
+    assert comes_up <= shop.now
+    assert shop.open_exceptions(attempt_id) == ["taken_back"]
 
 
 def test_while_stripe_does_not_answer_what_arrived_is_processing(shop: ChainShop) -> None:

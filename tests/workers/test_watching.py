@@ -15,7 +15,7 @@ from rails.chain import alarms, lease
 from rails.chain.models import ChainCursor
 from rails.chain.settings import ChainSettings
 from rails.conformance.fakes import crypto_deposit
-from rails.models import PaymentAttempt
+from rails.models import OwnedAddress, PaymentAttempt
 from rails.settings import story
 from sandbox import devnet
 from sandbox.devnet import Devnet
@@ -64,6 +64,8 @@ def attempt_paid_at(sessions: Sessions, address: str) -> PaymentAttempt:
     attempt = buy(sessions, {rail.rail_id: rail}, rail).attempt
     assert attempt is not None
     with sessions() as session:
+        session.add(OwnedAddress(address=address, owner=attempt.payment_attempt_id))
+        session.flush()
         session.execute(
             update(PaymentAttempt)
             .where(col(PaymentAttempt.payment_attempt_id) == attempt.payment_attempt_id)
@@ -167,7 +169,7 @@ def test_an_address_is_watched_for_as_long_after_its_end_as_the_setting_says(
     sessions: Sessions, woken: Woken
 ) -> None:
     attempt = attempt_paid_at(sessions, SHOP)
-    end = attempt.expires_at + timedelta(days=story().watch_days)
+    end = attempt.expires_at + timedelta(days=story().watch_days + story().retired_watch_days)
 
     def watched(now: datetime) -> bool:
         with sessions() as session:

@@ -7,7 +7,7 @@ order of notices and their number play no part.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -155,6 +155,8 @@ class _Payment:
     by_sum: bool
     """Whether a decision granted for transfers that the processor may not have charged."""
     known: dict[str, PaymentReversal]
+    too_little: set[str] = field(default_factory=set)
+    """What this look found to have left without a whole cent for credits in it."""
 
     @property
     def since(self) -> datetime | None:
@@ -170,8 +172,9 @@ class _Payment:
 
     @property
     def gone_cents(self) -> int:
-        """What has left for what the book has taken: more by the tax."""
-        return sum(row.cents for row in self.known.values() if row.booked_cents)
+        """What has left for what the book has taken: more by the tax, and by what was too little to take."""
+        gone = (row for row in self.known.values() if row.booked_cents or row.reference in self.too_little)
+        return sum(row.cents for row in gone)
 
 
 @dataclass(slots=True)
@@ -267,7 +270,10 @@ def _take(session: Session, payment: _Payment, receipt: Receipt, change: _Change
         row.refused_cents = None if said.state != "gone" else row.refused_cents
         return
     cents, left = _paid_for_credits(payment, receipt, said), receipt.received_cents - payment.booked_cents
-    if cents == 0 or (cents > left and row.refused_cents == cents):
+    if cents == 0:
+        payment.too_little.add(row.reference)
+        return
+    if cents > left and row.refused_cents == cents:
         return
     row.takings += 1
     outcome = take_back(

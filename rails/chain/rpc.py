@@ -100,7 +100,9 @@ class Rpc:
             self._headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
         pieces = [*parts.path.split("/"), *parts.query.replace("=", "&").split("&")]
         pieces += [parts.username or "", parts.password or ""]
-        self._secrets = [piece for piece in pieces if len(piece) >= SECRET_LETTERS_MIN]
+        # A provider repeats them as they were sent, or as it has read them.
+        spelled = {spelling for piece in pieces for spelling in (piece, unquote(piece))}
+        self._secrets = sorted((each for each in spelled if len(each) >= SECRET_LETTERS_MIN), key=len)[::-1]
 
     @override
     def __repr__(self) -> str:
@@ -217,7 +219,8 @@ class Rpc:
         # The type matters too: True == 1 and "1" is not 1.
         if type(envelope.id) is not int or envelope.id != question.id:
             self._wire.close()
-            raise BadAnswer(f"{question.method}: answer {envelope.id!r} to question {question.id}")
+            answered = self._excerpt(repr(envelope.id))
+            raise BadAnswer(f"{question.method}: answer {answered} to question {question.id}")
         if isinstance(envelope.result, msgspec.UnsetType):
             raise BadAnswer(f"{question.method}: neither result nor error")
         return envelope.result
@@ -228,7 +231,8 @@ class Rpc:
             return BadAnswer(f"{question.method}: both a result and an error")
         if envelope.id is not None and envelope.id != question.id:
             self._wire.close()
-            return BadAnswer(f"{question.method}: refusal of {envelope.id!r}, not of {question.id}")
+            refused = self._excerpt(repr(envelope.id))
+            return BadAnswer(f"{question.method}: refusal of {refused}, not of {question.id}")
         text = envelope.error.message
         # Some nodes put the reason into `data` and only "invalid params" into the message.
         if bytes(envelope.error.data) != b"null":
@@ -254,7 +258,8 @@ class Rpc:
         # Providers like to repeat the address they were called at, with the key in it.
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text[:EXCERPT_LETTERS]
+        # One line: what a node says stands in alarms and in the log.
+        return "".join(letter if letter.isprintable() else " " for letter in text[:EXCERPT_LETTERS])
 
 
 def quantity(text: str) -> int:

@@ -20,7 +20,7 @@ from rails.rail import Handle, NeedsReview, Opened, Order, Outcome
 from rails.stripe.client import translated
 from rails.stripe_x402 import claims, intents, witnesses
 from rails.stripe_x402.claims import WRONG_AMOUNT, Held, Place
-from rails.stripe_x402.judgement import Intent
+from rails.stripe_x402.judgement import Intent, foreign_tokens
 from rails.stripe_x402.models import AgentDepositAddress, TransferClaim
 from rails.stripe_x402.witnesses import Chain
 
@@ -76,8 +76,16 @@ class TransactionVerification:
             intent, unanswered = Intent(handle.reference, "unknown"), error
         seen = witnesses.case(handle, intent, chain, grace=self.grace, now=now)
         if intent.status == WRONG_AMOUNT and seen.standing:
-            # Our watcher and Stripe count another sum in one transaction: two transfers in it, for one.
-            return NeedsReview("mismatch", seen.expected, seen.received, seen.evidence)
+            # Two transfers in one transaction: Stripe counts their sum, and takes neither for ever.
+            return NeedsReview(
+                "unmatched" if seen.received == seen.expected else "several",
+                seen.expected,
+                seen.received,
+                witnesses.of_chain(seen.evidence),
+                final=seen.final,
+                late=seen.late,
+                beside=foreign_tokens(seen),
+            )
         outcome = witnesses.outcome(handle, seen, unanswered)
         if intent.reference == handle.reference:
             # No PaymentIntent speaks of it yet, so Stripe is no witness.

@@ -14,16 +14,19 @@ from sqlalchemy.engine import make_url
 
 from app.migrations import roles
 from app.migrations.run import migrate
-from ledger import balances, chart, credits, database, explain, reports, statements
+from ledger import balances, chart, credits, database, explain, freezes, reports, statements
 from ledger.database import Sessions
-from ledger.money import USDC, Amount
-from rails import exceptions, purchase, resolutions
+from ledger.money import USD, USDC, Amount
+from rails import exceptions, inbox, purchase, refunds, resolutions
 from rails.conformance.fakes import crypto_deposit
+from rails.notice import Incoming
 from rails.resolutions import Decision
+from rails.settings import story
 from tests.conftest import in_database, new_database
 from tests.ledger.story import AGENT, NOON, do, everything, paid, processor_fee
 from tests.rails.conftest import NOON as BUYING_NOON
 from tests.rails.conftest import buy
+from tests.rails.reversing import opened
 
 COUNTERS = {"preview_day"}
 BOOK = (
@@ -243,6 +246,39 @@ def test_the_service_decides_exceptions_and_changes_no_decision(
     assert decided == [400, 100]
     with pytest.raises(errors.InsufficientPrivilege):
         service.execute("UPDATE exception_action SET cents = 0")
+
+
+def test_the_service_hears_of_money_that_leaves_refunds_and_freezes(
+    service_sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENNYRAIL_DISPUTE", "freeze")
+    story.cache_clear()
+    bought = opened(service_sessions, crypto_deposit(), agent_id="agt_reversed")
+    notice = Incoming("stripe", "evt_service", "refund.created", (bought.attempt_id,), b"{}")
+    bought.settle()
+    refunds.request(
+        service_sessions,
+        bought.rails,
+        payment_attempt_id=bought.attempt_id,
+        amount=Amount(100, USD),
+        reason="asked",
+        requested_by="ann",
+        key="service",
+        now=BUYING_NOON,
+    )
+    bought.rail.dispute(bought.reference, "dp_service", 400)
+    with service_sessions() as session:
+        notice_id = inbox.receive(session, notice, now=BUYING_NOON)
+    assert notice_id is not None
+
+    state = inbox.handle(service_sessions, bought.rails, notice_id=notice_id, now=BUYING_NOON)
+
+    story.cache_clear()
+    with service_sessions() as session:
+        assert [each.reference for each in freezes.standing(session, agent_id="agt_reversed")] == [
+            "dispute:dp_service"
+        ]
+    assert (state, sorted(booked for _, booked in bought.rows().values())) == ("handled", [100, 400])
 
 
 def test_a_reader_reads_and_no_more(owner: psycopg.Connection) -> None:

@@ -269,6 +269,26 @@ def test_no_secret_of_the_url_reaches_a_message() -> None:
     assert "user-1" not in told
 
 
+@pytest.mark.parametrize("place", ["id", "message"])
+def test_what_a_node_says_is_one_short_line_without_secrets_wherever_it_stands(place: str) -> None:
+    said = "key%2Fs3cr3t or key/s3cr3t\nERROR made up\x1b[2J" + "x" * 5000
+
+    def repeats_the_key(question: Question) -> list[Piece]:
+        if place == "message":
+            return whole(refusal(question, said))
+        return whole({"jsonrpc": "2.0", "id": said, "result": "0x1"})
+
+    with faulty_node.listening(repeats_the_key) as node:
+        url = f"{node.url}/v2/key%2Fs3cr3t"
+        with Rpc(url, expect_chain_id=CHAIN_ID) as rpc, pytest.raises(errors.RpcError) as caught:
+            rpc.call("eth_gasPrice", [], answer=TEXT)
+
+    told = str(caught.value)
+    assert "s3cr3t" not in told
+    assert told.isprintable()
+    assert len(told) < 700
+
+
 @pytest.mark.parametrize("url", ["", "ftp://127.0.0.1", "http://", "127.0.0.1:8545"])
 def test_a_url_that_cannot_be_asked_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="RPC URL"):

@@ -575,7 +575,7 @@ def test_what_stripe_took_and_the_chain_never_showed_can_be_credited_on_its_word
 
 
 def test_a_charge_with_tax_is_refunded_with_its_tax(desk: Desk) -> None:
-    paid = {"payment_status": "paid", "amount_total_cents": 422}
+    paid: dict[str, str | int | None] = {"payment_status": "paid", "amount_total_cents": 422}
     said = (Evidence("stripe", desk.reference, "complete", paid),)
     desk.says(NeedsReview("mismatch", Amount(500, USD), Amount(400, USD), said))
     [line] = desk.open()

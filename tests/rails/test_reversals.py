@@ -281,6 +281,17 @@ def test_tax_that_went_back_takes_no_credits_and_no_rounding_adds_up(bought: Bou
     assert state(bought.sessions)[0] == 0
 
 
+def test_refunds_too_small_for_a_credit_each_take_their_credits_together(bought: Bought) -> None:
+    for number in range(9):
+        part = Reversed("refund", f"re_{number}", "gone", Amount(1, USD), charged=Amount(543, USD))
+        bought.rail.reverse(bought.reference, part)
+        bought.look()
+    bought.look()
+
+    # source: 9 cents of 543 that hold 500 for credits.
+    assert sum(booked for _, booked in bought.rows().values()) == 8
+
+
 def test_used_credits_become_a_claim_and_are_told_as_pending(bought: Bought) -> None:
     assert bought.spend("job", 450) == "done"
     bought.rail.give_back(bought.reference, "re_1", 500)

@@ -335,8 +335,24 @@ def test_two_transfers_in_one_transaction_wait_for_a_person(shop: ChainShop) -> 
     settled, again = shop.settle(attempt_id), shop.settle(attempt_id)
 
     assert (settled.state, again.state, shop.credits()) == ("needs_review", "needs_review", 0)
-    assert shop.open_exceptions(attempt_id) == ["mismatch"]
+    assert shop.open_exceptions(attempt_id) == ["several"]
     assert len(created(shop)) == 1
+    assert decide(shop, attempt_id, resolutions.credit).cents.units == 1000
+    assert (shop.settle(attempt_id).state, shop.open_exceptions(attempt_id)) == ("succeeded", [])
+
+
+def test_two_transfers_in_one_transaction_for_two_attempts_can_each_be_credited(shop: ChainShop) -> None:
+    attempts = [shop.buy(key="1"), shop.buy(key="2")]
+    address = str(shop.attempt(attempts[0]).deposit_address)
+    shop.net.send(PAYER, twice(shop.net), transfer_to(address))
+    shop.mine()
+    for attempt_id in (*attempts, *attempts):
+        shop.settle(attempt_id)
+
+    kinds = [shop.open_exceptions(each) for each in attempts]
+    credited = [decide(shop, each, resolutions.credit).cents.units for each in attempts]
+
+    assert (kinds, credited, shop.credits()) == ([["unmatched"], ["unmatched"]], [500, 500], 1000)
 
 
 @pytest.mark.parametrize(("units", "kind"), [(4_000_000, "underpaid"), (6_000_000, "overpaid")])

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import where
+from app import reasons, where
 from app.times import iso
 from app.where import DevHouse
 from ledger import database
@@ -37,15 +37,8 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 ExceptionId = Annotated[int, typer.Argument(metavar="ID", help="an exception's number", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
 
-
-def _not_empty(text: str) -> str:
-    if not text.strip():
-        raise typer.BadParameter("say something")
-    return text
-
-
-Reason = Annotated[str, typer.Option(help="why, for whoever reads it in a year", callback=_not_empty)]
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="who decides", callback=_not_empty)]
+Reason = Annotated[str, typer.Option(help="why, for whoever reads it in a year", callback=reasons.said)]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="who decides", callback=reasons.said)]
 Received = Annotated[
     str | None,
     typer.Option(help="what `show` said was received, as in 4.99: refused if another amount is there by now"),
@@ -119,6 +112,12 @@ def resolve(
     """
     if how not in ("credit", "refund", "write_off"):
         raise typer.BadParameter("--as is credit, refund or write_off; to put it off, `exceptions wait`")
+    if how == "refund" and folder is not None:
+        raise typer.Exit(
+            _refund_in_the_house(
+                folder, exception_id, reason=reason, by=by, received=received, as_json=as_json
+            )
+        )
     with _house(folder) as sessions:
         done = _resolve(sessions, how, exception_id, reason=reason, by=by, received=received)
     if as_json:
@@ -199,6 +198,19 @@ def _refund(sessions: Sessions, decision: Decision, *, now: datetime) -> Resolve
     from rails import refunds
 
     return resolutions.refund(sessions, refunding.rails(sessions), refunds.request, decision, now=now)
+
+
+def _refund_in_the_house(
+    folder: Path, exception_id: int, *, reason: str, by: str, received: str | None, as_json: bool
+) -> int:
+    """The processor is asked under the settings of that house, which the environment need not have."""
+    options = [f"--reason={reason}", f"--by={by}"]
+    if received is not None:
+        options.append(f"--received={received}")
+    if as_json:
+        options.append("--json")
+    words = ("exceptions", "resolve", str(exception_id), "--as", "refund")
+    return where.run_in_the_house(folder, *words, *options)
 
 
 def _decision(

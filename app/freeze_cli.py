@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import where
+from app import reasons, where
 from app.models import Agent
 from app.times import iso
 from app.where import DevHouse
@@ -26,7 +26,9 @@ from ledger.freezes import Frozen
 cli = typer.Typer(help="Agents that may not spend.", no_args_is_help=True)
 out = Console(highlight=False, markup=False)
 AgentId = Annotated[str, typer.Argument(metavar="AGENT_ID", help="the agent, agt_...")]
-Reason = Annotated[str, typer.Option(help="why, in a few words that stay in the house")]
+Reason = Annotated[
+    str, typer.Option(help="why, in a few words that stay in the house", callback=reasons.said)
+]
 By = Annotated[str | None, typer.Option(help="who says so; the user of this machine if not given")]
 AsJson = Annotated[bool, typer.Option("--json", help="as JSON, for scripts")]
 
@@ -35,8 +37,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="as JSON, for scripts")]
 def freeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = None) -> None:
     """Have the book refuse every new hold and debit of an agent. Holds that stand are settled as ever."""
     with _session(folder) as session:
-        if session.get(Agent, agent_id) is None:
-            raise typer.BadParameter("no agent has this id")
+        _known(session, agent_id)
         freezes.freeze(
             session,
             agent_id=agent_id,
@@ -53,6 +54,7 @@ def unfreeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse 
     """Lift every freeze of an agent. None of them comes back by itself, whatever its bank says."""
     now, lifted = datetime.now(UTC), 0
     with _session(folder) as session:
+        _known(session, agent_id)
         for each in freezes.standing(session, agent_id=agent_id):
             lifted += freezes.lift(
                 session,
@@ -77,20 +79,26 @@ def frozen(as_json: AsJson = False, folder: DevHouse = None) -> None:
         table.add_row(
             each.freeze.agent_id, iso(each.freeze.frozen_at), each.freeze.reason, each.freeze.frozen_by
         )
-    out.print(table)
+    out.print(table if found else "nobody is frozen")
 
 
 @cli.command("show")
 def show(agent_id: AgentId, as_json: AsJson = False, folder: DevHouse = None) -> None:
     """Show every freeze an agent ever had, who made it and who lifted it. Exits 1 while one stands."""
     with _session(folder) as session:
+        _known(session, agent_id)
         found = freezes.history(session, agent_id=agent_id)
     if as_json:
         sys.stdout.write(json.dumps([*map(_told, found)], indent=2) + "\n")
     else:
-        out.print(_table(found))
+        out.print(_table(found) if found else f"{agent_id} was never frozen")
     if any(each.thaw is None for each in found):
         raise typer.Exit(1)
+
+
+def _known(session: Session, agent_id: str) -> None:
+    if session.get(Agent, agent_id) is None:
+        raise typer.BadParameter("no agent has this id")
 
 
 def _told(found: Frozen) -> Mapping[str, object]:

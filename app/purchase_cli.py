@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app import settings, where
+from app import reasons, settings, where
 from app.settings import DoorSettings
 from app.times import iso
 from app.where import DevHouse
@@ -53,8 +53,13 @@ def show(payment_attempt_id: AttemptId, as_json: AsJson = False, folder: DevHous
 
 
 @cli.command("settle")
-def settle(payment_attempt_id: AttemptId, as_json: AsJson = False) -> None:
+def settle(payment_attempt_id: AttemptId, as_json: AsJson = False, folder: DevHouse = None) -> None:
     """Ask the processor what has become of an attempt now, and write the answer down. Harmless to repeat."""
+    if folder is not None:
+        json_too = ("--json",) if as_json else ()
+        raise typer.Exit(
+            where.run_in_the_house(folder, "purchase", "settle", *json_too, "--", payment_attempt_id)
+        )
     from rails import purchase
 
     house = _house()
@@ -70,14 +75,20 @@ def settle(payment_attempt_id: AttemptId, as_json: AsJson = False) -> None:
 @cli.command("cancel")
 def cancel(
     payment_attempt_id: AttemptId,
-    reason: Annotated[str, typer.Option(help="why, for whoever looks at it later")],
+    reason: Annotated[str, typer.Option(help="why, for whoever looks at it later", callback=reasons.said)],
     as_json: AsJson = False,
+    folder: DevHouse = None,
 ) -> None:
     """Close an open attempt at its processor, so that nobody can begin to pay it.
 
     What was paid meanwhile is granted, and money that is sent to a canceled address is still found.
     Exits 1 if somebody has paid or is paying.
     """
+    if folder is not None:
+        options = (f"--reason={reason}", *(("--json",) if as_json else ()))
+        raise typer.Exit(
+            where.run_in_the_house(folder, "purchase", "cancel", *options, "--", payment_attempt_id)
+        )
     from rails import purchase
 
     house = _house()
@@ -149,6 +160,7 @@ def _witness(row: EvidenceRow) -> dict[str, object]:
 
 def _exception(row: PaymentException) -> dict[str, object]:
     return {
+        "exception_id": row.exception_id,
         "kind": row.kind,
         "expected": Amount(int(row.expected_units), ASSETS[row.asset]).decimal(),
         "received": Amount(int(row.received_units), ASSETS[row.asset]).decimal(),
@@ -167,7 +179,7 @@ def _print(told: Mapping[str, object]) -> None:
             facts.add_row(name, _money(name, value))
     out.print(facts)
     _rows("witnesses", told["witnesses"], ("source", "state", "external_id", "last_seen_at"))
-    columns = ("kind", "expected", "received", "asset", "opened_at", "resolution")
+    columns = ("exception_id", "kind", "expected", "received", "asset", "opened_at", "resolution")
     _rows("exceptions", told["exceptions"], columns)
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +40,8 @@ def run(
     The workers do it by themselves, PENNYRAIL_RECONCILE_SECONDS apart; running it twice changes nothing.
     """
     if folder is not None:
-        raise typer.Exit(_in_the_house(folder, whole=whole, as_json=as_json))
+        options = [name for name, given in (("--whole", whole), ("--json", as_json)) if given]
+        raise typer.Exit(where.run_in_the_house(folder, "reconcile", "run", *options))
     settings.require(*settings.OF_A_PROCESS)
     from rails.reconciliation import run as reconciliation
     from rails.reconciliation.settings import ReconciliationSettings
@@ -142,13 +142,6 @@ def show(
         for each in of.states
     )
     _print_table("compared", (("at", "matter", "state", "expected", "found", "why"), *states))
-
-
-def _in_the_house(folder: Path, *, whole: bool, as_json: bool) -> int:
-    """Run this command once more under the settings of a running `pennyrail dev`; its exit code."""
-    options = [name for name, given in (("--whole", whole), ("--json", as_json)) if given]
-    command = [sys.executable, "-m", "app.cli", "reconcile", "run", *options]
-    return subprocess.run(command, env=where.environment(folder), check=False).returncode
 
 
 def _day(written: str, *, now: datetime) -> date:

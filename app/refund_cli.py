@@ -16,14 +16,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from app import where
+from app import reasons, where
 from app.times import iso
 from app.where import DevHouse
 from ledger import database
 from ledger.database import Sessions
 from ledger.money import USD, Amount
-from rails import refunds, reversals
-from rails.models import PaymentReversalState, RefundRequest
+from rails import errors, refunds, reversals
+from rails.models import PaymentAttempt, PaymentReversalState, RefundRequest
 from rails.refunds import Refund
 from rails.reversals import Seen
 
@@ -38,7 +38,9 @@ _CENT: Final = Decimal("0.01")
 @cli.command("create")
 def create(
     payment_attempt_id: AttemptId,
-    reason: Annotated[str, typer.Option(help="why, in a few words that stay in the house")],
+    reason: Annotated[
+        str, typer.Option(help="why, in a few words that stay in the house", callback=reasons.said)
+    ],
     amount: Annotated[
         str | None,
         typer.Option(metavar="DOLLARS", help="how much, such as 2.50; all that is left if not given"),
@@ -100,6 +102,8 @@ def show_all(
 def show(payment_attempt_id: AttemptId, as_json: AsJson = False, folder: DevHouse = None) -> None:
     """Show all that has left a payment, or may: refunds, disputes and warnings, with every change of them."""
     with _sessions(folder) as sessions, sessions() as session:
+        if session.get(PaymentAttempt, payment_attempt_id) is None:
+            raise errors.PurchaseNotFound(f"there is no attempt {payment_attempt_id}")
         seen = reversals.of_payment(session, payment_attempt_id=payment_attempt_id)
         asked = refunds.listed(session, payment_attempt_id=payment_attempt_id)
     if as_json:
@@ -112,7 +116,7 @@ def show(payment_attempt_id: AttemptId, as_json: AsJson = False, folder: DevHous
             numbers = ", ".join(map(str, change.transactions))
             name = (each.reversal.cause, each.reversal.reference)
             table.add_row(*name, change.state, moved, booked, iso(change.seen_at), numbers)
-    out.print(table)
+    out.print(table if table.rows else "nothing has left this payment")
     if asked:
         _tell(asked, as_json=False)
 

@@ -1,5 +1,7 @@
 """Which database and chain a command speaks to: those of the environment, or of a running `pennyrail dev`."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -57,6 +59,12 @@ def environment(folder: Path) -> dict[str, str]:
     from sandbox import house
 
     return house.environment(folder)
+
+
+def run_in_the_house(folder: Path, *words: str) -> int:
+    """Run another `pennyrail` command under the settings of the house of `folder`; its exit code."""
+    command = [sys.executable, "-m", "app.cli", *words]
+    return subprocess.run(command, env=environment(folder), check=False).returncode
 
 
 def stripe(folder: Path | None) -> "StripeSettings":

@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from app import where
 from app.cli import cli
 from ledger import book, chart
 from ledger.database import Sessions
@@ -232,3 +234,21 @@ def test_the_help_explains_every_resolution() -> None:
 
     for word in ("credit:", "refund:", "write_off:"):
         assert word in told_of
+
+
+def test_with_a_folder_that_house_asks_its_own_processor_for_a_refund(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def in_the_house(folder: Path, *words: str) -> int:
+        asked.append((str(folder), *words))
+        return 1
+
+    monkeypatch.setattr(where, "run_in_the_house", in_the_house)
+
+    refused = run("resolve", "7", "--as", "refund", "--received", "4.99", *WHY, "--json", "--folder", "home")
+
+    assert refused.exit_code == 1
+    words = ("exceptions", "resolve", "7", "--as", "refund", "--reason=the payer wrote", "--by=ann")
+    assert asked == [("home", *words, "--received=4.99", "--json")]

@@ -1,11 +1,12 @@
 """`pennyrail purchase`: what an operator types to look at a purchase, to settle it and to cancel it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from app import purchase_cli
+from app import purchase_cli, where
 from app.cli import cli
 from ledger.database import Sessions
 from rails import errors, purchase
@@ -66,8 +67,10 @@ def test_what_waits_for_a_person_is_shown(page: FakeRail, attempt_id: str, sessi
     purchase.settle(sessions, {page.rail_id: page}, payment_attempt_id=attempt_id, now=NOON)
 
     shown = run("show", attempt_id)
+    [exception] = json.loads(run("show", attempt_id, "--json").output)["exceptions"]
 
-    for words in ("needs_review", "mismatch", "5.00", "4.99"):
+    assert exception["exception_id"] > 0
+    for words in ("exception_id", "needs_review", "mismatch", "5.00", "4.99"):
         assert words in shown.output
 
 
@@ -82,6 +85,32 @@ def test_settling_by_hand_grants_what_was_paid(page: FakeRail, attempt_id: str) 
         "state": "succeeded",
         "granted": False,
     }
+
+
+def test_with_a_folder_that_house_settles_and_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def in_the_house(folder: Path, *words: str) -> int:
+        asked.append((str(folder), *words))
+        return 1
+
+    monkeypatch.setattr(where, "run_in_the_house", in_the_house)
+
+    settled = run("settle", "payatt_1", "--json", "--folder", "home")
+    canceled = run("cancel", "payatt_1", "--reason", "ordered twice", "--folder", "home")
+
+    assert (settled.exit_code, canceled.exit_code) == (1, 1)
+    assert asked == [
+        ("home", "purchase", "settle", "--json", "--", "payatt_1"),
+        ("home", "purchase", "cancel", "--reason=ordered twice", "--", "payatt_1"),
+    ]
+
+
+def test_nothing_is_canceled_without_a_reason_in_words(page: FakeRail, attempt_id: str) -> None:
+    refused = run("cancel", attempt_id, "--reason", " ")
+
+    assert (refused.exit_code, "say something" in refused.output) == (2, True)
+    assert run("settle", attempt_id).output.strip().endswith("is requires_action")
 
 
 def test_an_open_attempt_is_canceled(page: FakeRail, attempt_id: str) -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from app.cli import cli
 from app.models import Agent
 from ledger.database import Sessions
-from rails import refund_requests, refunds
+from rails import errors, refund_requests, refunds
 from rails.conformance.fakes import crypto_deposit
 from tests.rails.reversing import AGENT, NOON, Bought, opened, state
 
@@ -98,6 +98,20 @@ def test_an_amount_that_is_none_is_refused_at_once(bought: Bought, amount: str) 
     assert (refused.exit_code, "such as 2.50" in refused.stderr) == (2, True)
 
 
+def test_nothing_is_refunded_without_a_reason_in_words(bought: Bought) -> None:
+    refused = run("refund", "create", bought.attempt_id, "--reason", "  ", "--wait", "0")
+
+    assert (refused.exit_code, "say something" in refused.stderr) == (2, True)
+    assert told(run("refund", "list", "--json")) == []
+
+
+def test_a_payment_of_which_nothing_has_left_is_told_from_one_that_does_not_exist(bought: Bought) -> None:
+    nothing, nobody = run("refund", "show", bought.attempt_id), run("refund", "show", "payatt_typo")
+
+    assert (nothing.exit_code, nothing.output.strip()) == (0, "nothing has left this payment")
+    assert isinstance(nobody.exception, errors.PurchaseNotFound)
+
+
 def test_an_agent_is_frozen_and_unfrozen_by_hand(bought: Bought) -> None:
     with bought.sessions() as session:
         session.add(
@@ -125,6 +139,16 @@ def test_an_agent_is_frozen_and_unfrozen_by_hand(bought: Bought) -> None:
 
 
 def test_nobody_freezes_an_agent_that_does_not_exist(bought: Bought) -> None:
-    refused = run("agent-spending", "freeze", "agt_typo", "--reason", "x")
+    reason = ("--reason", "x")
+    typed = (("freeze", "agt_typo", *reason), ("unfreeze", "agt_typo", *reason), ("show", "agt_typo"))
 
-    assert (refused.exit_code, bought.frozen()) == (2, [])
+    refused = [run("agent-spending", *words).exit_code for words in typed]
+
+    assert (refused, bought.frozen()) == ([2, 2, 2], [])
+    assert run("agent-spending", "list").output.strip() == "nobody is frozen"
+
+
+def test_nobody_is_frozen_without_a_reason_in_words(bought: Bought) -> None:
+    refused = run("agent-spending", "freeze", AGENT, "--reason", " ")
+
+    assert (refused.exit_code, "say something" in refused.stderr) == (2, True)

@@ -8,7 +8,7 @@ from app import errors
 from outbound.errors import OutboundError
 from rails import redaction, registry
 from rails.chain.errors import ChainError
-from rails.errors import InboxError, RailError, RailsError, RefundError
+from rails.errors import OperatorError, RailError, RailsError
 
 
 def told(error: Exception) -> str | None:
@@ -28,7 +28,7 @@ def told(error: Exception) -> str | None:
             return f"cannot start: {error}"
         case RailError():
             return f"the payment provider did not do it: {redaction.redact(str(error))}; try again later"
-        case OutboundError() | RefundError() | InboxError() | RailsError():
+        case OutboundError() | OperatorError() | RailsError():
             return str(error)
         case ChainError():
             return f"the chain could not be read: {error}"

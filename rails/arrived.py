@@ -122,7 +122,8 @@ _READ_AGAIN: Final = text(
 class Unexplained:
     """Final transfers to one address that are neither granted, nor in an exception, nor written off.
 
-    `units` is what the chain moved, in the token's own units, `decided` what of it is granted, decided or asked.
+    `units` is what the chain moved, in the token's own units, `decided` what of it is granted, decided or in
+    an open exception.
     An attempt whose state is `processing` is looked at until it is settled or has an exception.
     """
 

@@ -11,30 +11,30 @@ RailsError
 │   ├── PurchaseConflict      the buy key belongs to another quote
 │   ├── MethodMismatch        the quote is for another rail
 │   ├── QuoteExpired
-│   ├── NothingToCancel       the attempt has ended, or nothing was opened yet
 │   └── InFlight              another call opens this payment right now
 ├── SpendLimitReached         more than the agent may buy in a day
 ├── NotFound                  unknown, or another agent's
 │   ├── QuoteNotFound
 │   └── PurchaseNotFound
-├── ResolutionError           an exception that an operator decides
-│   ├── ExceptionNotFound
-│   ├── NotAllowed            this kind, at this moment, cannot be resolved so
-│   ├── AlreadyResolved       somebody, or the house, has closed it
-│   └── ChangedMeanwhile      what arrived is not what the operator decided about
 └── RailError                 the processor
     ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
     └── RailRefused           a definite no
 
-RefundError                   what an operator may not give back; no door tells it to agents
-├── NothingPaid               nothing is left of the payment
-├── RefundTooLarge            less than that is left of it
-└── RefundConflict            the key belongs to another refund
-
-InboxError                    what a person asked of a notice cannot be done: no agent meets it at a door
-├── NoticeNotFound
-├── NoticeBusy                somebody handles it right now
-└── NothingToDo               it is what it was to become
+OperatorError                 what a person of the house asked for and cannot be done: no agent meets it at a door
+├── NothingToCancel           the attempt has ended, or nothing was opened yet
+├── RefundError
+│   ├── NothingPaid           nothing is left of the payment
+│   ├── RefundTooLarge        less than that is left of it
+│   └── RefundConflict        the key belongs to another refund
+├── ResolutionError           an exception cannot be decided so
+│   ├── ExceptionNotFound
+│   ├── NotAllowed            this kind, at this moment, cannot be resolved so
+│   ├── AlreadyResolved       somebody, or the house, has closed it
+│   └── ChangedMeanwhile      what arrived is not what the operator decided about
+└── InboxError
+    ├── NoticeNotFound
+    ├── NoticeBusy            somebody handles it right now
+    └── NothingToDo           it is what it was to become
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,12 @@ class RailsError(Exception):
     """Root of the tree. `code` is stable."""
 
     code = "RAILS_ERROR"
+
+
+class OperatorError(Exception):
+    """What a person of the house asked for cannot be done. The message says why; no door tells it to agents."""
+
+    code = "OPERATOR_ERROR"
 
 
 class BadRequest(RailsError):
@@ -116,7 +122,7 @@ class QuoteExpired(Conflict):
     code = "CREDIT_QUOTE_EXPIRED"
 
 
-class NothingToCancel(Conflict):
+class NothingToCancel(OperatorError):
     """The attempt has ended, or nothing exists at its processor yet."""
 
     code = "NOTHING_TO_CANCEL"
@@ -161,7 +167,7 @@ class PurchaseNotFound(NotFound):
     code = "CREDIT_PURCHASE_NOT_FOUND"
 
 
-class ResolutionError(RailsError):
+class ResolutionError(OperatorError):
     """An exception cannot be resolved as it was asked for. Nothing was done."""
 
     code = "RESOLUTION_REFUSED"
@@ -209,7 +215,7 @@ class RailRefused(RailError):
         self.replayed = replayed
 
 
-class RefundError(Exception):
+class RefundError(OperatorError):
     """An operator asked for a refund that nobody can make."""
 
     code = "REFUND_ERROR"
@@ -238,7 +244,7 @@ class RefundConflict(RefundError):
     code = "REFUND_CONFLICT"
 
 
-class InboxError(Exception):
+class InboxError(OperatorError):
     """What a person asked of a notice cannot be done. The message says why."""
 
     code = "INBOX_ERROR"

@@ -92,7 +92,7 @@ def test_a_person_pays_the_page_while_the_agent_waits_and_the_api_is_restarted(
     quoted = pennyrail("pennyrail credits quote --credits 70 --payment-method stripe_checkout --json")["data"]
     bought = pennyrail(quoted["next_actions"]["recommended_buy"]["command"])["data"]
     attempt = bought["payment_attempt_id"]
-    over = pennyrail(f"pennyrail credits wait {attempt} --timeout-seconds 1", exit_code=8)
+    over = pennyrail(f"pennyrail credits wait {attempt} --timeout-seconds 5", exit_code=8)
     home.children["api"].stop()
     unreachable = pennyrail(f"pennyrail credits wait {attempt} --timeout-seconds 2", exit_code=8)
 

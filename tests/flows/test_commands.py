@@ -155,26 +155,27 @@ def test_two_houses_never_share_a_folder(home: House) -> None:
 
 
 def test_dev_says_how_to_pay_and_breaks_no_address_and_leaves_nothing_when_killed(tmp_path: Path) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("pennyrail-devnet-*"))
     log = tmp_path / "dev.out"
-    with log.open("wb") as output:
+    # A short name: the database's socket lies in it.
+    with tempfile.TemporaryDirectory() as scratch, log.open("wb") as output:
         process = subprocess.Popen(
             [*PENNYRAIL, "dev", "--folder", str(tmp_path / "dev"), "--port", "0"],
             stdout=output,
-            env={**os.environ, "COLUMNS": "60"},
+            env={**os.environ, "COLUMNS": "60", "TMPDIR": scratch},
         )
         try:
             eventually(lambda: "Ctrl-C" in log.read_text(), seconds=60)
         finally:
             process.kill()
             process.wait()
+        left = list(Path(scratch).glob("pennyrail-devnet-*"))
 
     nobody = run("sandbox", "pay", "payatt_x", "--folder", str(tmp_path / "dev"))
 
     said = log.read_text()
     assert re.search(r"^  USDC +0x[0-9a-fA-F]{40}$", said, re.MULTILINE), said
     assert f"-m app.cli sandbox pay PAYMENT_ATTEMPT_ID --folder {tmp_path / 'dev'}\n" in said
-    assert set(Path(tempfile.gettempdir()).glob("pennyrail-devnet-*")) <= before
+    assert left == []
     assert (nobody.returncode, "pennyrail dev" in nobody.stderr) == (2, True), nobody.stderr
 
 

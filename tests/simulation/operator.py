@@ -22,7 +22,7 @@ def decide(world: World) -> str:
     action = world.chance.choice(("credit", "credit", "write_off", "wait", "refund"))
     try:
         _resolve(world, action, decision)
-    except (errors.RailsError, errors.RefundError) as error:
+    except (errors.RailsError, errors.OperatorError) as error:
         return f"{action}: {type(error).__name__}"
     return action
 
@@ -59,7 +59,7 @@ def give_back(world: World) -> str:
             key=world.new_name("refund"),
             now=world.now,
         )
-    except (errors.RailsError, errors.RefundError) as error:
+    except (errors.RailsError, errors.OperatorError) as error:
         return f"not given back: {type(error).__name__}"
     return f"gave {amount or 'everything'} back"
 
@@ -77,7 +77,7 @@ def cancel(world: World) -> str:
             reason="simulated",
             now=world.now,
         )
-    except errors.RailsError as error:
+    except (errors.RailsError, errors.OperatorError) as error:
         return f"not canceled: {type(error).__name__}"
     return f"canceled: {canceled.state}"
 

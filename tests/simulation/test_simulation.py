@@ -4,7 +4,7 @@ import pytest
 
 from ledger.money import USD, Amount
 from rails.rail import Outcome, Paid
-from rails.stripe_x402 import rail
+from rails.stripe_x402 import witnesses
 from rails.stripe_x402.judgement import Case, judge
 from tests.conftest import new_database
 from tests.simulation import house
@@ -37,7 +37,7 @@ def test_credits_for_a_transfer_that_stripe_never_matched_are_found(
     def too_trusting(case: Case) -> Outcome:
         return Paid(Amount(case.price.units, USD), case.evidence) if case.standing else judge(case)
 
-    monkeypatch.setattr(rail, "judge", too_trusting)
+    monkeypatch.setattr(witnesses, "judge", too_trusting)
 
     played = play(database_url, seed=1, steps=STEPS)
 

@@ -20,7 +20,7 @@ RailsError
     ├── RailUnreachable       no answer: what happened is unknown, try again with the same key
     └── RailRefused           a definite no
 
-OperatorError                 what a person of the house asked for and cannot be done: no agent meets it at a door
+OperatorError                 what a person of the house asked for and cannot be done; no agent meets it
 ├── NothingToCancel           the attempt has ended, or nothing was opened yet
 ├── RefundError
 │   ├── NothingPaid           nothing is left of the payment
@@ -48,7 +48,7 @@ class RailsError(Exception):
 
 
 class OperatorError(Exception):
-    """What a person of the house asked for cannot be done. The message says why; no door tells it to agents."""
+    """What a person of the house asked for cannot be done: the message says why, and no agent hears it."""
 
     code = "OPERATOR_ERROR"
 

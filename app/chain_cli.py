@@ -127,6 +127,8 @@ def _print(found: "ChainStatus") -> None:
         since = f"since {alarm.opened_at:%Y-%m-%dT%H:%M:%SZ}{ended}"
         style = None if alarm.closed_at else "red"
         out.print(f"{alarm.kind}{about} {since}: {alarm.detail}", style=style, soft_wrap=True)
+    if found.watcher is not None and found.watcher.deeper_than_final_at is not None:
+        out.print("nothing is read until a person decides: pennyrail chain restart BLOCK", soft_wrap=True)
     if not found.open_alarms:
         out.print("no open alarms")
 

@@ -283,6 +283,8 @@ def _told(case: Case, *, of_folder: str) -> Iterator[str]:
         return
     if case.policy == "credit":
         yield "policy       is credited by itself once it is final, as the agent was promised"
+    if item.kind == "deeper_than_final":
+        yield f"next         nothing is read until a person runs: pennyrail chain restart BLOCK{of_folder}"
     yield from _choices(case, of_folder=of_folder)
 
 

@@ -1,8 +1,10 @@
 """`pennyrail ledger`: reading, sealing and verifying the book."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -13,13 +15,16 @@ from app.where import DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
 
+if TYPE_CHECKING:
+    from ledger.audit import Report
+
 cli = typer.Typer(help="The book.", no_args_is_help=True)
 reading.register(cli)
 out = Console(highlight=False)
 
 
 @cli.command("verify")
-def verify(folder: DevHouse = None) -> None:
+def verify(as_json: reading.AsJson = False, folder: DevHouse = None) -> None:
     """Replay the whole book and its seals. Names the first broken row, and exits 1 if there is one."""
     from ledger import audit
 
@@ -27,7 +32,9 @@ def verify(folder: DevHouse = None) -> None:
     with database.sessions(engine)() as session, _shown_progress() as progress:
         report = audit.verify(session, progress=progress)
     engine.dispose()
-    for line in report.lines():
+    if as_json:
+        typer.echo(json.dumps(_told(report), indent=2))
+    for line in report.lines() if not as_json else ():
         out.print(line, soft_wrap=True)
     if not report.clean:
         raise typer.Exit(1)
@@ -50,6 +57,20 @@ def seal(folder: DevHouse = None) -> None:
         out.print(f"seal {sealed.number}: {sealed.leaves} transactions")
     if not made:
         out.print("nothing to seal")
+
+
+def _told(report: "Report") -> Mapping[str, object]:
+    return {
+        "clean": report.clean,
+        "accounts": report.accounts,
+        "transactions": report.transactions,
+        "sealed": report.sealed,
+        "entries": report.entries,
+        "lots": report.lots,
+        "holds": report.holds,
+        "moved_units": {each.asset.code: str(each.units) for each in report.volumes},
+        "drifts": [str(each) for each in report.drifts],
+    }
 
 
 @contextmanager

@@ -61,7 +61,11 @@ def run(
         )
     with house.sessions() as session:
         lost = proof.unexplained(session)
-    told = done.model_dump(mode="json") | {"unexplained": [_plain(each) for each in lost]}
+        items = report.open_items(session, now=now, breaks_only=False)
+    told = done.model_dump(mode="json") | {
+        "unexplained": [_plain(each) for each in lost],
+        "in_review": sum(each.state == "in_review" for each in items),
+    }
     if as_json:
         _print_json(told)
     else:
@@ -98,7 +102,10 @@ def day_report(
 @cli.command("breaks")
 def breaks(
     every: Annotated[
-        bool, typer.Option("--all", help="also what is expected still, or waits for a person's decision")
+        bool,
+        typer.Option(
+            "--all", help="also what is expected still, or what an exception tells of, decided or not"
+        ),
     ] = False,
     as_json: AsJson = False,
     folder: DevHouse = None,
@@ -112,6 +119,8 @@ def breaks(
     else:
         rows = ((each.subject, each.matter, each.state, *report_page.sums(each)) for each in found)
         _print_table("open", (("subject", "matter", "state", "expected", "found", "open for"), *rows))
+        if found:
+            out.print("the reason of each: pennyrail reconcile show PAYMENT_ATTEMPT_ID")
     if found and not every:
         raise typer.Exit(1)
 
@@ -166,7 +175,10 @@ def _print_run(told: Mapping[str, Any]) -> None:
     for each in told["unexplained"]:
         out.print(f"UNEXPLAINED   {each['amount']['decimal']} USD {each['what']}", soft_wrap=True)
     found = f"{told['breaks']} breaks are open: pennyrail reconcile breaks"
-    out.print(found if told["breaks"] else "everything agrees")
+    if told["in_review"]:
+        out.print(f"in review     {told['in_review']}, as exceptions tell: pennyrail reconcile breaks --all")
+    agreed = "no break is open" if told["in_review"] else "everything agrees"
+    out.print(found if told["breaks"] else agreed)
 
 
 def _print_table(title: str, rows: report_page.Rows) -> None:

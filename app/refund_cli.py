@@ -80,6 +80,8 @@ def create(
     if found.state == "asked":
         typer.echo("the processor has not answered yet; the workers go on asking", err=True)
     if found.state == "failed":
+        look = f"pennyrail purchase show {payment_attempt_id}"
+        typer.echo(f"the refund failed; what the processor has received of it: {look}", err=True)
         raise typer.Exit(1)
 
 

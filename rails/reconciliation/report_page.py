@@ -27,7 +27,7 @@ def _sides(totals: Totals) -> Rows:
         ("stripe", "fees", str(totals.fee)),
         ("stripe", "sent back", str(totals.returned)),
         ("stripe", "net before payouts", str(totals.net)),
-        ("book", "granted", str(totals.granted)),
+        ("book", "granted, or kept as unclaimed", str(totals.granted)),
         ("book", "taken back", str(totals.taken_back)),
     )
 

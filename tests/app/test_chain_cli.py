@@ -127,6 +127,7 @@ def test_a_restart_asks_goes_on_and_names_the_final_deposits_that_are_gone(net: 
     own.read(datetime.now(UTC))
 
     assert "STOPPED" in stopped.output
+    assert "pennyrail chain restart BLOCK" in stopped.output
     assert (refused.exit_code, still is None) == (1, False)
     assert shown.exit_code == 0, shown.output
     assert f"5000000 units to {SHOP} in block 22, {sent}" in shown.output

@@ -175,6 +175,7 @@ def test_another_amount_than_was_looked_at_is_refused() -> None:
     ran = run("resolve", number(), "--as", "credit", "--received", "4.99", *WHY)
 
     assert isinstance(ran.exception, errors.ChangedMeanwhile)
+    assert "is about 4.990001 USDC now, not 4.990000 USDC" in str(ran.exception)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +203,7 @@ def test_an_exception_of_the_chain_is_shown_without_a_payment(sessions: Sessions
     shown = run("show", number("deeper_than_final"))
 
     assert "about        chain 8453: final block 7 changed its hash" in shown.stdout
+    assert "pennyrail chain restart BLOCK" in shown.stdout
     assert "chain 8453" in run("list").stdout
 
 

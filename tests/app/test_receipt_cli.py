@@ -187,8 +187,11 @@ def test_the_book_is_sealed_and_verified_from_the_command_line(
     with psycopg.connect(database_url) as forger:
         forger.execute("ALTER TABLE ledger_transaction DISABLE TRIGGER ALL")
         forger.execute("UPDATE ledger_transaction SET actor = 'x'")
-    broken = run("ledger", "verify")
+    broken, plain = run("ledger", "verify"), run("ledger", "verify", "--json")
 
     assert (sealed.output, nothing.output) == ("seal 1: 1 transactions\n", "nothing to seal\n")
     assert (clean.exit_code, "1 of them sealed" in clean.output) == (0, True)
     assert (broken.exit_code, "FIRST BROKEN  told of transaction 1" in broken.output) == (1, True)
+    told = json.loads(plain.output)
+    assert (plain.exit_code, told["clean"], told["transactions"], told["sealed"]) == (1, False, 1, 1)
+    assert "told of transaction 1" in told["drifts"][0]

@@ -87,7 +87,7 @@ def test_a_refund_that_was_refused_ends_with_one_and_says_why(bought: Bought) ->
     done = create(bought)
     listed = told(run("refund", "list", "--payment", bought.attempt_id, "--json"))
 
-    assert done.exit_code == 1
+    assert (done.exit_code, f"pennyrail purchase show {bought.attempt_id}" in done.stderr) == (1, True)
     assert [(each["state"], each["failure"]) for each in listed] == [("failed", "balance_insufficient")]
 
 

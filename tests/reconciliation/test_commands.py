@@ -8,10 +8,12 @@ from sqlmodel import select
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
+from ledger.money import USD, Amount
+from rails import purchase
 from rails.reconciliation.models import Run
 from tests.reconciliation.world import NOON, Shop
 from tests.workers.test_tasks import FakeWiring
-from workers import tasks
+from workers import tasks, wiring
 
 
 @pytest.fixture
@@ -95,6 +97,30 @@ def worker(environment: None, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     wiring = FakeWiring(shop.sessions, {shop.page.rail_id: shop.page})
     monkeypatch.setattr(tasks, "wired", lambda: wiring)
     monkeypatch.setattr(tasks, "books", lambda: shop.books)
+
+
+@pytest.fixture
+def by_hand(worker: None, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = FakeWiring(shop.sessions, {shop.page.rail_id: shop.page})
+    monkeypatch.setattr(wiring, "wired", lambda: house)
+    monkeypatch.setattr(wiring, "books", lambda **_: shop.books)
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_run_does_not_say_that_all_agrees_while_an_exception_tells_of_a_difference(shop: Shop) -> None:
+    before = typed("run")
+    attempt = shop.buy(shop.page)
+    shop.page.pay_wrongly(shop.reference(attempt), "mismatch", received=Amount(499, USD))
+    purchase.settle(shop.sessions, {shop.page.rail_id: shop.page}, payment_attempt_id=attempt, now=NOON)
+    shop.charge(attempt)
+
+    after, told = typed("run"), json.loads(typed("run", "--json").output)
+
+    assert "everything agrees" in before.output
+    assert (after.exit_code, "everything agrees" in after.output) == (0, False), after.output
+    assert "in review     1" in after.output
+    assert (told["breaks"], told["in_review"]) == (0, 1)
+    assert "pennyrail reconcile show" in typed("breaks", "--all").output
 
 
 @pytest.mark.usefixtures("worker")

@@ -1,6 +1,7 @@
 """How much of what arrived for a payment is granted or decided already, so that no cent counts twice."""
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from sqlmodel import Session, col, select
 
@@ -8,13 +9,15 @@ from ledger.money import USD, USDC, Amount
 from rails import kinds, pricing, refund_requests
 from rails.models import ExceptionAction, PaymentException, Quote, Receipt
 
+REFUND_FAILED: Final = "the refund failed"
+"""How an exception ends whose refund the processor refused, or could not make."""
 _NOTHING = Amount(0, USDC)
 
 
 def accounted(session: Session, *, payment_attempt_id: str) -> Amount:
     """What is granted for an attempt, or was decided about, in USDC."""
-    rows = session.exec(
-        select(ExceptionAction)
+    found = session.exec(
+        select(ExceptionAction, PaymentException.resolution)
         .join(PaymentException)
         .where(
             PaymentException.payment_attempt_id == payment_attempt_id,
@@ -23,10 +26,12 @@ def accounted(session: Session, *, payment_attempt_id: str) -> Amount:
         )
     ).all()
     failed = refund_requests.failed_keys(session, payment_attempt_id)
+    rows = [row for row, _ in found]
     stand = [
         row
-        for row in rows
-        if row.action != "refund" or refund_requests.of_exception(row.exception_id) not in failed
+        for row, how in found
+        if row.action != "refund"
+        or (how != REFUND_FAILED and refund_requests.of_exception(row.exception_id) not in failed)
     ]
     of = {action: _sum(row for row in stand if row.action == action) for action in _ACTIONS}
     verified = _verified(session, payment_attempt_id, {row.ledger_transaction_id for row in rows})

@@ -53,11 +53,12 @@ _UNEXPLAINED: Final = text(
             sum(CASE action.action WHEN 'claim' THEN -action.units ELSE action.units END)
                 FILTER (WHERE action.action IN ('credit', 'write_off', 'claim')) AS units,
             sum(action.units) FILTER (
-                WHERE action.action = 'refund' AND NOT EXISTS (
-                    SELECT FROM refund_request AS asked
-                    WHERE asked.state = 'failed'
-                        AND asked.idempotency_key = 'exception:' || action.exception_id
-                )
+                WHERE action.action = 'refund' AND item.resolution IS DISTINCT FROM 'the refund failed'
+                    AND NOT EXISTS (
+                        SELECT FROM refund_request AS asked
+                        WHERE asked.state = 'failed'
+                            AND asked.idempotency_key = 'exception:' || action.exception_id
+                    )
             ) AS refunded,
             array_agg(action.ledger_transaction_id)
                 FILTER (WHERE action.ledger_transaction_id IS NOT NULL) AS transactions

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import or_, type_coerce
@@ -11,7 +12,8 @@ from sqlmodel import Session, col, select
 
 from ledger.database import Sessions
 from ledger.errors import TryAgain
-from rails import arrived, errors, kinds, promises, resolutions, reviews
+from rails import arrived, errors, kinds, pricing, promises, resolutions, reviews
+from rails.accounted import undecided
 from rails.models import PaymentAttempt, PaymentException
 from rails.resolutions import Decision, Resolved
 
@@ -37,17 +39,21 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[tuple[
             or_(col(PaymentException.kind) != "underpaid", col(PaymentAttempt.expires_at) <= now),
             told[col(PaymentException.kind)].astext == "credit",
             or_(~col(PaymentException.late), told["late"].astext == "credit"),
-            # Less than a cent credits nothing: it stays for a person, and is not tried for ever.
-            col(PaymentException.received_units) >= 10_000,
         )
         .order_by(col(PaymentException.opened_at))
-        .limit(limit)
     ).all()
-    return [
+    promised = (
         (item.exception_id or 0, item.kind)
         for item, attempt in found
-        if promises.credits(attempt, kind=item.kind, late=item.late)
-    ]
+        if promises.credits(attempt, kind=item.kind, late=item.late) and _has_a_cent(session, item)
+    )
+    return list(islice(promised, limit))
+
+
+def _has_a_cent(session: Session, item: PaymentException) -> bool:
+    """Whether it can be credited: what cannot stays for a person, and takes nobody's turn."""
+    cents, _ = pricing.whole_cents(undecided(session, item))
+    return cents.units > 0
 
 
 def decide(sessions: Sessions, *, now: datetime) -> Sequence[Resolved]:

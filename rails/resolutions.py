@@ -17,7 +17,7 @@ from ledger.book import Leg, Posting
 from ledger.database import Sessions
 from ledger.money import ASSETS, USD, USDC, Amount, Asset
 from rails import arrived, errors, grants, pricing, refund_requests, reviews, states
-from rails.accounted import accounted, in_usdc, is_counted, undecided
+from rails.accounted import REFUND_FAILED, accounted, in_usdc, is_counted, undecided
 from rails.choices import Action, Choice, Situation, choice
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.rail import Rails
@@ -157,7 +157,7 @@ def refund(
         )
     except (errors.RailRefused, errors.NothingPaid, errors.RefundTooLarge):
         # One exception is decided once: the next look opens another, which can be decided otherwise.
-        _close_asked(sessions, decision.exception_id, by=reviews.HOUSE, how="the refund failed", now=now)
+        _close_asked(sessions, decision.exception_id, by=reviews.HOUSE, how=REFUND_FAILED, now=now)
         raise
     _close_asked(sessions, decision.exception_id, by=decision.actor, how="refund", now=now)
     return before

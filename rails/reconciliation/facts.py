@@ -28,7 +28,8 @@ _OF_ATTEMPTS: Final = text(
         EXISTS (
             SELECT FROM payment_exception AS asked
             WHERE asked.payment_attempt_id = attempt.payment_attempt_id
-                AND asked.kind <> 'chain_evidence_pending'
+                -- Of another token, or of what has left: it says nothing of the money that came.
+                AND asked.kind NOT IN ('chain_evidence_pending', 'wrong_token', 'reversal_rejected')
                 AND (asked.closed_at IS NULL OR asked.closed_by <> :house)
         ) AS reviewed
     FROM payment_attempt AS attempt

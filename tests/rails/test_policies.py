@@ -208,3 +208,18 @@ def test_a_retired_address_is_still_read_long_after_the_payer_was_promised(
         then = schedule.watched(session, now=promised + timedelta(days=300))
 
     assert then == {bought.attempt.deposit_address}
+
+
+def test_a_rest_of_less_than_a_cent_is_not_tried_for_ever(
+    sessions: Sessions, rails: Rails, publish: Publish
+) -> None:
+    publish(underpaid="credit", topped_up="credit")
+    reviewed(sessions, rails, "underpaid", 4_995_000)
+    credited = decided(sessions)
+    reviewed(sessions, rails, "topped_up", 5_000_000)
+
+    with sessions() as session:
+        due = policies.due(session, now=LATER)
+        still = [line.item.kind for line in listed(session, Wanted(), now=LATER)]
+
+    assert (credited, due, still) == ([(499, 5_000)], [], ["topped_up"])

@@ -539,6 +539,19 @@ def test_what_the_processor_refuses_to_refund_can_be_decided_otherwise(
     assert desk.case(first).line.item.resolution == "the refund failed"
 
 
+def test_a_refund_of_more_than_is_left_decides_nothing(desk: Desk, credits_of_agent: Credits) -> None:
+    [first] = charged_unseen(desk)
+    desk.rail.give_back(desk.reference, "re_dashboard", 200)
+    with pytest.raises(errors.RefundTooLarge):
+        refund(desk, first)
+
+    [second] = charged_unseen(desk, now=LATER)
+    done = desk.credit(second)
+    reversals.look(desk.sessions, desk.rails, payment_attempt_id=desk.attempt_id, now=LATER)
+
+    assert (done.cents, credits_of_agent(), desk.holds(CLEARING)) == (Amount(500, USD), 300, -300)
+
+
 def test_a_refund_that_comes_back_after_its_exception_was_closed_is_told_again(
     desk: Desk, credits_of_agent: Credits
 ) -> None:

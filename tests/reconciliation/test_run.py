@@ -341,6 +341,28 @@ def test_a_second_run_changes_nothing(shop: Shop) -> None:
     assert (again.kept, again.booked, again.opened, again.closed) == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize("kind", ["wrong_token", "reversal_rejected"])
+def test_an_exception_about_other_money_hides_no_payment_that_is_missing(shop: Shop, kind: str) -> None:
+    attempt = shop.grant(shop.deposit)
+    with shop.sessions() as session:
+        session.add(
+            PaymentException(
+                payment_attempt_id=attempt,
+                kind=kind,
+                asset="0x" + "ab" * 20 if kind == "wrong_token" else "USD",
+                expected_units=Decimal(0),
+                received_units=Decimal(7),
+                opened_at=NOON,
+            )
+        )
+
+    shop.reconcile()
+    missing = shop.reconcile(at=NOON + 2 * DAY)
+
+    assert shop.items(attempt) == ["missing"]
+    assert missing.breaks > 0
+
+
 def test_while_the_processor_does_not_answer_nothing_becomes_missing(shop: Shop) -> None:
     attempt = shop.grant(shop.page)
     shop.reconcile()

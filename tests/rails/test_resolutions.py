@@ -400,7 +400,7 @@ def test_what_changed_since_it_was_looked_at_is_refused(desk: Desk, credits_of_a
 
     with pytest.raises(errors.ChangedMeanwhile, match=r"the chain shows 5\.000000 USDC now"):
         desk.credit(exception_id)
-    with pytest.raises(errors.ChangedMeanwhile, match="4.990000 USDC now, not 4.000000 USDC"):
+    with pytest.raises(errors.ChangedMeanwhile, match=r"4\.990000 USDC now, not 4\.000000 USDC"):
         desk.credit(exception_id, seen=usdc(4_000_000))
 
     assert credits_of_agent() == 0

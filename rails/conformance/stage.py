@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from ledger import balances
 from ledger.database import Sessions
 from ledger.money import USD, Amount
-from rails import catalog, ids, inbox, instructions, pricing, purchase, status
+from rails import catalog, handles, ids, inbox, pricing, purchase, status
 from rails.conformance.harness import Harness
 from rails.models import PaymentAttempt, Quote
 from rails.notice import Incoming
@@ -178,23 +178,10 @@ class Stage:
 
 def handle(view: PurchaseView) -> Handle:
     """What a rail needs to find the payment of a purchase again, as the database kept it."""
-    attempt = view.attempt
-    assert attempt is not None
-    assert attempt.reference is not None
-    told = instructions.read(attempt)
-    assert told is not None
-    return Handle(
-        payment_attempt_id=attempt.payment_attempt_id,
-        reference=attempt.reference,
-        price=Amount(view.quote.price_cents, USD),
-        instructions=told,
-        expires_at=attempt.expires_at,
-        lands_until=_lands_until(attempt),
-    )
-
-
-def _lands_until(attempt: PaymentAttempt) -> datetime:
-    return attempt.expires_at + story().late_payment
+    assert view.attempt is not None
+    found = handles.of_quote(view.attempt, view.quote)
+    assert found is not None
+    return found
 
 
 def _order(

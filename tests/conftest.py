@@ -1,6 +1,7 @@
 """A real PostgreSQL and a real Redis for the tests; every test that asks gets a new, migrated database."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ QUICK = {
 ROOM_BYTES = 2 * 1024**3
 # Servers of the whole run live in threads beside the tests: a loop that sleeps on frozen time never wakes.
 freezegun.configure(extend_ignore_list=["asyncio"])
+# A shell that starts the run in the background ignores Ctrl-C, and every process started by a test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

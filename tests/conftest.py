@@ -32,7 +32,7 @@ QUICK = {
 ROOM_BYTES = 2 * 1024**3
 # Servers of the whole run live in threads beside the tests: a loop that sleeps on frozen time never wakes.
 freezegun.configure(extend_ignore_list=["asyncio"])
-# A shell that starts the run in the background ignores Ctrl-C, and every process started by a test would inherit that.
+# Started in the background by a shell, a run ignores Ctrl-C, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

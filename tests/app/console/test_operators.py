@@ -4,7 +4,7 @@ import html
 import re
 from datetime import timedelta
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from office import proofs
 from office.models import AuditRow, Operator
@@ -60,7 +60,7 @@ def test_only_an_admin_with_a_code_invites(console: Console) -> None:
     admin, approver = console.operator("admin"), console.operator("approver")
     assert approver.send("/console/operators", **fields).status_code == 403
     with console.sessions() as session:
-        last = session.exec(select(AuditRow).order_by(AuditRow.audit_id.desc())).first()  # type: ignore[union-attr]
+        last = session.exec(select(AuditRow).order_by(col(AuditRow.audit_id).desc())).first()
         assert last is not None
         assert (last.action, last.outcome, last.role) == ("forbidden.operators", "refused", "approver")
     console.clock.now += timedelta(minutes=6)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.console.visit import KIND
 from office.models import AuditRow
@@ -13,7 +13,7 @@ from tests.app.console.seats import PASSWORD, Console
 def actions(console: Console) -> list[tuple[str, str]]:
     """What the audit log has, in order."""
     with console.sessions() as session:
-        rows = session.exec(select(AuditRow).order_by(AuditRow.audit_id)).all()
+        rows = session.exec(select(AuditRow).order_by(col(AuditRow.audit_id))).all()
         return [(row.action, row.outcome) for row in rows]
 
 

@@ -15,9 +15,9 @@ from sqlmodel import Session, col, select
 from ledger import book, chart
 from ledger.book import Leg, Posting
 from ledger.database import Sessions
-from ledger.money import ASSETS, USD, USDC, Amount, Asset
+from ledger.money import USD, USDC, Amount, Asset
 from rails import arrived, errors, grants, pricing, refund_requests, reviews, states
-from rails.accounted import REFUND_FAILED, accounted, in_usdc, is_counted, undecided
+from rails.accounted import REFUND_FAILED, accounted, asset_of, in_usdc, is_counted, undecided
 from rails.choices import Action, Choice, Situation, choice
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.rail import Rails
@@ -321,7 +321,7 @@ def _check_seen(session: Session, found: Locked, decision: Decision) -> None:
     recorded = int(found.item.received_units)
     if decision.seen is not None and decision.seen.units != recorded:
         raise errors.ChangedMeanwhile(
-            f"exception {found.item.exception_id} is about {Amount(recorded, ASSETS[found.item.asset])} now,"
+            f"exception {found.item.exception_id} is about {Amount(recorded, asset_of(found.item))} now,"
             f" not {decision.seen}"
         )
     if found.attempt is None or found.item.asset != USDC.code or not is_counted(found.item):

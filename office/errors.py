@@ -13,7 +13,8 @@ OperatorError
         ├── NoSuchOwner      nobody of this name can take it
         ├── NeedsApproval    it is too much for one person: propose it
         ├── NoDelivery       no such event was ever to be told
-        └── TooMany          more at once than one request should do
+        ├── TooMany          more at once than one request should do
+        └── BadPlace         a link into the middle of a list leads nowhere
 """
 
 from dataclasses import dataclass
@@ -102,10 +103,16 @@ class NeedsApproval(DeskError):
 class NoDelivery(DeskError):
     """No such event was ever to be told to anybody."""
 
-    code = "NO_SUCH_DELIVERY"
+    code = "DELIVERY_NOT_FOUND"
 
 
 class TooMany(DeskError):
     """More at once than one request should do."""
 
     code = "TOO_MANY"
+
+
+class BadPlace(DeskError):
+    """The word that says where a list goes on says nothing."""
+
+    code = "BAD_PLACE"

@@ -21,7 +21,7 @@ _IN_RANGE: Final = text(
         WHERE occurred_at >= :since
             AND occurred_at < :until
         LIMIT :most
-    ) AS some
+    ) AS few
     """
 )
 

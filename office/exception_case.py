@@ -13,11 +13,11 @@ from office.actor import Actor
 from office.exception_queue import KIND, Queued
 from office.notes import Note
 from office.owners import Assignment, Owned
-from rails import exceptions, redaction
+from rails import errors, exceptions, redaction
 from rails.accounted import asset_of
 from rails.choices import Action, Choice
 from rails.exceptions import Case
-from rails.models import EvidenceRow, ExceptionAction
+from rails.models import EvidenceRow, ExceptionAction, PaymentException
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +180,9 @@ def _acted(row: ExceptionAction) -> Event:
         cents=Amount(row.cents, USD) if row.cents else None,
         ledger_transaction_id=row.ledger_transaction_id,
     )
+
+
+def check_exists(session: Session, exception_id: int) -> None:
+    """raises: ExceptionNotFound"""
+    if session.get(PaymentException, exception_id) is None:
+        raise errors.ExceptionNotFound(f"there is no exception {exception_id}")

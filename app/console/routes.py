@@ -4,11 +4,24 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.console.pages import operators, own_sessions, signing_in, single_sign_on
+from app.console.pages import (
+    deliveries,
+    exceptions,
+    inbox,
+    notes,
+    operators,
+    own_sessions,
+    signing_in,
+    single_sign_on,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     single_sign_on.router,
+    deliveries.router,
+    exceptions.router,
+    inbox.router,
+    notes.router,
     own_sessions.router,
     operators.router,
 )

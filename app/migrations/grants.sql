@@ -78,3 +78,6 @@ GRANT UPDATE ON notice_cursor TO pennyrail_service;
 GRANT INSERT ON operator, operator_session, audit_log TO pennyrail_service;
 GRANT UPDATE ON operator TO pennyrail_service;
 GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;
+
+-- Maker and checker. A proposal, its decision and what followed from it are only ever added.
+GRANT INSERT ON proposal, proposal_decision, policy_change TO pennyrail_service;

@@ -3535,7 +3535,7 @@ ALTER TABLE ONLY public.payment_reversal_state
     ADD CONSTRAINT payment_reversal_state_reference_fkey FOREIGN KEY (reference) REFERENCES public.payment_reversal(reference);
 
 ALTER TABLE ONLY public.policy_change
-    ADD CONSTRAINT policy_change_by_a_decision FOREIGN KEY (proposal_id, decision) REFERENCES public.proposal_decision(proposal_id, decision);
+    ADD CONSTRAINT policy_change_by_a_decision FOREIGN KEY (proposal_id, decision) REFERENCES public.proposal_decision(proposal_id, decision) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY public.proposal_decision
     ADD CONSTRAINT proposal_decision_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.operator(operator_id);

@@ -19,8 +19,8 @@ _SPENT: Final = "spent"
 class Movement:
     """One change of one lot: `credits` and `cents` came to it, or left it if negative.
 
-    `what` is granted, spent, unwound, expired, refunded, reinstated or deducted. `key` names the transaction, and
-    `reverses` the one that it takes back.
+    `what` is granted, spent, unwound, expired, refunded, reinstated or deducted. `key` names the transaction,
+    and `reverses` the one that it takes back.
     """
 
     what: str
@@ -38,8 +38,8 @@ class Movement:
 class LotStory:
     """The credits of one grant and what became of them. `key` is the grant's, for a purchase the attempt's.
 
-    granted - spent - expired - refunded - deducted = left; `spent` is less what was unwound, `refunded` less what was
-    reinstated. `cents_left` is what the unused credits were paid with.
+    granted - spent - expired - refunded - deducted = left; `spent` is less what was unwound, `refunded` less
+    what was reinstated. `cents_left` is what the unused credits were paid with.
     """
 
     lot_id: int

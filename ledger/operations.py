@@ -105,7 +105,7 @@ class Unwind(Wish):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deduct(Wish):
-    """Take credits that nobody used out of the world again. What they were paid with stays owed, unclaimed."""
+    """Take credits that nobody used out of the world again. Their money stays owed, as unclaimed."""
 
     credits: Amount
 

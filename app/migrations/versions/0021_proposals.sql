@@ -91,7 +91,8 @@ CREATE TABLE policy_change (
     CONSTRAINT policy_change_once_per_proposal UNIQUE (proposal_id),
     CONSTRAINT policy_change_was_approved CHECK (decision = 'approved'),
     CONSTRAINT policy_change_by_a_decision FOREIGN KEY (proposal_id, decision)
-        REFERENCES proposal_decision (proposal_id, decision),
+        REFERENCES proposal_decision (proposal_id, decision)
+        DEFERRABLE INITIALLY DEFERRED,          -- so that a change can be tried and undone
     CONSTRAINT policy_change_to_something CHECK (
         CASE
             WHEN name IN ('underpaid', 'overpaid', 'topped_up', 'late') THEN value IN ('review', 'credit')

@@ -1,0 +1,23 @@
+"""Values of policies that the house changed while it runs. What was never changed is what the settings say."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlmodel import Session, col, select
+
+from rails.models import PolicyChange
+
+
+def changed(session: Session) -> Mapping[str, str]:
+    """The newest value of every policy that was ever changed, by name."""
+    newest = (
+        select(PolicyChange.name, PolicyChange.value)
+        .distinct(col(PolicyChange.name))
+        .order_by(PolicyChange.name, col(PolicyChange.change_id).desc())
+    )
+    return dict(session.exec(newest).all())
+
+
+def history(session: Session, *, limit: int = 100) -> Sequence[PolicyChange]:
+    """Every change that was made, the newest first."""
+    newest = select(PolicyChange).order_by(col(PolicyChange.change_id).desc()).limit(limit)
+    return session.exec(newest).all()

@@ -1,7 +1,8 @@
-"""Values of policies that the house changed while it runs. What was never changed is what the settings say."""
+"""Values of policies that were changed while the house runs. What never was is what the settings say."""
 
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from rails.models import PolicyChange
@@ -11,7 +12,7 @@ def changed(session: Session) -> Mapping[str, str]:
     """The newest value of every policy that was ever changed, by name."""
     newest = (
         select(PolicyChange.name, PolicyChange.value)
-        .distinct(col(PolicyChange.name))
+        .ext(distinct_on(col(PolicyChange.name)))
         .order_by(PolicyChange.name, col(PolicyChange.change_id).desc())
     )
     return dict(session.exec(newest).all())

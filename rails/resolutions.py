@@ -180,10 +180,10 @@ def refund(
 
 
 def refund_later(session: Session, place: PlaceRefund, decision: Decision, *, now: datetime) -> Resolved:
-    """Decide that the processor sends its charge back, and close the exception. The sweeper asks the processor.
+    """Decide that the processor sends its charge back, and close the exception. The sweeper asks it.
 
-    If the processor refuses, the next look opens another exception. Once: unlike `refund` it cannot go on with a
-    decision that was made before.
+    If the processor refuses, the next look opens another exception. Once: unlike `refund` it cannot go on
+    with a decision that was made before.
 
     raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile; NothingPaid, RefundTooLarge
     """

@@ -1,6 +1,6 @@
 """Adjusting an agent's credits: goodwill that lapses one day, or credits that it should not have.
 
-Up is promotional: nobody paid. Down earns nothing: what the credits were bought with is still owed, unclaimed.
+Up is promotional: nobody paid. Down earns nothing: what the credits were bought with is owed, unclaimed.
 source: docs/accounting.md, Adjustments.
 """
 

@@ -1,9 +1,9 @@
-"""Proposing, and deciding what another has proposed: once, by somebody else, and done in the same transaction."""
+"""Proposing, and deciding what another has proposed: once, and done in the same transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from psycopg import errors as postgres
@@ -38,7 +38,7 @@ _VERBS: Final[dict[Decision, str]] = {
     "rejected": "proposal.reject",
     "withdrawn": "proposal.withdraw",
 }
-# Of a proposal that has no number yet, when it is tried before it is written down.
+# Of a proposal that is not written down yet.
 _UNNUMBERED: Final = 0
 _LONGEST: Final = 1000
 
@@ -81,7 +81,7 @@ def propose(
     before = session.exec(select(Proposal).where(Proposal.key == key)).one_or_none()
     if before is None:
         content = kinds.typed(session, kind, fields, Order(_UNNUMBERED, reason, now))
-        tried = reading.rehearse(session, content, proposal_id=_UNNUMBERED, now=now)
+        tried = reading.rehearse(session, content, now=now)
         if tried.why_not is not None:
             raise NotPossible(tried.why_not)
         made = _keep(session, content, reason=reason, evidence=evidence, key=key, by=by, now=now)
@@ -123,12 +123,13 @@ def _keep(
 
 
 def approve(sessions: Sessions, proposal_id: int, *, reason: str, by: Actor, now: datetime) -> Outcome:
-    """Approve what another has proposed, and do it: the decision, what it books and the audit are one transaction.
+    """Approve what another has proposed, and do it: decision, bookings and audit are one transaction.
 
-    A refund's row is among it; the sweeper asks the processor. The same person's second approval changes nothing.
+    The row of a refund is among it, and the sweeper asks the processor. The same person's second approval
+    changes nothing.
 
-    raises: ProposalNotFound, MayNotDecide, AlreadyDecided, ProposalExpired; NotPossible, OperatorError or BookError
-        if it has become impossible: nothing is decided then
+    raises: ProposalNotFound, MayNotDecide, AlreadyDecided, ProposalExpired; NotPossible, OperatorError or
+        BookError if it has become impossible: nothing is decided then
     """
     with _refusals_told(sessions, by, "approved", proposal_id, reason=reason, now=now), sessions() as session:
         found = _decide(session, "approved", proposal_id, reason=reason, by=by, now=now)
@@ -181,8 +182,13 @@ def expire(session: Session, *, now: datetime, limit: int = 100) -> Sequence[int
             "reason": "nobody decided it in time",
             "decided_at": now,
         }
-        made = session.execute(insert(ProposalDecision).values(**row).on_conflict_do_nothing())
-        if made.rowcount:
+        made = session.execute(
+            insert(ProposalDecision)
+            .values(**row)
+            .on_conflict_do_nothing()
+            .returning(col(ProposalDecision.proposal_id))
+        ).one_or_none()
+        if made is not None:
             expired.append(each.proposal_id)
             about = ("proposal", str(each.proposal_id))
             audit.write(session, Actor(HOUSE), "proposal.expire", about=about, now=now)
@@ -209,22 +215,21 @@ def _decide(
     if standing.decided is not None:
         if (standing.decided.decision, standing.decided.by) == (decision, by.name):
             return Outcome(standing, replayed=True)
-        raise AlreadyDecided(
-            f"proposal {proposal_id} was {standing.decided.decision} by {standing.decided.by}"
-        )
+        how, who = standing.decided.decision, standing.decided.by
+        raise AlreadyDecided(f"proposal {proposal_id} was {how} by {who}")
     if standing.state == "expired":
-        raise ProposalExpired(f"the time to decide proposal {proposal_id} was over at {standing.expires_at}")
-    row = ProposalDecision(
+        until = f"{standing.expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        raise ProposalExpired(f"proposal {proposal_id} could be decided until {until}")
+    row = {
         **_repeated(standing),
-        decision=decision,
-        decided_by=by.name,
-        decided_by_id=by.operator_id,
-        reason=reason,
-        decided_at=now,
-    )
-    session.add(row)
+        "decision": decision,
+        "decided_by": by.name,
+        "decided_by_id": by.operator_id,
+        "reason": reason,
+        "decided_at": now,
+    }
     try:
-        session.flush()
+        session.execute(insert(ProposalDecision).values(**row))
     except DBAPIError as error:
         raise _translated(error, proposal_id) from error
     return Outcome(shown(session, proposal_id, now=now))
@@ -293,7 +298,7 @@ def _write(
     standing: Standing,
     *,
     reason: str,
-    after: dict[str, object],
+    after: Mapping[str, object],
     now: datetime,
 ) -> None:
     about = ("proposal", str(standing.proposal_id))

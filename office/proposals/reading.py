@@ -1,12 +1,14 @@
 """Proposals as people read them: what waits, what became of the others, and what each would do."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, Row, and_, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select, text
+from sqlmodel.sql.expression import Select
 
 from ledger.errors import BookError
 from ledger.money import ASSETS, Amount
@@ -139,14 +141,14 @@ def shown(session: Session, proposal_id: int, *, now: datetime) -> Standing:
     row = session.exec(_rows().where(Proposal.proposal_id == proposal_id)).one_or_none()
     if row is None:
         raise errors.ProposalNotFound(f"there is no proposal {proposal_id}")
-    return _standing(row, now=now)
+    return _standing(*row, now=now)
 
 
 def listed(session: Session, wanted: Wanted, *, now: datetime, limit: int = 50) -> Sequence[Standing]:
     """Proposals, the newest first."""
     query = _rows().where(*_conditions(wanted, now=now))
     found = session.exec(query.order_by(col(Proposal.proposal_id).desc()).limit(limit)).all()
-    return [_standing(row, now=now) for row in found]
+    return [_standing(*row, now=now) for row in found]
 
 
 def pending_count(session: Session, *, now: datetime) -> int:
@@ -154,14 +156,13 @@ def pending_count(session: Session, *, now: datetime) -> int:
     return len(listed(session, Wanted(state="pending"), now=now, limit=1000))
 
 
-def _rows() -> Any:
+def _rows() -> Select[Proposal, ProposalDecision]:
     return select(Proposal, ProposalDecision).outerjoin(
         ProposalDecision, col(ProposalDecision.proposal_id) == col(Proposal.proposal_id)
     )
 
 
-def _standing(row: Row[tuple[Proposal, ProposalDecision | None]], *, now: datetime) -> Standing:
-    proposal, decision = row
+def _standing(proposal: Proposal, decision: ProposalDecision | None, *, now: datetime) -> Standing:
     assert proposal.proposal_id is not None
     of = kinds.kind(proposal.kind)
     return Standing(
@@ -221,11 +222,15 @@ _MOVED: Final = text(
 )
 
 
-def rehearse(session: Session, content: Content, *, proposal_id: int, now: datetime) -> Rehearsal:
-    """Carry a proposal out and undo it: what it would book, by the same code that books it."""
+def rehearse(session: Session, content: Content, *, now: datetime) -> Rehearsal:
+    """Carry a proposal out and undo it: what it would book, by the same code that books it.
+
+    Under a number that no proposal has, so that it never meets the approval itself.
+    """
+    number = -1 - secrets.randbelow(2**60)
     undone = session.begin_nested()
     try:
-        done = content.carry_out(session, Order(proposal_id, "rehearsed", now))
+        done = content.carry_out(session, Order(number, "rehearsed", now))
         return Rehearsal(done.words, _legs(session, done), None)
     except (OperatorError, BookError) as error:
         return Rehearsal("", (), str(error) or type(error).__name__)
@@ -246,10 +251,12 @@ def _legs(session: Session, done: Done) -> tuple[Moved, ...]:
     )
 
 
+# Of one payment that was credited in several parts.
+_MOST_PARTS: Final = 20
 _TOLD: Final = text(
     """
     SELECT id FROM ledger_transaction
-    WHERE actor = :key AND reference IN (:key, :key || ':2', :key || ':3', :key || ':4', :key || ':5', :exception)
+    WHERE reference = ANY (:references) AND actor = :actor
     ORDER BY id
     """
 )
@@ -258,8 +265,9 @@ _TOLD: Final = text(
 def effect(session: Session, standing: Standing) -> Effect:
     """What an approved proposal did in the book and at the processor."""
     key, about = f"proposal:{standing.proposal_id}", standing.content.about
-    given = {"key": key, "exception": f"exception:{about[1]}:unclaimed"}
-    told = tuple(session.connection().scalars(_TOLD, given))
+    parts = (f"{key}:{number}" for number in range(2, _MOST_PARTS))
+    references = [key, *parts, f"exception:{about[1]}:unclaimed"]
+    told = tuple(session.connection().scalars(_TOLD, {"references": references, "actor": key}))
     rows = session.connection().execute(_MOVED, {"transactions": list(told)})
     legs = tuple((row.name, Amount(row.amount, ASSETS[row.asset])) for row in rows)
     return Effect(told, legs, _refund(session, standing, key))

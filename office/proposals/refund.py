@@ -1,7 +1,7 @@
 """Refunding a purchase, or an exception's charge: the decision writes down that the processor is to be asked.
 
-The row of the refund is written in the transaction of the decision, and the sweeper asks the processor until it
-has answered: a crash between the two only means that it is asked later.
+The row of the refund is written in the transaction of the decision, and the sweeper asks the processor until
+it has answered: a crash between the two only means that it is asked later.
 """
 
 from dataclasses import dataclass

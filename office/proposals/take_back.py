@@ -1,7 +1,7 @@
 """Taking back credits whose money the chain took back: the same as a refund, but that nothing has to leave.
 
-The grants that decisions made of that payment are reversed, the newest first: their unused credits go, the used
-part is receivable, and what the rail was to have received is no longer to be had.
+The grants that decisions made of that payment are reversed, the newest first: their unused credits go, the
+used part is receivable, and what the rail was to have received is no longer to be had.
 """
 
 from collections.abc import Sequence

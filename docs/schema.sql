@@ -117,6 +117,7 @@ BEGIN
             WHEN 'unwind' THEN RETURN NEXT unwind_spend(op, mine);
             WHEN 'refund' THEN RETURN NEXT refund_purchase(op, mine);
             WHEN 'reinstate' THEN RETURN NEXT reinstate_purchase(op, mine);
+            WHEN 'deduct' THEN RETURN NEXT deduct_credits(op, mine);
         END CASE;
     END LOOP;
 END $$;
@@ -424,6 +425,22 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION public.checker_may_decide() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM FROM operator
+    WHERE operator_id = NEW.decided_by_id
+        AND disabled_at IS NULL
+        AND (role = 'approver' OR NEW.decision = 'withdrawn')
+    FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'operator % may not decide proposals', NEW.decided_by_id USING ERRCODE = 'PR902';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE TABLE public.hold (
     id text NOT NULL,
     account_id bigint NOT NULL,
@@ -519,6 +536,46 @@ BEGIN
         op, mine, id, -op.credits, 0, op.credits,
         ARRAY['spent', 'prepaid_liability', 'revenue'], ARRAY[op.credits, -cents, cents],
         jsonb_build_object('job', op.job)
+    );
+END $$;
+
+CREATE FUNCTION public.deduct_credits(op public.operation, mine public.balance) RETURNS public.operation_result
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    id      bigint;
+    wanted  bigint := op.credits;
+    cents   bigint := 0;
+    place   integer := 0;
+    next    lot;
+    part    bigint;
+    part_cents bigint;
+BEGIN
+    IF wanted > mine.posted - mine.held THEN
+        RETURN refuse(op, mine, 'not_enough', NULL);
+    END IF;
+    id := nextval('ledger_transaction_id_seq');
+    WHILE wanted > 0 LOOP
+        SELECT lot.*
+        INTO next
+        FROM lot
+        WHERE lot.account_id = mine.account_id AND lot.open AND lot.used + lot.held < lot.credits
+        ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id
+        LIMIT 1;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'the lots of account % hold % credits less than its balance', mine.account_id, wanted
+            USING ERRCODE = 'PR007';
+        END IF;
+        part := least(next.credits - next.used - next.held, wanted);
+        place := place + 1;
+        part_cents := shrink_lot(id, next, part, place);
+        wanted := wanted - part;
+        cents := cents + part_cents;
+    END LOOP;
+    RETURN book(
+        op, mine, id, -op.credits, 0, op.credits,
+        ARRAY['issued', 'prepaid_liability', 'unclaimed'], ARRAY[op.credits, -cents, cents],
+        jsonb_build_object('unclaimed_cents', cents)
     );
 END $$;
 
@@ -1406,7 +1463,7 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION public.shrink_lot(id bigint, mine public.lot, part bigint, OUT part_cents bigint) RETURNS bigint
+CREATE FUNCTION public.shrink_lot(id bigint, mine public.lot, part bigint, place integer DEFAULT 1, OUT part_cents bigint) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 BEGIN
@@ -1421,7 +1478,7 @@ BEGIN
         open = lot.used < lot.credits - part
     WHERE lot.id = mine.id;
     INSERT INTO lot_entry (transaction_id, place, lot_id, credits, used, cents, cents_used)
-    VALUES (shrink_lot.id, 1, mine.id, -part, 0, -part_cents, 0);
+    VALUES (shrink_lot.id, shrink_lot.place, mine.id, -part, 0, -part_cents, 0);
 END $$;
 
 CREATE FUNCTION public.spending_refusal(op public.operation, mine public.balance) RETURNS text
@@ -2286,10 +2343,86 @@ ALTER TABLE public.payment_reversal_state ALTER COLUMN change_id ADD GENERATED A
     CACHE 1
 );
 
+CREATE TABLE public.policy_change (
+    change_id bigint NOT NULL,
+    name text NOT NULL,
+    before text NOT NULL,
+    value text NOT NULL,
+    proposal_id bigint NOT NULL,
+    decision text DEFAULT 'approved'::text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT policy_change_to_something CHECK (
+CASE
+    WHEN (name = ANY (ARRAY['underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'late'::text])) THEN (value = ANY (ARRAY['review'::text, 'credit'::text]))
+    WHEN (name = 'alone_most_cents'::text) THEN (value ~ '^(0|[1-9][0-9]{0,9})$'::text)
+    ELSE false
+END),
+    CONSTRAINT policy_change_was_approved CHECK ((decision = 'approved'::text))
+);
+
+ALTER TABLE public.policy_change ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.policy_change_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.preview_day (
     account_id bigint NOT NULL,
     day date NOT NULL,
     jobs integer NOT NULL
+);
+
+CREATE TABLE public.proposal (
+    proposal_id bigint NOT NULL,
+    key text NOT NULL,
+    kind text NOT NULL,
+    about_kind text NOT NULL,
+    about_id text NOT NULL,
+    content jsonb NOT NULL,
+    cents bigint NOT NULL,
+    reason text NOT NULL,
+    evidence text,
+    proposed_by text NOT NULL,
+    proposed_by_id text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT proposal_adjustment_has_evidence CHECK (((kind <> ALL (ARRAY['adjustment'::text, 'correction'::text, 'take_back'::text])) OR COALESCE((evidence ~ '\S'::text), false))),
+    CONSTRAINT proposal_amounts_are_whole CHECK (((jsonb_typeof(content) = 'object'::text) AND (NOT jsonb_path_exists(content, '$.**?(@.type() == "number" && @ != @.floor())'::jsonpath)))),
+    CONSTRAINT proposal_cents_not_negative CHECK ((cents >= 0)),
+    CONSTRAINT proposal_evidence_is_short CHECK ((length(evidence) <= 1000)),
+    CONSTRAINT proposal_expires CHECK ((expires_at > proposed_at)),
+    CONSTRAINT proposal_kind_known CHECK ((kind = ANY (ARRAY['adjustment'::text, 'correction'::text, 'write_off'::text, 'refund'::text, 'take_back'::text, 'policy'::text]))),
+    CONSTRAINT proposal_says_why CHECK (((reason ~ '\S'::text) AND (length(reason) <= 2000)))
+);
+
+CREATE TABLE public.proposal_decision (
+    proposal_id bigint NOT NULL,
+    decision text NOT NULL,
+    decided_by text NOT NULL,
+    decided_by_id text,
+    reason text NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_by_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT proposal_checker_is_not_the_maker CHECK (((decision <> ALL (ARRAY['approved'::text, 'rejected'::text])) OR ((lower(decided_by) <> lower(proposed_by)) AND (decided_by_id <> proposed_by_id)))),
+    CONSTRAINT proposal_decided_in_time CHECK (((decision = 'expired'::text) = (decided_at >= expires_at))),
+    CONSTRAINT proposal_decision_by_a_person CHECK (((decision = 'expired'::text) = (decided_by_id IS NULL))),
+    CONSTRAINT proposal_decision_known CHECK ((decision = ANY (ARRAY['approved'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text]))),
+    CONSTRAINT proposal_decision_says_why CHECK (((reason ~ '\S'::text) AND (length(reason) <= 2000))),
+    CONSTRAINT proposal_withdrawn_by_its_maker CHECK (((decision <> 'withdrawn'::text) OR (decided_by_id = proposed_by_id)))
+);
+
+ALTER TABLE public.proposal ALTER COLUMN proposal_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.proposal_proposal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.quote (
@@ -2828,8 +2961,29 @@ ALTER TABLE ONLY public.payment_reversal
 ALTER TABLE ONLY public.payment_reversal_state
     ADD CONSTRAINT payment_reversal_state_pkey PRIMARY KEY (change_id);
 
+ALTER TABLE ONLY public.policy_change
+    ADD CONSTRAINT policy_change_once_per_proposal UNIQUE (proposal_id);
+
+ALTER TABLE ONLY public.policy_change
+    ADD CONSTRAINT policy_change_pkey PRIMARY KEY (change_id);
+
 ALTER TABLE ONLY public.preview_day
     ADD CONSTRAINT preview_day_pkey PRIMARY KEY (account_id, day);
+
+ALTER TABLE ONLY public.proposal_decision
+    ADD CONSTRAINT proposal_decision_pkey PRIMARY KEY (proposal_id);
+
+ALTER TABLE ONLY public.proposal_decision
+    ADD CONSTRAINT proposal_decision_to_follow UNIQUE (proposal_id, decision);
+
+ALTER TABLE ONLY public.proposal
+    ADD CONSTRAINT proposal_key_once UNIQUE (key);
+
+ALTER TABLE ONLY public.proposal
+    ADD CONSTRAINT proposal_known_to_its_decision UNIQUE (proposal_id, proposed_by, proposed_by_id, expires_at);
+
+ALTER TABLE ONLY public.proposal
+    ADD CONSTRAINT proposal_pkey PRIMARY KEY (proposal_id);
 
 ALTER TABLE ONLY public.quote
     ADD CONSTRAINT quote_once_per_key UNIQUE (agent_id, idempotency_key);
@@ -2979,6 +3133,8 @@ CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number)
 
 CREATE INDEX evidence_of_payment_intent ON public.evidence USING btree (((detail ->> 'payment_intent_id'::text))) WHERE (source = 'stripe'::text);
 
+CREATE INDEX exception_action_by_whom ON public.exception_action USING btree (actor, created_at);
+
 CREATE UNIQUE INDEX exception_action_claims_once ON public.exception_action USING btree (exception_id) WHERE (action = 'claim'::text);
 
 CREATE UNIQUE INDEX exception_action_decides_once ON public.exception_action USING btree (exception_id) WHERE (action <> ALL (ARRAY['wait'::text, 'claim'::text]));
@@ -3031,6 +3187,14 @@ CREATE INDEX payment_reversal_of_attempt ON public.payment_reversal USING btree 
 
 CREATE INDEX payment_reversal_state_of_reversal ON public.payment_reversal_state USING btree (reference, change_id);
 
+CREATE INDEX policy_change_newest ON public.policy_change USING btree (name, change_id DESC);
+
+CREATE INDEX proposal_about ON public.proposal USING btree (about_kind, about_id, proposal_id DESC);
+
+CREATE INDEX proposal_decision_in_time ON public.proposal_decision USING btree (decided_at);
+
+CREATE INDEX proposal_expiry ON public.proposal USING btree (expires_at);
+
 CREATE INDEX reconciliation_item_of_day ON public.reconciliation_item USING btree (day);
 
 CREATE INDEX reconciliation_item_of_subject ON public.reconciliation_item USING btree (subject, matter, item_id);
@@ -3040,6 +3204,8 @@ CREATE UNIQUE INDEX reconciliation_item_one_open ON public.reconciliation_item U
 CREATE INDEX reconciliation_posting_in_time ON public.reconciliation_posting USING btree (kept_at);
 
 CREATE INDEX reconciliation_posting_of_attempt ON public.reconciliation_posting USING btree (payment_attempt_id);
+
+CREATE INDEX refund_request_by_whom ON public.refund_request USING btree (requested_by, requested_at);
 
 CREATE INDEX refund_request_due ON public.refund_request USING btree (try_at) WHERE (try_at IS NOT NULL);
 
@@ -3277,6 +3443,34 @@ CREATE TRIGGER payment_reversal_state_never_changes BEFORE DELETE OR UPDATE ON p
 
 ALTER TABLE public.payment_reversal_state ENABLE ALWAYS TRIGGER payment_reversal_state_never_changes;
 
+CREATE TRIGGER policy_change_is_never_truncated BEFORE TRUNCATE ON public.policy_change FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.policy_change ENABLE ALWAYS TRIGGER policy_change_is_never_truncated;
+
+CREATE TRIGGER policy_change_never_changes BEFORE DELETE OR UPDATE ON public.policy_change FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.policy_change ENABLE ALWAYS TRIGGER policy_change_never_changes;
+
+CREATE TRIGGER proposal_decision_by_who_may BEFORE INSERT ON public.proposal_decision FOR EACH ROW WHEN ((new.decision <> 'expired'::text)) EXECUTE FUNCTION public.checker_may_decide();
+
+ALTER TABLE public.proposal_decision ENABLE ALWAYS TRIGGER proposal_decision_by_who_may;
+
+CREATE TRIGGER proposal_decision_is_never_truncated BEFORE TRUNCATE ON public.proposal_decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.proposal_decision ENABLE ALWAYS TRIGGER proposal_decision_is_never_truncated;
+
+CREATE TRIGGER proposal_decision_never_changes BEFORE DELETE OR UPDATE ON public.proposal_decision FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.proposal_decision ENABLE ALWAYS TRIGGER proposal_decision_never_changes;
+
+CREATE TRIGGER proposal_is_never_truncated BEFORE TRUNCATE ON public.proposal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.proposal ENABLE ALWAYS TRIGGER proposal_is_never_truncated;
+
+CREATE TRIGGER proposal_never_changes BEFORE DELETE OR UPDATE ON public.proposal FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.proposal ENABLE ALWAYS TRIGGER proposal_never_changes;
+
 CREATE TRIGGER quote_never_changes BEFORE DELETE OR UPDATE ON public.quote FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
@@ -3429,6 +3623,18 @@ ALTER TABLE ONLY public.payment_reversal
 
 ALTER TABLE ONLY public.payment_reversal_state
     ADD CONSTRAINT payment_reversal_state_reference_fkey FOREIGN KEY (reference) REFERENCES public.payment_reversal(reference);
+
+ALTER TABLE ONLY public.policy_change
+    ADD CONSTRAINT policy_change_by_a_decision FOREIGN KEY (proposal_id, decision) REFERENCES public.proposal_decision(proposal_id, decision) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY public.proposal_decision
+    ADD CONSTRAINT proposal_decision_decided_by_id_fkey FOREIGN KEY (decided_by_id) REFERENCES public.operator(operator_id);
+
+ALTER TABLE ONLY public.proposal_decision
+    ADD CONSTRAINT proposal_decision_of_this_proposal FOREIGN KEY (proposal_id, proposed_by, proposed_by_id, expires_at) REFERENCES public.proposal(proposal_id, proposed_by, proposed_by_id, expires_at);
+
+ALTER TABLE ONLY public.proposal
+    ADD CONSTRAINT proposal_proposed_by_id_fkey FOREIGN KEY (proposed_by_id) REFERENCES public.operator(operator_id);
 
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);

@@ -104,6 +104,13 @@ class Unwind(Wish):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deduct(Wish):
+    """Take credits that nobody used out of the world again. Their money stays owed, as unclaimed."""
+
+    credits: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refund(Wish):
     """`cents` of the purchase told under the key `grant` went back to its payer, out of `clearing`."""
 
@@ -120,7 +127,7 @@ class Reinstate(Wish):
     clearing: str
 
 
-Operation = Grant | Hold | Start | Capture | Release | Debit | Unwind | Refund | Reinstate
+Operation = Grant | Hold | Start | Capture | Release | Debit | Unwind | Deduct | Refund | Reinstate
 
 # In the order of the type `operation` in the database.
 _FIELDS: Final = (

@@ -272,3 +272,18 @@ class RefundRequest(SQLModel, table=True):
     tries: int = Field(default=0)
     try_at: datetime | None = _time(nullable=True)
     answered_at: datetime | None = _time(nullable=True)
+
+
+class PolicyChange(SQLModel, table=True):
+    """A value that a policy got by an approved proposal. The newest holds."""
+
+    __tablename__ = "policy_change"
+    change_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    name: str = Field(sa_type=Text)
+    before: str = Field(sa_type=Text)
+    value: str = Field(sa_type=Text)
+    proposal_id: int = Field(sa_type=BigInteger, unique=True)
+    decision: str = Field(default="approved", sa_type=Text)
+    changed_at: datetime = _time()

@@ -80,3 +80,7 @@ GRANT UPDATE ON operator TO pennyrail_service;
 GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;
 -- The operators' desk: what they say, and who takes care of what. Only ever added to.
 GRANT INSERT ON note, assignment TO pennyrail_service;
+
+
+-- Maker and checker. A proposal, its decision and what followed from it are only ever added.
+GRANT INSERT ON proposal, proposal_decision, policy_change TO pennyrail_service;

@@ -189,7 +189,15 @@ CREATE FUNCTION public.book(op public.operation, mine public.balance, id bigint,
     AS $$
 DECLARE
     happened_at constant timestamptz := coalesce(op.effective_at, op.now);
-    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    -- A month is closed only when it is over: the present one costs no statement.
+    told_at     constant timestamptz := CASE
+        WHEN happened_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN happened_at
+        ELSE open_moment(happened_at)
+    END;
+    metadata    constant jsonb := CASE
+        WHEN told_at = happened_at THEN coalesce(op.metadata, '{}')
+        ELSE with_true_time(op.metadata, happened_at)
+    END;
     house record := lock_house(house_accounts, house_amounts);
     now   constant timestamptz := greatest(
         clock_timestamp(), greatest(mine.last_at, house.last_at) + interval '1 microsecond'
@@ -205,7 +213,7 @@ BEGIN
         RETURN ('done', false, id, mine.seq, mine.posted, mine.held, credits, details)::operation_result;
     END IF;
     told := told_hash(
-        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, reverses, happened_at, now,
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, reverses, told_at, now,
         op.actor, metadata, details
     );
     link := chain_hash(
@@ -219,7 +227,7 @@ BEGIN
         )
         VALUES (
             id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, reverses,
-            happened_at, now, op.actor, metadata, details, told
+            told_at, now, op.actor, metadata, details, told
         )
     ),
     own AS (
@@ -501,6 +509,13 @@ BEGIN
         jsonb_build_object('hold', charged.id, 'charged_at_expiry', true, 'captured', wanted)
     );
 END $$;
+
+CREATE FUNCTION public.closed_until() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce((max(month) + interval '1 month') AT TIME ZONE 'UTC', '-infinity') FROM period_close
+$$;
 
 CREATE FUNCTION public.debit(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
@@ -807,6 +822,14 @@ BEGIN
     RETURN mine;
 END $$;
 
+CREATE FUNCTION public.open_moment(happened_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(4973, 22);
+    RETURN greatest(happened_at, closed_until());
+END $$;
+
 CREATE FUNCTION public.outcome_of(given_reference text) RETURNS SETOF public.operation_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -880,6 +903,8 @@ CREATE FUNCTION public.post_transaction(given_reference text, given_request_hash
     SET enable_seqscan TO 'off'
     AS $$
 DECLARE
+    told_at  timestamptz := given_effective_at;
+    metadata jsonb := given_metadata;
     house record;
     id    bigint;
     told  bytea;
@@ -893,17 +918,23 @@ BEGIN
     END IF;
     PERFORM check_assets(given_accounts, given_assets);
 
+    IF told_at < date_trunc('month', clock_timestamp(), 'UTC') THEN
+        told_at := open_moment(given_effective_at);
+        IF told_at > given_effective_at THEN
+            metadata := with_true_time(given_metadata, given_effective_at);
+        END IF;
+    END IF;
     id := nextval('ledger_transaction_id_seq');
     now := greatest(clock_timestamp(), house.last_at + interval '1 microsecond');
     told := told_hash(
-        id, given_reference, given_request_hash, given_kind, 'done', NULL, NULL, NULL, given_effective_at, now,
-        given_actor, given_metadata, NULL
+        id, given_reference, given_request_hash, given_kind, 'done', NULL, NULL, NULL, told_at, now,
+        given_actor, metadata, NULL
     );
     INSERT INTO ledger_transaction
         (id, reference, request_hash, kind, outcome, effective_at, created_at, actor, metadata, hash)
     VALUES
-        (id, given_reference, given_request_hash, given_kind, 'done', given_effective_at, now, given_actor,
-        given_metadata, told)
+        (id, given_reference, given_request_hash, given_kind, 'done', told_at, now, given_actor,
+        metadata, told)
     ON CONFLICT (reference) DO NOTHING;
     IF NOT FOUND THEN
         RETURN QUERY
@@ -1016,6 +1047,20 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.refuse_closed_period() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.effective_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.effective_at < public.open_moment(NEW.effective_at) THEN
+        RAISE EXCEPTION '% is in a month that is closed', NEW.effective_at
+        USING ERRCODE = 'PR010';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.refuse_malformed_lot() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1042,6 +1087,38 @@ BEGIN
     RAISE EXCEPTION 'a closed item of reconciliation does not change' USING ERRCODE = 'PR900';
 END
 $$;
+
+CREATE FUNCTION public.refuse_unsound_close() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    ends_at constant timestamptz := (NEW.month + interval '1 month') AT TIME ZONE 'UTC';
+    draft   period_draft;
+BEGIN
+    PERFORM pg_advisory_xact_lock(4973, 22);
+    IF ends_at > clock_timestamp() THEN
+        RAISE EXCEPTION 'the month % is not over', to_char(NEW.month, 'YYYY-MM')
+        USING ERRCODE = 'PR011';
+    END IF;
+    SELECT prepared.* INTO draft FROM period_draft AS prepared WHERE prepared.draft_id = NEW.draft_id;
+    -- Who looked at the clock before the month was over had a number before the draft had one.
+    IF pg_snapshot_xmin(pg_current_snapshot()) <= draft.xid THEN
+        RAISE EXCEPTION 'somebody who began before the close was prepared is still writing: try again'
+        USING ERRCODE = 'PR011';
+    END IF;
+    IF EXISTS (
+        SELECT FROM ledger_transaction AS told
+        WHERE told.xid >= pg_snapshot_xmin(draft.snapshot::pg_snapshot)
+            AND NOT pg_visible_in_snapshot(told.xid, draft.snapshot::pg_snapshot)
+            AND told.effective_at < ends_at
+    ) THEN
+        RAISE EXCEPTION 'the book of % has changed since its close was prepared: prepare it again',
+            to_char(NEW.month, 'YYYY-MM')
+        USING ERRCODE = 'PR011';
+    END IF;
+    RETURN NEW;
+END $$;
 
 CREATE FUNCTION public.reinstate_purchase(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
@@ -1159,9 +1236,17 @@ CREATE FUNCTION public.set_aside(op public.operation, mine public.balance, id bi
 DECLARE
     now         constant timestamptz := greatest(clock_timestamp(), mine.last_at + interval '1 microsecond');
     happened_at constant timestamptz := coalesce(op.effective_at, op.now);
-    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    -- A month is closed only when it is over: the present one costs no statement.
+    told_at     constant timestamptz := CASE
+        WHEN happened_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN happened_at
+        ELSE open_moment(happened_at)
+    END;
+    metadata    constant jsonb := CASE
+        WHEN told_at = happened_at THEN coalesce(op.metadata, '{}')
+        ELSE with_true_time(op.metadata, happened_at)
+    END;
     told        constant bytea := told_hash(
-        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, NULL, happened_at, now,
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, NULL, told_at, now,
         op.actor, metadata, details
     );
     link        constant bytea := chain_hash(
@@ -1174,7 +1259,7 @@ BEGIN
             details, hash
         )
         VALUES (
-            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, happened_at, now,
+            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, told_at, now,
             op.actor, metadata, details, told
         )
     ),
@@ -1479,9 +1564,17 @@ CREATE FUNCTION public.tell(op public.operation, id bigint, outcome text, accoun
     AS $$
 DECLARE
     happened_at constant timestamptz := coalesce(op.effective_at, op.now);
-    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    -- A month is closed only when it is over: the present one costs no statement.
+    told_at     constant timestamptz := CASE
+        WHEN happened_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN happened_at
+        ELSE open_moment(happened_at)
+    END;
+    metadata    constant jsonb := CASE
+        WHEN told_at = happened_at THEN coalesce(op.metadata, '{}')
+        ELSE with_true_time(op.metadata, happened_at)
+    END;
     told        constant bytea := told_hash(
-        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, told_at,
         created_at, op.actor, metadata, details
     );
 BEGIN
@@ -1490,7 +1583,7 @@ BEGIN
         actor, metadata, details, hash
     )
     VALUES (
-        id, nullif(op.reference, ''), op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        id, nullif(op.reference, ''), op.request_hash, op.kind, outcome, account_id, credits, reverses, told_at,
         created_at, op.actor, metadata, details, told
     );
     RETURN told;
@@ -1629,6 +1722,12 @@ BEGIN
     )
     SELECT used.cents, used.waited_for INTO STRICT more_cents, waited_for FROM used;
 END $$;
+
+CREATE FUNCTION public.with_true_time(metadata jsonb, happened_at timestamp with time zone) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(metadata, '{}') || jsonb_build_object('happened_at', seal_time(happened_at))
+$$;
 
 CREATE FUNCTION public.write_house(transaction_id bigint, told bytea, created_at timestamp with time zone, given_accounts text[], given_amounts bigint[]) RETURNS void
     LANGUAGE plpgsql
@@ -2242,6 +2341,43 @@ ALTER TABLE public.payment_reversal_state ALTER COLUMN change_id ADD GENERATED A
     CACHE 1
 );
 
+CREATE TABLE public.period_close (
+    month date NOT NULL,
+    previous date,
+    draft_id bigint NOT NULL,
+    prepared_by text NOT NULL,
+    control_hash bytea NOT NULL,
+    closed_by text NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    CONSTRAINT period_close_by_another CHECK ((closed_by <> prepared_by)),
+    CONSTRAINT period_close_leaves_no_gap CHECK ((previous = ((month - '1 mon'::interval))::date))
+);
+
+CREATE TABLE public.period_draft (
+    draft_id bigint NOT NULL,
+    month date NOT NULL,
+    report jsonb NOT NULL,
+    control_hash bytea NOT NULL,
+    warnings jsonb NOT NULL,
+    reason text,
+    prepared_by text NOT NULL,
+    prepared_at timestamp with time zone NOT NULL,
+    snapshot text NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT period_draft_gives_a_reason CHECK (((warnings = '[]'::jsonb) OR (COALESCE(reason, ''::text) ~ '\S'::text))),
+    CONSTRAINT period_draft_has_a_hash CHECK ((length(control_hash) = 32)),
+    CONSTRAINT period_draft_is_of_a_month CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+ALTER TABLE public.period_draft ALTER COLUMN draft_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.period_draft_draft_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.preview_day (
     account_id bigint NOT NULL,
     day date NOT NULL,
@@ -2285,6 +2421,21 @@ CREATE TABLE public.reconciliation_cursor (
     read_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.reconciliation_day (
+    day date NOT NULL,
+    deposits bigint NOT NULL,
+    deposited numeric(78,0) NOT NULL,
+    gross bigint NOT NULL,
+    tax bigint NOT NULL,
+    fee bigint NOT NULL,
+    net bigint NOT NULL,
+    returned bigint NOT NULL,
+    granted bigint NOT NULL,
+    taken_back bigint NOT NULL,
+    states jsonb NOT NULL,
+    told_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.reconciliation_item (
     item_id bigint NOT NULL,
     subject text NOT NULL,
@@ -2298,10 +2449,12 @@ CREATE TABLE public.reconciliation_item (
     opened_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
     how text,
+    closed_by text,
     CONSTRAINT reconciliation_item_closed_says_how CHECK (((closed_at IS NULL) = (how IS NULL))),
+    CONSTRAINT reconciliation_item_explained_by_somebody CHECK ((((state = 'explained'::text) = (closed_by IS NOT NULL)) AND ((state <> 'explained'::text) OR (closed_at IS NOT NULL)))),
     CONSTRAINT reconciliation_item_matched_is_closed CHECK (((state <> 'matched'::text) OR (closed_at IS NOT NULL))),
     CONSTRAINT reconciliation_item_matter_known CHECK ((matter = ANY (ARRAY['payment'::text, 'reversal'::text, 'chain'::text, 'movement'::text, 'balance'::text]))),
-    CONSTRAINT reconciliation_item_state_known CHECK ((state = ANY (ARRAY['expected'::text, 'in_review'::text, 'matched'::text, 'missing'::text, 'over'::text, 'under'::text, 'mismatch'::text, 'stripe_only'::text, 'book_only'::text, 'chain_only'::text, 'unknown'::text])))
+    CONSTRAINT reconciliation_item_state_known CHECK ((state = ANY (ARRAY['expected'::text, 'in_review'::text, 'matched'::text, 'missing'::text, 'over'::text, 'under'::text, 'mismatch'::text, 'stripe_only'::text, 'book_only'::text, 'chain_only'::text, 'unknown'::text, 'explained'::text])))
 );
 
 ALTER TABLE public.reconciliation_item ALTER COLUMN item_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2335,6 +2488,17 @@ CREATE TABLE public.reconciliation_posting (
     effective_at timestamp with time zone NOT NULL,
     kept_at timestamp with time zone NOT NULL,
     CONSTRAINT reconciliation_posting_part_known CHECK ((part = ANY (ARRAY['granted'::text, 'taken'::text, 'restored'::text, 'settled'::text])))
+);
+
+CREATE TABLE public.reconciliation_progress (
+    one boolean DEFAULT true NOT NULL,
+    step text NOT NULL,
+    done integer NOT NULL,
+    total integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT reconciliation_progress_is_one CHECK (one)
 );
 
 CREATE TABLE public.reconciliation_run (
@@ -2778,6 +2942,18 @@ ALTER TABLE ONLY public.payment_reversal
 ALTER TABLE ONLY public.payment_reversal_state
     ADD CONSTRAINT payment_reversal_state_pkey PRIMARY KEY (change_id);
 
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_follows_one UNIQUE (previous);
+
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.period_draft
+    ADD CONSTRAINT period_draft_for_its_close UNIQUE (draft_id, month, prepared_by, control_hash);
+
+ALTER TABLE ONLY public.period_draft
+    ADD CONSTRAINT period_draft_pkey PRIMARY KEY (draft_id);
+
 ALTER TABLE ONLY public.preview_day
     ADD CONSTRAINT preview_day_pkey PRIMARY KEY (account_id, day);
 
@@ -2805,6 +2981,9 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.reconciliation_cursor
     ADD CONSTRAINT reconciliation_cursor_pkey PRIMARY KEY (source);
 
+ALTER TABLE ONLY public.reconciliation_day
+    ADD CONSTRAINT reconciliation_day_pkey PRIMARY KEY (day);
+
 ALTER TABLE ONLY public.reconciliation_item
     ADD CONSTRAINT reconciliation_item_pkey PRIMARY KEY (item_id);
 
@@ -2813,6 +2992,9 @@ ALTER TABLE ONLY public.reconciliation_item_state
 
 ALTER TABLE ONLY public.reconciliation_posting
     ADD CONSTRAINT reconciliation_posting_pkey PRIMARY KEY (account_id, shard, seq);
+
+ALTER TABLE ONLY public.reconciliation_progress
+    ADD CONSTRAINT reconciliation_progress_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY public.reconciliation_run
     ADD CONSTRAINT reconciliation_run_pkey PRIMARY KEY (run_id);
@@ -2923,6 +3105,8 @@ CREATE INDEX chain_outflow_address ON public.chain_outflow USING btree (address,
 
 CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 
+CREATE INDEX deposit_final_in_time ON public.deposit USING btree (block_time) WHERE (state = 'final'::text);
+
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
 
 CREATE INDEX evidence_of_payment_intent ON public.evidence USING btree (((detail ->> 'payment_intent_id'::text))) WHERE (source = 'stripe'::text);
@@ -2936,6 +3120,8 @@ CREATE INDEX exception_action_of_exception ON public.exception_action USING btre
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
 
 CREATE INDEX ix_payment_attempt_deposit_address ON public.payment_attempt USING btree (deposit_address);
+
+CREATE INDEX ledger_transaction_in_effect ON public.ledger_transaction USING brin (effective_at) WITH (pages_per_range='32', autosummarize='on');
 
 CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
 
@@ -2965,11 +3151,21 @@ CREATE INDEX payment_reversal_of_attempt ON public.payment_reversal USING btree 
 
 CREATE INDEX payment_reversal_state_of_reversal ON public.payment_reversal_state USING btree (reference, change_id);
 
-CREATE INDEX reconciliation_item_of_day ON public.reconciliation_item USING btree (day);
+CREATE UNIQUE INDEX period_close_has_one_first ON public.period_close USING btree (((previous IS NULL))) WHERE (previous IS NULL);
+
+CREATE INDEX period_draft_of_month ON public.period_draft USING btree (month, draft_id);
+
+CREATE INDEX reconciliation_item_of_day ON public.reconciliation_item USING btree (day, item_id);
+
+CREATE INDEX reconciliation_item_of_day_by_state ON public.reconciliation_item USING btree (day, state, item_id);
 
 CREATE INDEX reconciliation_item_of_subject ON public.reconciliation_item USING btree (subject, matter, item_id);
 
 CREATE UNIQUE INDEX reconciliation_item_one_open ON public.reconciliation_item USING btree (subject, matter) WHERE (closed_at IS NULL);
+
+CREATE INDEX reconciliation_item_still_open ON public.reconciliation_item USING btree (day, item_id) WHERE (closed_at IS NULL);
+
+CREATE INDEX reconciliation_posting_by_effect ON public.reconciliation_posting USING btree (effective_at);
 
 CREATE INDEX reconciliation_posting_in_time ON public.reconciliation_posting USING btree (kept_at);
 
@@ -3123,6 +3319,10 @@ CREATE TRIGGER ledger_transaction_is_append_only BEFORE DELETE OR UPDATE ON publ
 
 ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_append_only;
 
+CREATE TRIGGER ledger_transaction_is_in_an_open_period BEFORE INSERT ON public.ledger_transaction FOR EACH ROW EXECUTE FUNCTION public.refuse_closed_period();
+
+ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_in_an_open_period;
+
 CREATE TRIGGER ledger_transaction_is_never_truncated BEFORE TRUNCATE ON public.ledger_transaction FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_never_truncated;
@@ -3186,6 +3386,26 @@ ALTER TABLE public.payment_reversal ENABLE ALWAYS TRIGGER payment_reversal_is_of
 CREATE TRIGGER payment_reversal_state_never_changes BEFORE DELETE OR UPDATE ON public.payment_reversal_state FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.payment_reversal_state ENABLE ALWAYS TRIGGER payment_reversal_state_never_changes;
+
+CREATE TRIGGER period_close_is_append_only BEFORE DELETE OR UPDATE ON public.period_close FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_close ENABLE ALWAYS TRIGGER period_close_is_append_only;
+
+CREATE TRIGGER period_close_is_never_truncated BEFORE TRUNCATE ON public.period_close FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_close ENABLE ALWAYS TRIGGER period_close_is_never_truncated;
+
+CREATE TRIGGER period_close_is_sound BEFORE INSERT ON public.period_close FOR EACH ROW EXECUTE FUNCTION public.refuse_unsound_close();
+
+ALTER TABLE public.period_close ENABLE ALWAYS TRIGGER period_close_is_sound;
+
+CREATE TRIGGER period_draft_is_append_only BEFORE DELETE OR UPDATE ON public.period_draft FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_draft ENABLE ALWAYS TRIGGER period_draft_is_append_only;
+
+CREATE TRIGGER period_draft_is_never_truncated BEFORE TRUNCATE ON public.period_draft FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_draft ENABLE ALWAYS TRIGGER period_draft_is_never_truncated;
 
 CREATE TRIGGER quote_never_changes BEFORE DELETE OR UPDATE ON public.quote FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -3339,6 +3559,12 @@ ALTER TABLE ONLY public.payment_reversal
 
 ALTER TABLE ONLY public.payment_reversal_state
     ADD CONSTRAINT payment_reversal_state_reference_fkey FOREIGN KEY (reference) REFERENCES public.payment_reversal(reference);
+
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_follows FOREIGN KEY (previous) REFERENCES public.period_close(month);
+
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_is_what_was_prepared FOREIGN KEY (draft_id, month, prepared_by, control_hash) REFERENCES public.period_draft(draft_id, month, prepared_by, control_hash);
 
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_ledger_transaction_id_fkey FOREIGN KEY (ledger_transaction_id) REFERENCES public.ledger_transaction(id);

@@ -1,8 +1,8 @@
 """Months: what happened in one, and the closes that lock the book against what would come into it later.
 
-A month is told by when things happened (`effective_at`), not by when they were booked. After its close nothing
-can be booked with a time inside it: what comes late is booked under the first open moment, with its true time
-in its metadata as `happened_at`.
+A month is told by when things happened (`effective_at`), not by when they were booked. After its close
+nothing can be booked with a time inside it: what comes late is booked under the first open moment, with its
+true time in its metadata as `happened_at`.
 """
 
 from collections.abc import Iterator

@@ -95,7 +95,7 @@ def of_day(session: Session, day: date, *, now: datetime) -> DayReport:
     lines = tuple(Line(*row) for row in connection.execute(_LINES, ends))
     return DayReport(
         day=day,
-        totals=_totals(session, ends),
+        totals=totals(session, **ends),
         movements=lines,
         accounts=tuple(
             AccountDay(row.name, Amount(row.opening, USD), Amount(row.closing, USD))
@@ -112,7 +112,7 @@ def of_day(session: Session, day: date, *, now: datetime) -> DayReport:
             )
             for row in connection.execute(_PAYOUTS, ends)
         ),
-        states=tuple((row.state, row.items) for row in connection.execute(_STATES, {"day": day})),
+        states=states(session, day),
         breaks=open_items(session, now=now),
     )
 
@@ -230,8 +230,15 @@ _STATES: Final = text(
 )
 
 
-def _totals(session: Session, ends: dict[str, datetime]) -> Totals:
-    row = session.connection().execute(_TOTALS, ends).one()
+def states(session: Session, day: date) -> tuple[tuple[str, int], ...]:
+    """How many of the day's items are in which state now."""
+    rows = session.connection().execute(_STATES, {"day": day})
+    return tuple((row.state, row.items) for row in rows)
+
+
+def totals(session: Session, *, begins_at: datetime, ends_at: datetime) -> Totals:
+    """What came and went between two moments, by each witness."""
+    row = session.connection().execute(_TOTALS, {"begins_at": begins_at, "ends_at": ends_at}).one()
     return Totals(
         deposits=row.deposits,
         deposited=Amount(int(row.deposited), USDC),

@@ -425,6 +425,8 @@ CREATE INDEX reconciliation_item_of_day ON reconciliation_item (day, item_id);
 CREATE INDEX reconciliation_item_of_day_by_state ON reconciliation_item (day, state, item_id);
 CREATE INDEX reconciliation_item_still_open ON reconciliation_item (day, item_id) WHERE closed_at IS NULL;
 CREATE INDEX reconciliation_posting_by_effect ON reconciliation_posting (effective_at);
+CREATE INDEX reconciliation_item_state_in_time ON reconciliation_item_state
+    USING brin (entered_at) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX deposit_final_in_time ON deposit (block_time) WHERE state = 'final';
 
 -- A day by each witness, added up by the run that last saw it change.
@@ -451,8 +453,7 @@ CREATE TABLE reconciliation_progress (
     done       integer     NOT NULL,
     total      integer     NOT NULL,            -- 0: nobody knows
     started_at timestamptz NOT NULL,
-    seen_at    timestamptz NOT NULL,
-    ended_at   timestamptz,
+    at_work    boolean     NOT NULL,            -- false: it came to its end, whichever
     CONSTRAINT reconciliation_progress_pkey PRIMARY KEY (one),
     CONSTRAINT reconciliation_progress_is_one CHECK (one)
 );

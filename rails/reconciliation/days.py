@@ -1,6 +1,7 @@
 """Days by each witness, added up by the run that saw them change: a list of days reads a row for each."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -40,7 +41,9 @@ def add_up(session: Session, days: Iterable[date], *, now: datetime) -> None:
     """Add these days up, each anew."""
     for day in days:
         begins_at = datetime.combine(day, time(), UTC)
-        totals = report.totals(session, begins_at=begins_at, ends_at=begins_at + timedelta(days=1))
+        ends_at = begins_at + timedelta(days=1)
+        totals = report.totals(session, begins_at=begins_at, ends_at=ends_at)
+        moved = report.moved(session, begins_at=begins_at, ends_at=ends_at)
         session.merge(
             KeptDay(
                 day=day,
@@ -53,6 +56,7 @@ def add_up(session: Session, days: Iterable[date], *, now: datetime) -> None:
                 returned=totals.returned.units,
                 granted=totals.granted.units,
                 taken_back=totals.taken_back.units,
+                moved=[asdict(each) for each in moved],
                 states=dict(report.states(session, day)),
                 told_at=now,
             )

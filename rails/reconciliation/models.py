@@ -152,6 +152,7 @@ class KeptDay(SQLModel, table=True):
     returned: int = Field(sa_type=BigInteger)
     granted: int = Field(sa_type=BigInteger)
     taken_back: int = Field(sa_type=BigInteger)
+    moved: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
     states: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
     told_at: datetime = _time()
 

@@ -92,11 +92,10 @@ def of_day(session: Session, day: date, *, now: datetime) -> DayReport:
     begins_at = datetime.combine(day, time(), UTC)
     ends = {"begins_at": begins_at, "ends_at": begins_at + timedelta(days=1)}
     connection = session.connection()
-    lines = tuple(Line(*row) for row in connection.execute(_LINES, ends))
     return DayReport(
         day=day,
         totals=totals(session, **ends),
-        movements=lines,
+        movements=moved(session, **ends),
         accounts=tuple(
             AccountDay(row.name, Amount(row.opening, USD), Amount(row.closing, USD))
             for row in connection.execute(_ACCOUNTS, ends)
@@ -234,6 +233,12 @@ def states(session: Session, day: date) -> tuple[tuple[str, int], ...]:
     """How many of the day's items are in which state now."""
     rows = session.connection().execute(_STATES, {"day": day})
     return tuple((row.state, row.items) for row in rows)
+
+
+def moved(session: Session, *, begins_at: datetime, ends_at: datetime) -> tuple[Line, ...]:
+    """The processor's movements between two moments, by type."""
+    rows = session.connection().execute(_LINES, {"begins_at": begins_at, "ends_at": ends_at})
+    return tuple(Line(*row) for row in rows)
 
 
 def totals(session: Session, *, begins_at: datetime, ends_at: datetime) -> Totals:

@@ -441,6 +441,7 @@ CREATE TABLE reconciliation_day (
     returned   bigint      NOT NULL,
     granted    bigint      NOT NULL,
     taken_back bigint      NOT NULL,
+    moved      jsonb       NOT NULL,            -- the movements at Stripe, by type
     states     jsonb       NOT NULL,            -- how many of its items are in which state
     told_at    timestamptz NOT NULL,
     CONSTRAINT reconciliation_day_pkey PRIMARY KEY (day)

@@ -184,7 +184,7 @@ def _breaks(session: Session, of: Sequence[date]) -> dict[date, int]:
         .where(col(Item.closed_at).is_(None), col(Item.state).not_in(NO_BREAK), col(Item.day).in_(of))
         .group_by(col(Item.day))
     )
-    return {day: count for day, count in session.exec(query)}
+    return dict(session.exec(query).all())
 
 
 def _items(session: Session, day: date, *, state: str | None, after: int | None) -> Sequence[Item]:

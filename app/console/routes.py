@@ -4,10 +4,22 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.console.pages import operators, own_sessions, signing_in
+from app.console.pages import (
+    deliveries,
+    exceptions,
+    inbox,
+    notes,
+    operators,
+    own_sessions,
+    signing_in,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     own_sessions.router,
     operators.router,
+    exceptions.router,
+    inbox.router,
+    deliveries.router,
+    notes.router,
 )

@@ -83,3 +83,5 @@ GRANT INSERT ON period_draft, period_close TO pennyrail_service;
 GRANT EXECUTE ON FUNCTION closed_until() TO pennyrail_service, pennyrail_reader;
 GRANT UPDATE (closed_by) ON reconciliation_item TO pennyrail_service;
 GRANT INSERT, UPDATE ON reconciliation_day, reconciliation_progress TO pennyrail_service;
+-- The operators' desk: what they say, and who takes care of what. Only ever added to.
+GRANT INSERT ON note, assignment TO pennyrail_service;

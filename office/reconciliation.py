@@ -180,7 +180,7 @@ def _told(item: Item) -> dict[str, Any]:
 def _breaks(session: Session, of: Sequence[date]) -> dict[date, int]:
     """How many breaks of these days are open. No other items are in the index that is read."""
     query = (
-        select(Item.day, func.count())
+        select(col(Item.day), func.count(col(Item.item_id)))
         .where(col(Item.closed_at).is_(None), col(Item.state).not_in(NO_BREAK), col(Item.day).in_(of))
         .group_by(col(Item.day))
     )

@@ -11,6 +11,8 @@ from app.console.pages import (
     notes,
     operators,
     own_sessions,
+    periods,
+    reconciliation,
     signing_in,
 )
 
@@ -22,4 +24,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     inbox.router,
     deliveries.router,
     notes.router,
+    reconciliation.router,
+    periods.router,
 )

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from app import reading, where
+from app import closing_cli, reading, where
 from app.where import DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 cli = typer.Typer(help="The book.", no_args_is_help=True)
 reading.register(cli)
+closing_cli.register(cli)
 out = Console(highlight=False)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     Enum,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -100,6 +101,12 @@ class Transaction(SQLModel, table=True):
         UniqueConstraint("reference", name="ledger_transaction_reference_unique"),
         Index("ledger_transaction_reverses", "reverses", postgresql_where=text("reverses IS NOT NULL")),
         Index("ledger_transaction_seal_order", "xid", "id"),
+        Index(
+            "ledger_transaction_in_effect",
+            "effective_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+        ),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(), primary_key=True))
@@ -306,3 +313,67 @@ class SealLeaf(SQLModel, table=True):
     transaction_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     xid: str = Field(sa_column=Column(TransactionNumber, nullable=False))
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class PeriodDraft(SQLModel, table=True):
+    """The report of one month as one person prepared it; `snapshot` is the state of the book it tells of."""
+
+    __tablename__: ClassVar[str] = "period_draft"
+    __table_args__ = (
+        UniqueConstraint(
+            "draft_id", "month", "prepared_by", "control_hash", name="period_draft_for_its_close"
+        ),
+        Index("period_draft_of_month", "month", "draft_id"),
+    )
+
+    draft_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    month: date = Field(sa_column=Column(Date, nullable=False))
+    report: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    control_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    warnings: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    prepared_by: str = Field(sa_column=Column(Text, nullable=False))
+    prepared_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+    snapshot: str = Field(sa_column=Column(Text, nullable=False))
+    xid: str | None = Field(
+        default=None,
+        sa_column=Column(TransactionNumber, nullable=False, server_default=text("pg_current_xact_id()")),
+    )
+
+
+class PeriodClose(SQLModel, table=True):
+    """A month that is closed for ever, by another person than the one who prepared it."""
+
+    __tablename__: ClassVar[str] = "period_close"
+    __table_args__ = (
+        UniqueConstraint("previous", name="period_close_follows_one"),
+        ForeignKeyConstraint(
+            ["draft_id", "month", "prepared_by", "control_hash"],
+            [
+                "period_draft.draft_id",
+                "period_draft.month",
+                "period_draft.prepared_by",
+                "period_draft.control_hash",
+            ],
+            name="period_close_is_what_was_prepared",
+        ),
+        Index(
+            "period_close_has_one_first",
+            text("(previous IS NULL)"),
+            unique=True,
+            postgresql_where=text("previous IS NULL"),
+        ),
+    )
+
+    month: date = Field(sa_column=Column(Date, primary_key=True))
+    previous: date | None = Field(
+        default=None,
+        sa_column=Column(Date, ForeignKey("period_close.month", name="period_close_follows")),
+    )
+    draft_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    prepared_by: str = Field(sa_column=Column(Text, nullable=False))
+    control_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    closed_by: str = Field(sa_column=Column(Text, nullable=False))
+    closed_at: datetime = Field(sa_column=Column(Moment, nullable=False))

@@ -24,6 +24,7 @@ from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from rails.chain.scanner import Outcome
 from rails.errors import RailError
+from rails.reconciliation import progress as reconciliation_progress
 from rails.reconciliation import run as reconciliation
 from rails.reconciliation.settings import ReconciliationSettings
 from workers import account_news, clock
@@ -214,13 +215,15 @@ def reconcile(**_: Any) -> None:
     """Hold the processor's books, the chain and our own against each other."""
     house, now = wired(), clock.now()
     try:
-        done = reconciliation.run(
-            house.sessions,
-            books(),
-            knock=Knock(house.sessions, house.rails, now),
-            settings=ReconciliationSettings(),
-            now=now,
-        )
+        with reconciliation_progress.shown(house.sessions, now=now) as progress:
+            done = reconciliation.run(
+                house.sessions,
+                books(),
+                knock=Knock(house.sessions, house.rails, now),
+                settings=ReconciliationSettings(),
+                now=now,
+                progress=progress,
+            )
     except RailError as error:
         logger.warning("the processor's books could not be read: %s", error)
         return

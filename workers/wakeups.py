@@ -23,3 +23,13 @@ def notices_came(notice_ids: Sequence[int]) -> None:
             # One answer is enough: the others would wait for the same.
             logger.warning("the queue does not answer; notices from %s on wait for the sweeper", few[0])
             return
+
+
+def reconcile() -> bool:
+    """Have a reconciliation begin now; false if the queue does not answer: then it waits for its time."""
+    try:
+        tasks.reconcile.delay()
+    except OperationalError:
+        logger.warning("the queue does not answer; the reconciliation waits for its time")
+        return False
+    return True

@@ -31,6 +31,8 @@ ENTRIES: Final = (
     Entry("Exceptions", "/console/exceptions"),
     Entry("Inbox", "/console/inbox"),
     Entry("Deliveries", "/console/deliveries"),
+    Entry("Reconciliation", "/console/reconciliation"),
+    Entry("Periods", "/console/periods"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

@@ -11,6 +11,8 @@ from app.console.pages import (
     notes,
     operators,
     own_sessions,
+    periods,
+    reconciliation,
     signing_in,
     single_sign_on,
 )
@@ -22,6 +24,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     exceptions.router,
     inbox.router,
     notes.router,
+    periods.router,
+    reconciliation.router,
     own_sessions.router,
     operators.router,
 )

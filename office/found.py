@@ -47,7 +47,8 @@ _DESCRIBED: Final[Mapping[Kind, TextClause]] = {
     ),
     "quote": text(
         """
-        SELECT quote_id AS key, rail_id AS about, NULL AS state, agent_id, created_at AS at, credits, price_cents
+        SELECT quote_id AS key, rail_id AS about, NULL AS state, agent_id, created_at AS at,
+            credits, price_cents
         FROM quote WHERE quote_id = ANY(:keys)
         """
     ),
@@ -77,8 +78,9 @@ _DESCRIBED: Final[Mapping[Kind, TextClause]] = {
     ),
     "transaction": text(
         """
-        SELECT CAST(told.id AS text) AS key, told.kind || ' ' || told.reference AS about, told.outcome AS state,
-            substr(account.name, 7) AS agent_id, told.created_at AS at, told.credits, NULL AS price_cents
+        SELECT CAST(told.id AS text) AS key, told.kind || ' ' || told.reference AS about,
+            told.outcome AS state, substr(account.name, 7) AS agent_id, told.created_at AS at,
+            told.credits, NULL AS price_cents
         FROM ledger_transaction AS told
         LEFT JOIN account ON account.id = told.account_id AND account.class_name = 'agent'
         WHERE told.id = ANY(CAST(:keys AS bigint[]))

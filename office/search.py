@@ -81,10 +81,16 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
         """
     ),
     "receipt": text(
-        "SELECT 'purchase', payment_attempt_id, 'the purchase of this receipt' FROM receipt WHERE receipt_id = :q"
+        """
+        SELECT 'purchase', payment_attempt_id, 'the purchase of this receipt'
+        FROM receipt WHERE receipt_id = :q
+        """
     ),
     "credit event": text(
-        "SELECT 'purchase', payment_attempt_id, 'granted by this event' FROM receipt WHERE credit_event_id = :q"
+        """
+        SELECT 'purchase', payment_attempt_id, 'granted by this event'
+        FROM receipt WHERE credit_event_id = :q
+        """
     ),
     "book event": text(
         "SELECT 'transaction', id, 'what this event tells of' FROM ledger_transaction WHERE id = :number"
@@ -109,7 +115,7 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
     "message": text(
         "SELECT 'message', event_id, 'told to subscribers' FROM webhook_event WHERE event_id = :q"
     ),
-    # A transfer to an agent's own address belongs to the attempt that claimed it, and to the agent if none did.
+    # A transfer to an agent's own address is the attempt's that claimed it, and the agent's if none did.
     "transaction hash": text(
         """
         WITH moved AS (

@@ -208,7 +208,9 @@ class Market:
         """Use credits in one step, for the job job_<key>."""
         do(
             self.sessions,
-            Debit(key=key, agent_id=agent_id, actor="runner", credits=Amount(units, CREDIT), job=f"job_{key}"),
+            Debit(
+                key=key, agent_id=agent_id, actor="runner", credits=Amount(units, CREDIT), job=f"job_{key}"
+            ),
             now=NOON + 10 * MINUTE,
         )
 

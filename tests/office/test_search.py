@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from ledger import database
@@ -14,14 +15,17 @@ from office.search import Answer
 from rails import catalog, purchase
 from rails.models import Activity, PaymentException
 from tests.conftest import new_database
-from tests.office.market import AGENTS_ADDRESS, MINUTE, NOON, WALLET, Market
-from tests.reconciliation.world import AGENT, HOUR
+from tests.office.market import AGENTS_ADDRESS, MINUTE, WALLET, Market
+from tests.office.plans import asked
+from tests.reconciliation.world import AGENT, HOUR, NOON
 
 
 @dataclass
 class Known:
     """What was bought, and the names of it."""
 
+    url: str
+    engine: Engine
     sessions: Sessions
     names: dict[str, str]
 
@@ -40,7 +44,7 @@ def known(postgres_url: str) -> Iterator[Known]:
     with new_database(postgres_url) as url:
         engine = database.connect(url)
         sessions = database.sessions(engine)
-        yield Known(sessions, _names(Market(sessions)))
+        yield Known(url, engine, sessions, _names(Market(sessions)))
         engine.dispose()
 
 
@@ -65,7 +69,9 @@ def _names(market: Market) -> dict[str, str]:
         item = session.exec(select(PaymentException)).one()
         quote = market.attempt(deposit).quote_id
         told = session.exec(select(Activity.event_id).where(col(Activity.type).endswith("granted"))).first()
-        grant = session.exec(select(Transaction.id).where(Transaction.reference == f"purchase:{deposit}")).one()
+        grant = session.exec(
+            select(Transaction.id).where(Transaction.reference == f"purchase:{deposit}")
+        ).one()
         debit = session.exec(select(Transaction.id).where(Transaction.reference == "render")).one()
     return {
         "deposit": deposit,
@@ -264,3 +270,30 @@ def test_suggestions_come_from_the_beginning_of_an_id(known: Known) -> None:
     assert ("purchase", known.names["deposit"]) in known.suggest(known.names["deposit"][:14])
     assert known.suggest("{deposit}") == [("purchase", known.names["deposit"])]
     assert known.suggest("Shop") == [("agent", known.names["buyer"])]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("{deposit}", "{quote}", "{receipt}", "{credit_event}", "evt_use_{debit}", "{refund}", "{hold}"),
+        *(
+            "{buyer}",
+            "org_1",
+            "{message}",
+            "{hash}",
+            "{address}",
+            "12",
+            "exception 1",
+            "agent:agt_1",
+            "du_1x",
+        ),
+        *("some words", "payatt_12", "quote_12", "receipt_12", "agt_12", "hold_12", "cs_12", "pi_12"),
+    ],
+)
+def test_nothing_that_is_typed_makes_it_walk_over_a_table(known: Known, typed: str) -> None:
+    with asked(known.engine) as statements:
+        known.search(typed)
+        known.suggest(typed)
+
+    assert len(statements.statements) > 1
+    assert statements.walks(known.url) == []

@@ -542,6 +542,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.exception_of_agent() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.agent_id := (SELECT agent_id FROM payment_attempt WHERE payment_attempt_id = NEW.payment_attempt_id);
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.expire_lot(op public.operation, lot_id bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -1780,6 +1789,18 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+CREATE TABLE public.assignment (
+    about_kind text NOT NULL,
+    about_id text NOT NULL,
+    turn integer NOT NULL,
+    owner text,
+    assigned_by text NOT NULL,
+    assigned_at timestamp with time zone NOT NULL,
+    CONSTRAINT assignment_about_named CHECK (((about_kind ~ '^[a-z][a-z_]{0,31}$'::text) AND (about_id <> ''::text))),
+    CONSTRAINT assignment_says_who CHECK (((owner ~ '\S'::text) AND (assigned_by ~ '\S'::text))),
+    CONSTRAINT assignment_turns_begin_at_one CHECK ((turn >= 1))
+);
+
 CREATE TABLE public.audit_log (
     audit_id bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -2029,6 +2050,27 @@ ALTER TABLE public.lot ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.note (
+    note_id bigint NOT NULL,
+    about_kind text NOT NULL,
+    about_id text NOT NULL,
+    said text NOT NULL,
+    author text NOT NULL,
+    written_at timestamp with time zone NOT NULL,
+    CONSTRAINT note_about_named CHECK (((about_kind ~ '^[a-z][a-z_]{0,31}$'::text) AND (about_id <> ''::text))),
+    CONSTRAINT note_says_something CHECK (((said ~ '\S'::text) AND (length(said) <= 4000))),
+    CONSTRAINT note_says_who CHECK ((author ~ '\S'::text))
+);
+
+ALTER TABLE public.note ALTER COLUMN note_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.note_note_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.notice (
     notice_id bigint NOT NULL,
     source text NOT NULL,
@@ -2189,8 +2231,10 @@ CREATE TABLE public.payment_exception (
     final_units numeric(78,0),
     late boolean DEFAULT false NOT NULL,
     wait_until timestamp with time zone,
+    agent_id text,
     CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
     CONSTRAINT payment_exception_is_about_something CHECK ((((kind = 'deeper_than_final'::text) = (payment_attempt_id IS NULL)) AND ((payment_attempt_id IS NULL) = (subject IS NOT NULL)))),
+    CONSTRAINT payment_exception_is_of_its_agent CHECK (((agent_id IS NULL) = (payment_attempt_id IS NULL))),
     CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'deeper_than_final'::text]))),
     CONSTRAINT payment_exception_units_not_negative CHECK (((received_units >= (0)::numeric) AND (final_units >= (0)::numeric)))
 );
@@ -2664,6 +2708,9 @@ ALTER TABLE ONLY public.agent_token
 ALTER TABLE ONLY public.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
+ALTER TABLE ONLY public.assignment
+    ADD CONSTRAINT assignment_one_after_another PRIMARY KEY (about_kind, about_id, turn);
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
 
@@ -2726,6 +2773,9 @@ ALTER TABLE ONLY public.lot
 
 ALTER TABLE ONLY public.lot
     ADD CONSTRAINT lot_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.note
+    ADD CONSTRAINT note_pkey PRIMARY KEY (note_id);
 
 ALTER TABLE ONLY public.notice_action
     ADD CONSTRAINT notice_action_pkey PRIMARY KEY (action_id);
@@ -2909,6 +2959,8 @@ CREATE INDEX agent_reached_at ON public.agent USING btree (contact text_pattern_
 
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
 
+CREATE INDEX assignment_of_owner ON public.assignment USING btree (owner, about_kind, about_id) WHERE (owner IS NOT NULL);
+
 CREATE INDEX audit_log_about ON public.audit_log USING btree (about_kind, about_id, audit_id DESC);
 
 CREATE INDEX audit_log_not_done ON public.audit_log USING btree (audit_id DESC) WHERE (outcome <> 'done'::text);
@@ -2961,13 +3013,19 @@ CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, exp
 
 CREATE INDEX lot_entry_of_lot ON public.lot_entry USING btree (lot_id, transaction_id);
 
+CREATE INDEX note_about ON public.note USING btree (about_kind, about_id, note_id DESC);
+
 CREATE INDEX notice_action_of_notice ON public.notice_action USING btree (notice_id);
 
 CREATE INDEX notice_dead ON public.notice USING btree (notice_id) WHERE (state = 'dead'::text);
 
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
 
+CREATE INDEX notice_in_state ON public.notice USING btree (state, kind, notice_id);
+
 CREATE INDEX notice_mentions ON public.notice USING gin (refs);
+
+CREATE INDEX notice_retrying ON public.notice USING btree (kind, notice_id) WHERE ((state = 'waiting'::text) AND (reason IS NOT NULL));
 
 CREATE INDEX operator_session_of_operator ON public.operator_session USING btree (operator_id, session_id DESC);
 
@@ -2983,11 +3041,19 @@ CREATE INDEX payment_attempt_of_rail_and_state ON public.payment_attempt USING b
 
 CREATE INDEX payment_attempt_of_state ON public.payment_attempt USING btree (state, created_at, payment_attempt_id);
 
+CREATE INDEX payment_exception_in_time ON public.payment_exception USING btree (opened_at, exception_id);
+
+CREATE INDEX payment_exception_of_agent ON public.payment_exception USING btree (agent_id, opened_at, exception_id);
+
 CREATE INDEX payment_exception_of_attempt ON public.payment_exception USING btree (payment_attempt_id);
+
+CREATE INDEX payment_exception_of_kind ON public.payment_exception USING btree (kind, opened_at, exception_id);
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind, asset) WHERE (closed_at IS NULL);
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_subject ON public.payment_exception USING btree (subject, kind) WHERE ((closed_at IS NULL) AND (payment_attempt_id IS NULL));
+
+CREATE INDEX payment_exception_open ON public.payment_exception USING btree (opened_at, exception_id) WHERE (closed_at IS NULL);
 
 CREATE INDEX payment_reversal_of_attempt ON public.payment_reversal USING btree (payment_attempt_id);
 
@@ -3032,6 +3098,10 @@ CREATE INDEX stripe_payout_part_of_payout ON public.stripe_payout_part USING btr
 CREATE INDEX webhook_attempt_of_delivery ON public.webhook_attempt USING btree (endpoint_id, event_id);
 
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (endpoint_id, try_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX webhook_delivery_in_state ON public.webhook_delivery USING btree (endpoint_id, state, created_at, event_id);
+
+CREATE INDEX webhook_delivery_retrying ON public.webhook_delivery USING btree (endpoint_id, created_at, event_id) WHERE ((state = 'pending'::text) AND (tries > 0));
 
 CREATE INDEX webhook_event_in_time ON public.webhook_event USING btree (occurred_at);
 
@@ -3080,6 +3150,14 @@ ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_is_never_truncate
 CREATE TRIGGER agent_thaw_never_changes BEFORE DELETE OR UPDATE ON public.agent_thaw FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_never_changes;
+
+CREATE TRIGGER assignment_is_never_truncated BEFORE TRUNCATE ON public.assignment FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.assignment ENABLE ALWAYS TRIGGER assignment_is_never_truncated;
+
+CREATE TRIGGER assignment_never_changes BEFORE DELETE OR UPDATE ON public.assignment FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.assignment ENABLE ALWAYS TRIGGER assignment_never_changes;
 
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -3185,6 +3263,14 @@ CREATE TRIGGER lot_is_well_formed BEFORE INSERT ON public.lot FOR EACH ROW EXECU
 
 ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
 
+CREATE TRIGGER note_is_never_truncated BEFORE TRUNCATE ON public.note FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.note ENABLE ALWAYS TRIGGER note_is_never_truncated;
+
+CREATE TRIGGER note_never_changes BEFORE DELETE OR UPDATE ON public.note FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.note ENABLE ALWAYS TRIGGER note_never_changes;
+
 CREATE TRIGGER notice_action_never_changes BEFORE DELETE OR UPDATE ON public.notice_action FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.notice_action ENABLE ALWAYS TRIGGER notice_action_never_changes;
@@ -3204,6 +3290,10 @@ ALTER TABLE public.owned_address ENABLE ALWAYS TRIGGER owned_address_never_chang
 CREATE TRIGGER payment_exception_closed_stays BEFORE UPDATE ON public.payment_exception FOR EACH ROW WHEN ((old.closed_at IS NOT NULL)) EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.payment_exception ENABLE ALWAYS TRIGGER payment_exception_closed_stays;
+
+CREATE TRIGGER payment_exception_knows_its_agent BEFORE INSERT ON public.payment_exception FOR EACH ROW EXECUTE FUNCTION public.exception_of_agent();
+
+ALTER TABLE public.payment_exception ENABLE ALWAYS TRIGGER payment_exception_knows_its_agent;
 
 CREATE TRIGGER payment_exception_never_vanishes BEFORE DELETE ON public.payment_exception FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 

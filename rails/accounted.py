@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from ledger.money import USD, USDC, Amount
+from ledger.money import ASSETS, USD, USDC, Amount, Asset
 from rails import kinds, pricing, refund_requests
 from rails.models import ExceptionAction, PaymentException, Quote, Receipt
 
@@ -54,6 +54,11 @@ def undecided(session: Session, item: PaymentException) -> Amount:
 def in_usdc(amount: Amount) -> Amount:
     """Dollars in either of their assets, counted in USDC."""
     return amount if amount.asset == USDC else pricing.in_usdc(amount)
+
+
+def asset_of(item: PaymentException) -> Asset:
+    """What an exception is counted in: another token counts in its own smallest units."""
+    return ASSETS.get(item.asset) or Asset(item.asset, 0)
 
 
 def is_counted(item: PaymentException) -> bool:

@@ -104,7 +104,8 @@ class Receipt(SQLModel, table=True):
 class PaymentException(SQLModel, table=True):
     """Money that waits for a decision. `asset` is the token's contract where another token came.
 
-    `final_units` is how much of it no reorganisation takes back, None where nobody can say.
+    `final_units` is how much of it no reorganisation takes back, None where nobody can say. `agent_id` is
+    the attempt's, and written by the database.
     """
 
     __tablename__ = "payment_exception"
@@ -114,6 +115,7 @@ class PaymentException(SQLModel, table=True):
     payment_attempt_id: str | None = Field(
         default=None, sa_type=Text, foreign_key="payment_attempt.payment_attempt_id"
     )
+    agent_id: str | None = Field(default=None, sa_type=Text)
     subject: str | None = Field(default=None, sa_type=Text)
     detail: str | None = Field(default=None, sa_type=Text)
     kind: str = Field(sa_type=Text)

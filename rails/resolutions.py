@@ -4,7 +4,7 @@ Each is one transaction: the decision's row, its posting and the closing of the 
 the attempt's row. Only a refund asks the processor, under the exception's own key: it can be repeated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,9 +15,9 @@ from sqlmodel import Session, col, select
 from ledger import book, chart
 from ledger.book import Leg, Posting
 from ledger.database import Sessions
-from ledger.money import ASSETS, USD, USDC, Amount, Asset
+from ledger.money import USD, USDC, Amount, Asset
 from rails import arrived, errors, grants, pricing, refund_requests, reviews, states
-from rails.accounted import REFUND_FAILED, accounted, in_usdc, is_counted, undecided
+from rails.accounted import REFUND_FAILED, accounted, asset_of, in_usdc, is_counted, undecided
 from rails.choices import Action, Choice, Situation, choice
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.rail import Rails
@@ -55,6 +55,14 @@ class Locked:
     receipt: Receipt | None
 
 
+Permit = Callable[[Session, Amount], None]
+"""Told what would be given away, under lock and before anything is kept. Raises to have nothing done."""
+
+
+def _permit_all(_session: Session, _amount: Amount) -> None:
+    """Whoever decides here is not limited."""
+
+
 class RequestRefund(Protocol):
     """Asks a processor to send money back; the same key asks once."""
 
@@ -90,16 +98,19 @@ def credit(session: Session, decision: Decision, *, now: datetime) -> Resolved:
     return _write(session, found, chosen, decision, transaction_id=transaction_id, now=now)
 
 
-def write_off(session: Session, decision: Decision, *, now: datetime) -> Resolved:
+def write_off(
+    session: Session, decision: Decision, *, now: datetime, permit: Permit = _permit_all
+) -> Resolved:
     """Close an exception without credits: whole cents that arrived are booked as unclaimed. Once.
 
-    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile
+    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile, and what `permit` raises
     """
     found = lock(session, decision.exception_id)
     before = _done_before(session, found, "write_off")
     if before is not None:
         return before
     chosen = _choose(session, found, "write_off", decision)
+    permit(session, chosen.cents)
     transaction_id = _book_unclaimed(session, found, chosen, actor=decision.actor, now=now)
     _knock(found.attempt, now=now)
     return _write(session, found, chosen, decision, transaction_id=transaction_id, now=now)
@@ -124,7 +135,13 @@ def wait(session: Session, decision: Decision, *, until: datetime, now: datetime
 
 
 def refund(
-    sessions: Sessions, rails: Rails, request: RequestRefund, decision: Decision, *, now: datetime
+    sessions: Sessions,
+    rails: Rails,
+    request: RequestRefund,
+    decision: Decision,
+    *,
+    now: datetime,
+    permit: Permit = _permit_all,
 ) -> Resolved:
     """Have the processor send its charge back, and close the exception.
 
@@ -132,7 +149,8 @@ def refund(
     processor does not answer the exception stays open, and the same call goes on with it. When it refuses,
     this exception ends and the next look opens another.
 
-    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile; RailUnreachable, RailRefused
+    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile, and what `permit` raises;
+    RailUnreachable, RailRefused
     """
     with sessions() as session:
         found = lock(session, decision.exception_id)
@@ -141,6 +159,7 @@ def refund(
             return before
         if before is None:
             chosen = _choose(session, found, "refund", decision)
+            permit(session, chosen.cents)
             before = _write(session, found, chosen, decision, transaction_id=None, now=now, closes=False)
         assert found.attempt is not None
         attempt_id = found.attempt.payment_attempt_id
@@ -321,7 +340,7 @@ def _check_seen(session: Session, found: Locked, decision: Decision) -> None:
     recorded = int(found.item.received_units)
     if decision.seen is not None and decision.seen.units != recorded:
         raise errors.ChangedMeanwhile(
-            f"exception {found.item.exception_id} is about {Amount(recorded, ASSETS[found.item.asset])} now,"
+            f"exception {found.item.exception_id} is about {Amount(recorded, asset_of(found.item))} now,"
             f" not {decision.seen}"
         )
     if found.attempt is None or found.item.asset != USDC.code or not is_counted(found.item):

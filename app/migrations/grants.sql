@@ -78,3 +78,5 @@ GRANT UPDATE ON notice_cursor TO pennyrail_service;
 GRANT INSERT ON operator, operator_session, audit_log TO pennyrail_service;
 GRANT UPDATE ON operator TO pennyrail_service;
 GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;
+-- The operators' desk: what they say, and who takes care of what. Only ever added to.
+GRANT INSERT ON note, assignment TO pennyrail_service;

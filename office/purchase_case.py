@@ -13,6 +13,7 @@ from ledger.money import CREDIT, USD, USDC, Amount
 from ledger.transactions import Told
 from office import notes, notice_queue, timeline, transfers, witnesses
 from office.models import AuditRow
+from office.notes import Note
 from office.timeline import Event, Known
 from office.transfers import Transfer
 from office.witnesses import Witnesses
@@ -86,14 +87,35 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a purchase is. `settled`: nothing is left to wait for. `look_at` None: nobody asks by itself."""
+
+    payment_attempt_id: str
+    state: str
+    settled: bool
+    reason: str | None
+    agent_id: str
+    rail_id: str
+    live_money: bool
+    quote_id: str
+    receipt_id: str | None
+    reference: str | None
+    network: str | None
+    deposit_address: str | None
+    shared_address: bool
+    credits: Amount
+    created_at: datetime
+    expires_at: datetime
+    looks: int
+    looked_at: datetime | None
+    look_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything about one purchase."""
 
-    attempt: PaymentAttempt
-    quote: Quote
-    receipt: Receipt | None
-    state: str
-    terminal: bool
+    facts: Facts
     amounts: Amounts
     witnesses: Witnesses
     events: tuple[Event, ...]
@@ -104,6 +126,7 @@ class Case:
     lots: tuple[LotUse, ...]
     open_exceptions: tuple[Open, ...]
     raw: tuple[Raw, ...]
+    notes: tuple[Note, ...]
     possible: tuple[Possible, ...]
 
     def may(self, doing: Doing) -> Possible:
@@ -127,11 +150,7 @@ def case(session: Session, payment_attempt_id: str, *, rails: Rails, now: dateti
     heard = witnesses.heard(known.evidence, expected=expected)
     left = refunds.left_of(session, attempt)
     return Case(
-        attempt=attempt,
-        quote=quote,
-        receipt=known.receipt,
-        state=attempt.state,
-        terminal=view.terminal,
+        facts=_facts(view, attempt),
         amounts=_amounts(known, heard, left),
         witnesses=heard,
         events=timeline.events(known),
@@ -144,7 +163,34 @@ def case(session: Session, payment_attempt_id: str, *, rails: Rails, now: dateti
             Open(each.exception_id or 0, each.kind) for each in known.exceptions if each.closed_at is None
         ),
         raw=tuple(_raw(each) for each in known.notices[-_RAW:]),
+        notes=known.notes,
         possible=_possible(attempt, left, rail_known=rail is not None),
+    )
+
+
+def _facts(view: status.PurchaseView, attempt: PaymentAttempt) -> Facts:
+    told, receipt = instructions.read(attempt), view.receipt
+    deposit = told if isinstance(told, CryptoDeposit) else None
+    return Facts(
+        payment_attempt_id=attempt.payment_attempt_id,
+        state=attempt.state,
+        settled=view.terminal,
+        reason=attempt.reason,
+        agent_id=attempt.agent_id,
+        rail_id=attempt.rail_id,
+        live_money=view.quote.live_money,
+        quote_id=attempt.quote_id,
+        receipt_id=receipt.receipt_id if receipt is not None else None,
+        reference=attempt.reference,
+        network=deposit.network if deposit is not None else None,
+        deposit_address=attempt.deposit_address,
+        shared_address=deposit is not None and deposit.shared,
+        credits=Amount(view.quote.credits, CREDIT),
+        created_at=attempt.created_at,
+        expires_at=attempt.expires_at,
+        looks=attempt.looks,
+        looked_at=attempt.looked_at,
+        look_at=attempt.look_at,
     )
 
 

@@ -85,6 +85,8 @@ def refund(
     raises: SayWhy, NeedsApproval; PurchaseNotFound, NothingPaid, RefundTooLarge, RefundConflict; RailRefused
     """
     why, before = reasons.said(reason), _state(sessions, payment_attempt_id)
+    # Other names are the exceptions' and the proposals', which are let through by other rules.
+    key = f"operator:{key}"
     wanted = {"state": before, "amount": str(amount) if amount is not None else "all that is left"}
     about = (KIND, payment_attempt_id)
     # Whoever is sent back today is asked again tomorrow: what has left since must be known.

@@ -28,6 +28,7 @@ class Line:
 
 
 ENTRIES: Final = (
+    Entry("Purchases", "/console/purchases"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

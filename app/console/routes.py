@@ -4,10 +4,13 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.console.pages import operators, own_sessions, signing_in
+from app.console.pages import operators, own_sessions, papers, purchases, search, signing_in
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     own_sessions.router,
     operators.router,
+    search.router,
+    purchases.router,
+    papers.router,
 )

@@ -3107,6 +3107,10 @@ CREATE UNIQUE INDEX agent_deposit_address_is_nobody_elses ON public.agent_deposi
 
 CREATE INDEX agent_freeze_of_agent ON public.agent_freeze USING btree (agent_id);
 
+CREATE INDEX agent_named ON public.agent USING btree (lower(agent_name) text_pattern_ops);
+
+CREATE INDEX agent_reached_at ON public.agent USING btree (contact text_pattern_ops);
+
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX assignment_of_owner ON public.assignment USING btree (owner, about_kind, about_id) WHERE (owner IS NOT NULL);
@@ -3127,9 +3131,17 @@ CREATE INDEX chain_alarm_opened ON public.chain_alarm USING btree (chain_id, ope
 
 CREATE INDEX chain_outflow_address ON public.chain_outflow USING btree (address, token);
 
+CREATE INDEX chain_outflow_of_transaction ON public.chain_outflow USING btree (tx_hash);
+
 CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 
+CREATE INDEX deposit_from ON public.deposit USING btree (sender, block_number DESC);
+
+CREATE INDEX deposit_of_transaction ON public.deposit USING btree (tx_hash);
+
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
+
+CREATE INDEX evidence_named ON public.evidence USING btree (external_id);
 
 CREATE INDEX evidence_of_payment_intent ON public.evidence USING btree (((detail ->> 'payment_intent_id'::text))) WHERE (source = 'stripe'::text);
 
@@ -3141,15 +3153,21 @@ CREATE UNIQUE INDEX exception_action_decides_once ON public.exception_action USI
 
 CREATE INDEX exception_action_of_exception ON public.exception_action USING btree (exception_id);
 
+CREATE INDEX hold_of_job ON public.hold USING btree (job);
+
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
 
 CREATE INDEX ix_payment_attempt_deposit_address ON public.payment_attempt USING btree (deposit_address);
+
+CREATE INDEX ledger_transaction_of_job ON public.ledger_transaction USING btree (((details ->> 'job'::text))) WHERE (kind = 'debit'::text);
 
 CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
 
 CREATE INDEX ledger_transaction_seal_order ON public.ledger_transaction USING btree (xid, id);
 
 CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, expires_at, promotional DESC, id) WHERE open;
+
+CREATE INDEX lot_entry_of_lot ON public.lot_entry USING btree (lot_id, transaction_id);
 
 CREATE INDEX note_about ON public.note USING btree (about_kind, about_id, note_id DESC);
 
@@ -3161,13 +3179,23 @@ CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS N
 
 CREATE INDEX notice_in_state ON public.notice USING btree (state, kind, notice_id);
 
+CREATE INDEX notice_mentions ON public.notice USING gin (refs);
+
 CREATE INDEX notice_retrying ON public.notice USING btree (kind, notice_id) WHERE ((state = 'waiting'::text) AND (reason IS NOT NULL));
 
 CREATE INDEX operator_session_of_operator ON public.operator_session USING btree (operator_id, session_id DESC);
 
 CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at) WHERE (look_at IS NOT NULL);
 
+CREATE INDEX payment_attempt_newest ON public.payment_attempt USING btree (created_at, payment_attempt_id);
+
 CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (agent_id, created_at);
+
+CREATE INDEX payment_attempt_of_rail ON public.payment_attempt USING btree (rail_id, created_at, payment_attempt_id);
+
+CREATE INDEX payment_attempt_of_rail_and_state ON public.payment_attempt USING btree (rail_id, state, created_at, payment_attempt_id);
+
+CREATE INDEX payment_attempt_of_state ON public.payment_attempt USING btree (state, created_at, payment_attempt_id);
 
 CREATE INDEX payment_exception_in_time ON public.payment_exception USING btree (opened_at, exception_id);
 
@@ -3218,6 +3246,12 @@ CREATE INDEX reversal_watch_due ON public.reversal_watch USING btree (look_at) W
 CREATE INDEX stripe_balance_transaction_in_time ON public.stripe_balance_transaction USING btree (created_at);
 
 CREATE INDEX stripe_balance_transaction_of_charge ON public.stripe_balance_transaction USING btree (charge);
+
+CREATE INDEX stripe_balance_transaction_of_intent ON public.stripe_balance_transaction USING btree (payment_intent);
+
+CREATE INDEX stripe_balance_transaction_of_source ON public.stripe_balance_transaction USING btree (source);
+
+CREATE INDEX stripe_balance_transaction_of_transfer ON public.stripe_balance_transaction USING btree (transaction_hash) WHERE (transaction_hash IS NOT NULL);
 
 CREATE INDEX stripe_booking_in_time ON public.stripe_booking USING btree (booked_at);
 

@@ -107,6 +107,11 @@ class Transaction(SQLModel, table=True):
             postgresql_using="brin",
             postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
         ),
+        Index(
+            "ledger_transaction_of_job",
+            text("(details ->> 'job')"),
+            postgresql_where=text("kind = 'debit'"),
+        ),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(), primary_key=True))
@@ -191,6 +196,7 @@ class LotEntry(SQLModel, table=True):
     """One change of what a lot is worth; the sums of a lot's rows are the lot."""
 
     __tablename__: ClassVar[str] = "lot_entry"
+    __table_args__ = (Index("lot_entry_of_lot", "lot_id", "transaction_id"),)
 
     transaction_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     place: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
@@ -207,6 +213,7 @@ class Hold(SQLModel, table=True):
     __tablename__: ClassVar[str] = "hold"
     __table_args__ = (
         Index("hold_open", "account_id", "expires_at", postgresql_where=text("state = 'open'")),
+        Index("hold_of_job", "job"),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))

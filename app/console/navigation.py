@@ -33,6 +33,7 @@ ENTRIES: Final = (
     Entry("Deliveries", "/console/deliveries"),
     Entry("Reconciliation", "/console/reconciliation"),
     Entry("Periods", "/console/periods"),
+    Entry("Purchases", "/console/purchases"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

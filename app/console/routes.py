@@ -11,8 +11,11 @@ from app.console.pages import (
     notes,
     operators,
     own_sessions,
+    papers,
     periods,
+    purchases,
     reconciliation,
+    search,
     signing_in,
     single_sign_on,
 )
@@ -24,8 +27,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     exceptions.router,
     inbox.router,
     notes.router,
+    papers.router,
     periods.router,
+    purchases.router,
     reconciliation.router,
+    search.router,
     own_sessions.router,
     operators.router,
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from office.purchases import STATES
 from office.roles import ROLES
 
 
@@ -71,4 +72,58 @@ ROWS: Final = (
         "End every session of an operator.",
     ),
     Row("operators enable", "POST", "/console/operators/{operator_id}/enable", "Let in again.", (REASON,)),
+    Row(
+        "search",
+        "GET",
+        "/console/search",
+        "Find anything by what you know of it: an id, a hash, an address, a job, a name.",
+        (Option("q", "what you know"),),
+    ),
+    Row(
+        "purchases list",
+        "GET",
+        "/console/purchases",
+        "Purchases, the newest first.",
+        (
+            Option("state", "of this state alone", choices=STATES),
+            Option("rail", "of this rail alone"),
+            Option("agent", "of this agent alone"),
+            Option("day", "opened on this day of UTC, 2026-11-20"),
+            AFTER,
+        ),
+    ),
+    Row("purchases show", "GET", "/console/purchases/{payment_attempt_id}", "Everything about one purchase."),
+    Row(
+        "purchases look",
+        "POST",
+        "/console/purchases/{payment_attempt_id}/look",
+        "Ask the processor what has become of it, and what has left it.",
+    ),
+    Row(
+        "purchases cancel",
+        "POST",
+        "/console/purchases/{payment_attempt_id}/cancel",
+        "Close it at the processor, so that nobody can begin to pay it.",
+        (REASON,),
+    ),
+    Row(
+        "purchases refund",
+        "POST",
+        "/console/purchases/{payment_attempt_id}/refund",
+        "Have the processor give money back to the payer.",
+        (
+            REASON,
+            Option("key", "a name for this refund: the same one asks once", required=True),
+            Option("dollars", "how much, such as 2.50; all that is left if not given"),
+        ),
+    ),
+    Row("quotes show", "GET", "/console/quotes/{quote_id}", "A price that was fixed."),
+    Row("receipts show", "GET", "/console/receipts/{receipt_id}", "A receipt, signed if it is sealed."),
+    Row(
+        "ledger transaction",
+        "GET",
+        "/console/ledger/transactions/{transaction_id}",
+        "A transaction of the book with its legs.",
+    ),
+    Row("ledger hold", "GET", "/console/ledger/holds/{hold_id}", "Credits set aside for a job."),
 )

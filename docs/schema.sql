@@ -1780,6 +1780,37 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+CREATE TABLE public.audit_log (
+    audit_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    role text,
+    operator_id text,
+    session_id bigint,
+    via text NOT NULL,
+    address text,
+    action text NOT NULL,
+    about_kind text NOT NULL,
+    about_id text NOT NULL,
+    outcome text NOT NULL,
+    reason text NOT NULL,
+    before jsonb,
+    after jsonb,
+    CONSTRAINT audit_log_action_named CHECK ((action ~ '^[a-z][a-z_]*\.[a-z][a-z_]*$'::text)),
+    CONSTRAINT audit_log_outcome_known CHECK ((outcome = ANY (ARRAY['asked'::text, 'done'::text, 'failed'::text, 'refused'::text]))),
+    CONSTRAINT audit_log_says_who CHECK ((actor <> ''::text)),
+    CONSTRAINT audit_log_via_known CHECK ((via = ANY (ARRAY['console'::text, 'ops'::text, 'command'::text, 'service'::text])))
+);
+
+ALTER TABLE public.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_log_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.buy_key (
     agent_id text NOT NULL,
     idempotency_key text NOT NULL,
@@ -2052,6 +2083,58 @@ CREATE TABLE public.notice_cursor (
 
 ALTER TABLE public.notice ALTER COLUMN notice_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notice_notice_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.operator (
+    operator_id text NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    password_hash text,
+    totp_sealed bytea,
+    totp_last_step bigint DEFAULT 0 NOT NULL,
+    invite_hash bytea,
+    invite_expires_at timestamp with time zone,
+    sso_subject text,
+    failures integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT operator_email_lower_case CHECK (((email = lower(email)) AND (email ~ '^[^\s@]{1,64}@[^\s@]{1,190}$'::text))),
+    CONSTRAINT operator_has_name CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+    CONSTRAINT operator_invite_ends CHECK (((invite_hash IS NULL) = (invite_expires_at IS NULL))),
+    CONSTRAINT operator_password_has_second_factor CHECK (((password_hash IS NULL) = (totp_sealed IS NULL))),
+    CONSTRAINT operator_password_is_argon2 CHECK ((password_hash ~~ '$argon2id$%'::text)),
+    CONSTRAINT operator_role_known CHECK ((role = ANY (ARRAY['viewer'::text, 'support'::text, 'finance'::text, 'approver'::text, 'admin'::text])))
+);
+
+CREATE TABLE public.operator_session (
+    session_id bigint NOT NULL,
+    token_hash bytea NOT NULL,
+    operator_id text NOT NULL,
+    via text NOT NULL,
+    method text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    stepped_up_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    revoked_by text,
+    address text NOT NULL,
+    user_agent text NOT NULL,
+    CONSTRAINT operator_session_ends CHECK ((expires_at > created_at)),
+    CONSTRAINT operator_session_method_known CHECK ((method = ANY (ARRAY['password'::text, 'sso'::text]))),
+    CONSTRAINT operator_session_revoked_by_whom CHECK (((revoked_at IS NULL) = (revoked_by IS NULL))),
+    CONSTRAINT operator_session_via_known CHECK ((via = ANY (ARRAY['console'::text, 'ops'::text])))
+);
+
+ALTER TABLE public.operator_session ALTER COLUMN session_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.operator_session_session_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2581,6 +2664,9 @@ ALTER TABLE ONLY public.agent_token
 ALTER TABLE ONLY public.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
+
 ALTER TABLE ONLY public.balance
     ADD CONSTRAINT balance_pkey PRIMARY KEY (account_id, shard);
 
@@ -2652,6 +2738,21 @@ ALTER TABLE ONLY public.notice
 
 ALTER TABLE ONLY public.notice
     ADD CONSTRAINT notice_pkey PRIMARY KEY (notice_id);
+
+ALTER TABLE ONLY public.operator
+    ADD CONSTRAINT operator_email_once UNIQUE (email);
+
+ALTER TABLE ONLY public.operator
+    ADD CONSTRAINT operator_pkey PRIMARY KEY (operator_id);
+
+ALTER TABLE ONLY public.operator_session
+    ADD CONSTRAINT operator_session_pkey PRIMARY KEY (session_id);
+
+ALTER TABLE ONLY public.operator_session
+    ADD CONSTRAINT operator_session_token_once UNIQUE (token_hash);
+
+ALTER TABLE ONLY public.operator
+    ADD CONSTRAINT operator_sso_subject_once UNIQUE (sso_subject);
 
 ALTER TABLE ONLY public.owned_address
     ADD CONSTRAINT owned_address_once UNIQUE (address, owner);
@@ -2804,6 +2905,14 @@ CREATE INDEX agent_freeze_of_agent ON public.agent_freeze USING btree (agent_id)
 
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
 
+CREATE INDEX audit_log_about ON public.audit_log USING btree (about_kind, about_id, audit_id DESC);
+
+CREATE INDEX audit_log_not_done ON public.audit_log USING btree (audit_id DESC) WHERE (outcome <> 'done'::text);
+
+CREATE INDEX audit_log_of_action ON public.audit_log USING btree (action, audit_id DESC);
+
+CREATE INDEX audit_log_of_actor ON public.audit_log USING btree (actor, audit_id DESC);
+
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
 
 CREATE UNIQUE INDEX chain_alarm_open_once ON public.chain_alarm USING btree (chain_id, kind, subject) WHERE (closed_at IS NULL);
@@ -2839,6 +2948,8 @@ CREATE INDEX notice_action_of_notice ON public.notice_action USING btree (notice
 CREATE INDEX notice_dead ON public.notice USING btree (notice_id) WHERE (state = 'dead'::text);
 
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
+
+CREATE INDEX operator_session_of_operator ON public.operator_session USING btree (operator_id, session_id DESC);
 
 CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at) WHERE (look_at IS NOT NULL);
 
@@ -2935,6 +3046,14 @@ ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_is_never_truncate
 CREATE TRIGGER agent_thaw_never_changes BEFORE DELETE OR UPDATE ON public.agent_thaw FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_never_changes;
+
+CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
+
+CREATE TRIGGER audit_log_is_never_truncated BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.audit_log ENABLE ALWAYS TRIGGER audit_log_is_never_truncated;
 
 CREATE TRIGGER balance_is_never_deleted BEFORE DELETE ON public.balance FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
@@ -3035,6 +3154,14 @@ ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
 CREATE TRIGGER notice_action_never_changes BEFORE DELETE OR UPDATE ON public.notice_action FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.notice_action ENABLE ALWAYS TRIGGER notice_action_never_changes;
+
+CREATE TRIGGER operator_is_never_deleted BEFORE DELETE ON public.operator FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.operator ENABLE ALWAYS TRIGGER operator_is_never_deleted;
+
+CREATE TRIGGER operator_session_is_never_deleted BEFORE DELETE ON public.operator_session FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.operator_session ENABLE ALWAYS TRIGGER operator_session_is_never_deleted;
 
 CREATE TRIGGER owned_address_never_changes BEFORE DELETE OR UPDATE ON public.owned_address FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -3168,6 +3295,12 @@ ALTER TABLE ONLY public.agent_thaw
 ALTER TABLE ONLY public.agent_token
     ADD CONSTRAINT agent_token_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES public.agent(agent_id);
 
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operator(operator_id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.operator_session(session_id);
+
 ALTER TABLE ONLY public.balance
     ADD CONSTRAINT balance_account_exists FOREIGN KEY (account_id) REFERENCES public.account(id);
 
@@ -3188,6 +3321,9 @@ ALTER TABLE ONLY public.exception_action
 
 ALTER TABLE ONLY public.notice_action
     ADD CONSTRAINT notice_action_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.operator_session
+    ADD CONSTRAINT operator_session_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operator(operator_id);
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_address_of_owner FOREIGN KEY (deposit_address, address_owner) REFERENCES public.owned_address(address, owner);

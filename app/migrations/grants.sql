@@ -8,7 +8,7 @@ GRANT USAGE ON SCHEMA public TO pennyrail_service, pennyrail_reader;
 
 -- Everybody in the house reads, but nobody reads credentials who does not check them.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO pennyrail_service, pennyrail_reader;
-REVOKE SELECT ON agent_token, service_token, webhook_secret FROM pennyrail_reader;
+REVOKE SELECT ON agent_token, service_token, webhook_secret, operator, operator_session FROM pennyrail_reader;
 
 -- The past, for reading.
 GRANT EXECUTE ON FUNCTION
@@ -73,3 +73,8 @@ GRANT UPDATE (state, expected_units, found_units, closed_at, how) ON reconciliat
 -- The inbox: what people decided of notices, and how far the processor's own list was read.
 GRANT INSERT ON notice_action, notice_cursor TO pennyrail_service;
 GRANT UPDATE ON notice_cursor TO pennyrail_service;
+
+-- The office: who signs in, and what was done.
+GRANT INSERT ON operator, operator_session, audit_log TO pennyrail_service;
+GRANT UPDATE ON operator TO pennyrail_service;
+GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;

@@ -12,6 +12,7 @@ from sqlmodel import SQLModel, text
 
 import app
 import ledger
+import office
 import outbound
 import rails
 from app.migrations import roles
@@ -53,7 +54,7 @@ def migrate(database_url: str, *, service_url: str | None = None) -> None:
 
 def metadata() -> MetaData:
     """The tables of every models.py in the house."""
-    for room in (ledger, rails, outbound, app):
+    for room in (ledger, rails, outbound, office, app):
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if module.name.endswith(".models"):
                 importlib.import_module(module.name)

@@ -1,0 +1,62 @@
+"""Expected failures of the office.
+
+OperatorError
+└── OfficeError
+    ├── SignInRefused        wrong, unknown, disabled, locked: nobody is told which
+    │   └── SignInLocked     too many wrong ones; when to come back
+    ├── EnrolmentRefused     no such invitation, or it ran out, or the password is too weak
+    ├── BadCode              not the code of this moment, or used before
+    └── OperatorConflict     the email is taken, or the last admin would go
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rails.errors import OperatorError
+
+
+class OfficeError(OperatorError):
+    """Root of the office's failures."""
+
+    code = "OFFICE_ERROR"
+
+
+class SignInRefused(OfficeError):
+    """Email, password or code is wrong, or the account may not sign in."""
+
+    code = "SIGN_IN_REFUSED"
+
+
+@dataclass
+class SignInLocked(SignInRefused):
+    """Too many wrong tries."""
+
+    until: datetime
+    code = "SIGN_IN_LOCKED"
+
+    def __str__(self) -> str:
+        return f"too many wrong tries; try again after {self.until:%H:%M:%S} UTC"
+
+
+class EnrolmentRefused(OfficeError):
+    """No such invitation, or it ran out, or what was chosen does not do."""
+
+    code = "ENROLMENT_REFUSED"
+
+
+class BadCode(OfficeError):
+    """Not the code of this moment, or used before."""
+
+    code = "BAD_CODE"
+
+
+class OperatorConflict(OfficeError):
+    """The email is taken, or nobody could make operators any more."""
+
+    code = "OPERATOR_CONFLICT"
+
+
+class OperatorNotFound(OfficeError):
+    """No operator has this id."""
+
+    code = "OPERATOR_NOT_FOUND"

@@ -2897,11 +2897,19 @@ ALTER TABLE ONLY public.webhook_turn
 
 CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurred_at DESC);
 
+CREATE INDEX agent_by_contact ON public.agent USING btree (contact COLLATE "C", agent_id) WHERE (contact IS NOT NULL);
+
+CREATE INDEX agent_by_name ON public.agent USING btree (lower(agent_name) COLLATE "C", agent_id);
+
 CREATE INDEX agent_claim_of_agent ON public.agent_claim USING btree (agent_id, number DESC);
 
 CREATE UNIQUE INDEX agent_deposit_address_is_nobody_elses ON public.agent_deposit_address USING btree (lower(address));
 
 CREATE INDEX agent_freeze_of_agent ON public.agent_freeze USING btree (agent_id);
+
+CREATE INDEX agent_in_time ON public.agent USING btree (created_at, agent_id);
+
+CREATE INDEX agent_token_of_agent ON public.agent_token USING btree (agent_id, created_at);
 
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
 
@@ -2914,6 +2922,8 @@ CREATE INDEX audit_log_of_action ON public.audit_log USING btree (action, audit_
 CREATE INDEX audit_log_of_actor ON public.audit_log USING btree (actor, audit_id DESC);
 
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
+
+CREATE INDEX balance_frozen ON public.balance USING btree (account_id) WHERE frozen;
 
 CREATE UNIQUE INDEX chain_alarm_open_once ON public.chain_alarm USING btree (chain_id, kind, subject) WHERE (closed_at IS NULL);
 
@@ -2942,6 +2952,8 @@ CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btre
 CREATE INDEX ledger_transaction_seal_order ON public.ledger_transaction USING btree (xid, id);
 
 CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, expires_at, promotional DESC, id) WHERE open;
+
+CREATE INDEX lot_of_agent ON public.lot USING btree (account_id, id);
 
 CREATE INDEX notice_action_of_notice ON public.notice_action USING btree (notice_id);
 

@@ -62,9 +62,7 @@ def history(session: Session, *, agent_id: str) -> Sequence[Frozen]:
     return [Frozen(each, thaw) for each, thaw in rows]
 
 
-def newest(
-    session: Session, *, agent_id: str, most: int, before: int | None = None
-) -> Sequence[Frozen]:
+def newest(session: Session, *, agent_id: str, most: int, before: int | None = None) -> Sequence[Frozen]:
     """An agent's freezes, lifted or not, the newest first; those before the freeze `before` if given."""
     query = (
         select(Freeze, Thaw)

@@ -1,4 +1,4 @@
-"""The holds of one agent, for reading: those that stand, and those that were placed before, a page at a time."""
+"""The holds of one agent, for reading: those that stand, and all that were placed, a page at a time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from ledger.walk import Stretch
 class Hold:
     """Credits set aside for a job, and how that ended.
 
-    `state` is open, captured, released, expired or charged; `captured` is what was taken of `credits` at its end.
+    `state` is open, captured, released, expired or charged; `captured` is what its end took of `credits`.
     `seq` is the entry that placed it.
     """
 
@@ -35,7 +35,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Holds that stand, those that run out first at the beginning. `next` is the hold after which it goes on."""
+    """Open holds, those that run out first at the beginning. `next` is the hold after which it goes on."""
 
     holds: tuple[Hold, ...]
     next: str | None

@@ -52,7 +52,8 @@ class Page:
 class Change:
     """One change of a lot: `credits` and `cents` came to it, or left it if negative.
 
-    `what` is granted, spent, unwound, expired, refunded or reinstated; `reverses` the key of what it takes back.
+    `what` is granted, spent, unwound, expired, refunded or reinstated; `reverses` is the key of what it takes
+    back.
     """
 
     seq: int
@@ -123,7 +124,7 @@ def one(session: Session, *, agent_id: str, lot_id: int) -> Lot | None:
 def changes(
     session: Session, *, agent_id: str, lot_id: int, most: int, before: int | None = None
 ) -> Stretch[Change]:
-    """What made the lot what it is, the newest first, back to its grant; before the entry `before` if given."""
+    """What made the lot what it is, newest first, back to its grant; before the entry `before` if given."""
     start = walk.start(session, agent_id=agent_id, before=before)
     given = {**start.given, "lot_id": lot_id, "most": most + 1}
     found = [_change(row) for row in session.connection().execute(_CHANGES, given)]

@@ -6,7 +6,13 @@ OperatorError
     │   └── SignInLocked     too many wrong ones; when to come back
     ├── EnrolmentRefused     no such invitation, or it ran out, or the password is too weak
     ├── BadCode              not the code of this moment, or used before
-    └── OperatorConflict     the email is taken, or the last admin would go
+    ├── OperatorConflict     the email is taken, or the last admin would go
+    └── AgentError
+        ├── AgentNotFound
+        ├── FreezeNotFound   none of this agent
+        ├── AlreadyFrozen    somebody of the house did so, for this reason, and it stands
+        ├── AlreadyLifted
+        └── NothingToRevoke  it has no token that opens anything
 """
 
 from dataclasses import dataclass
@@ -60,3 +66,39 @@ class OperatorNotFound(OfficeError):
     """No operator has this id."""
 
     code = "OPERATOR_NOT_FOUND"
+
+
+class AgentError(OfficeError):
+    """About one agent."""
+
+    code = "AGENT_ERROR"
+
+
+class AgentNotFound(AgentError):
+    """No agent has this id, and no account of credits either."""
+
+    code = "AGENT_NOT_FOUND"
+
+
+class FreezeNotFound(AgentError):
+    """The agent has no freeze of this number."""
+
+    code = "FREEZE_NOT_FOUND"
+
+
+class AlreadyFrozen(AgentError):
+    """A freeze of a person's, for the same reason, stands."""
+
+    code = "ALREADY_FROZEN"
+
+
+class AlreadyLifted(AgentError):
+    """Somebody has lifted it, or its processor's word did."""
+
+    code = "ALREADY_LIFTED"
+
+
+class NothingToRevoke(AgentError):
+    """The agent has no token that opens anything."""
+
+    code = "NOTHING_TO_REVOKE"

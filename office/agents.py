@@ -132,20 +132,21 @@ _AFTER_NEWEST: Final = """(created_at, agent_id) < (
 _BEGINNING: Final = """
     SELECT agent.*, row_number() OVER (ORDER BY {word}, agent_id) AS place
     FROM agent
-    WHERE {word} >= lower(:beginning) AND {word} < lower(:beginning) || :last_letter AND {after}
+    WHERE {beginning} AND {after}
     ORDER BY {word}, agent_id
     LIMIT :most
 """
 _AFTER_WORD: Final = (
     "({word}, agent_id) > ((SELECT {word} FROM agent AS agent WHERE agent.agent_id = :after), :after)"
 )
+_BEGINS: Final = "{word} >= lower(:beginning) AND {word} < lower(:beginning) || :last_letter"
 _WORDS: Final = {"name": 'lower(agent.agent_name) COLLATE "C"', "contact": 'agent.contact COLLATE "C"'}
 _FROZEN: Final = """
     SELECT agent.*, row_number() OVER (ORDER BY balance.account_id DESC) AS place
     FROM balance
     JOIN account ON account.id = balance.account_id
     JOIN agent ON agent.agent_id = substr(account.name, 7)
-    WHERE balance.frozen AND {after}
+    WHERE balance.frozen AND {beginning} AND {after}
     ORDER BY balance.account_id DESC
     LIMIT :most
 """
@@ -199,16 +200,30 @@ def newest(session: Session, *, most: int, after: str | None = None) -> AgentPag
     return _page(session, _NEWEST.format(after=_AFTER_NEWEST if after else "true"), most=most, after=after)
 
 
-def beginning(session: Session, *, by: By, beginning: str, most: int, after: str | None = None) -> AgentPage:
+def beginning(
+    session: Session, *, by: By, beginning: str, most: int, after: str | None = None
+) -> AgentPage:
     """Agents whose name or contact begins so, in its order; capitals are small letters."""
     word = _WORDS[by]
-    page = _BEGINNING.format(word=word, after=_AFTER_WORD.format(word=word) if after else "true")
+    page = _BEGINNING.format(
+        word=word,
+        beginning=_BEGINS.format(word=word),
+        after=_AFTER_WORD.format(word=word) if after else "true",
+    )
     return _page(session, page, most=most, after=after, beginning=beginning, last_letter=_LAST_LETTER)
 
 
-def frozen(session: Session, *, most: int, after: str | None = None) -> AgentPage:
-    """Agents that may not spend, those that were given credits last at the beginning."""
-    return _page(session, _FROZEN.format(after=_AFTER_FROZEN if after else "true"), most=most, after=after)
+def frozen(
+    session: Session, *, most: int, after: str | None = None, by: By = "name", beginning: str = ""
+) -> AgentPage:
+    """Agents that may not spend, those that were given credits last at the beginning.
+
+    With a `beginning` it goes through all that may not spend, who are few.
+    """
+    begins = _BEGINS.format(word=_WORDS[by]) if beginning else "true"
+    page = _FROZEN.format(beginning=begins, after=_AFTER_FROZEN if after else "true")
+    given = {"beginning": beginning, "last_letter": _LAST_LETTER} if beginning else {}
+    return _page(session, page, most=most, after=after, **given)
 
 
 def profile(session: Session, *, agent_id: str) -> Profile:

@@ -122,8 +122,11 @@ def test_only_agents_whose_freeze_stands_are_frozen(sessions: Sessions) -> None:
         first = agents.frozen(session, most=1)
         rest = agents.frozen(session, most=1, after=first.next)
 
+        named = agents.frozen(session, most=10, beginning="Agent 0")
+
     assert [each.agent_id for each in (*first.agents, *rest.agents)] == [ids[2], ids[0]]
     assert rest.next is None
+    assert names(named) == ["agent 0"]
 
 
 def test_nobody_is_found_where_nobody_is(sessions: Sessions) -> None:

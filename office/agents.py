@@ -200,9 +200,7 @@ def newest(session: Session, *, most: int, after: str | None = None) -> AgentPag
     return _page(session, _NEWEST.format(after=_AFTER_NEWEST if after else "true"), most=most, after=after)
 
 
-def beginning(
-    session: Session, *, by: By, beginning: str, most: int, after: str | None = None
-) -> AgentPage:
+def beginning(session: Session, *, by: By, beginning: str, most: int, after: str | None = None) -> AgentPage:
     """Agents whose name or contact begins so, in its order; capitals are small letters."""
     word = _WORDS[by]
     page = _BEGINNING.format(

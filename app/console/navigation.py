@@ -28,6 +28,8 @@ class Line:
 
 
 ENTRIES: Final = (
+    Entry("Agents", "/console/agents"),
+    Entry("Services", "/console/services"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

@@ -4,10 +4,13 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.console.pages import operators, own_sessions, signing_in
+from app.console.pages import agent_actions, agents, operators, own_sessions, services, signing_in
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     own_sessions.router,
     operators.router,
+    agents.router,
+    agent_actions.router,
+    services.router,
 )

@@ -70,6 +70,10 @@ cli.add_typer(
     ),
     name="exceptions",
 )
+cli.add_typer(
+    lazily.group("app.ops_cli.command", about="What operators do on the console's pages, as commands."),
+    name="ops",
+)
 cli.add_typer(sandbox_cli, name="sandbox")
 
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]

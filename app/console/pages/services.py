@@ -34,7 +34,7 @@ class ServiceLine:
 
 @dataclass(frozen=True, slots=True)
 class EndpointLine:
-    """Who is told of what. Of its address what comes after a question mark may be a secret, and is left out."""
+    """Who is told of what. What comes after a question mark in its address may be secret: it is left out."""
 
     endpoint_id: str
     url: str

@@ -1,8 +1,15 @@
 """Times that people type: a day or a moment, UTC where no zone is said."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 from app.console.errors import BadForm
+
+
+def typed(given: datetime) -> str:
+    """The moment as a field shows it: a day alone if that is when it begins."""
+    told = given.astimezone(UTC)
+    is_day = told.time() == time()
+    return told.date().isoformat() if is_day else told.isoformat().replace("+00:00", "Z")
 
 
 def moment(written: str | None, *, name: str) -> datetime | None:

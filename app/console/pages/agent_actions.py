@@ -37,7 +37,8 @@ def lift(visit: Freezing, agent_id: str, freeze_id: int, reason: Reason) -> Resp
         left = freezing.lift(
             session, visit.actor, agent_id=agent_id, freeze_id=freeze_id, reason=reason, now=visit.now
         )
-    said = f"Lifted. {left} more stand, so that the agent still may spend nothing new." if left else ""
+    others = "Another freeze stands" if left == 1 else f"{left} other freezes stand"
+    said = f"Lifted. {others}: the agent still may spend nothing new." if left else ""
     return done(
         visit,
         f"{PATH}/agents/{agent_id}/freezes",

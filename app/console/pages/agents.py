@@ -10,7 +10,7 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from app.console.errors import BadForm, NoSuchPage
-from app.console.moments import moment
+from app.console.moments import moment, typed
 from app.console.show import show
 from app.console.visit import Reading, Visit
 from ledger import balances, chart, freezes, history, holds, lots, statements
@@ -213,6 +213,7 @@ def statement(
         agent=profile,
         begins_at=begins_at,
         ends_at=ends_at,
+        period={"from": typed(begins_at), "to": typed(ends_at)},
         statement=page,
         next=str(page.next) if page is not None and page.next is not None else None,
         first=not after,

@@ -17,7 +17,8 @@ INSERT INTO agent_claim (agent_id, contact, requested_at) SELECT agent_id, 'a@b.
 INSERT INTO account (name, class_name, asset) SELECT 'agent:' || agent_id, 'agent', 'CREDIT' FROM agent;
 
 INSERT INTO balance (account_id, shard, posted, held, floor, seq, frozen, last_at)
-SELECT id, 0, 10, 0, 0, CASE name WHEN 'agent:agt_long' THEN 40000 ELSE 1 END, id % 200 = 0,
+SELECT id, 0, CASE name WHEN 'agent:agt_long' THEN 10000 ELSE 10 END, 0, 0,
+    CASE name WHEN 'agent:agt_long' THEN 40000 ELSE 1 END, id % 200 = 0,
     '2026-11-20T11:00:00Z'
 FROM account WHERE class_name = 'agent';
 

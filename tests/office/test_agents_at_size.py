@@ -105,6 +105,21 @@ def test_a_page_reads_about_as_many_rows_as_it_shows(big_house: Engine, name: st
     assert read <= 300, json.dumps(plan, indent=1)
 
 
+@pytest.mark.parametrize("hours_ago", [24 * 60, 24 * 150, 24 * 300])
+def test_a_page_of_a_long_statement_costs_the_same_wherever_it_is(big_house: Engine, hours_ago: int) -> None:
+    begins_at = NOW - timedelta(days=365)
+    after = statements.Position(NOW - timedelta(hours=hours_ago), 0)
+
+    with Session(big_house) as session, explained(session, "ANALYZE, BUFFERS, ") as plans:
+        page = statements.page(
+            session, account=chart.agent(LONG), begins_at=begins_at, ends_at=NOW, after=after, most=100
+        )
+
+    [plan] = plans
+    assert len(page.lines) == 100
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 3000
+
+
 def test_a_walk_goes_through_the_whole_history_in_bounded_steps(big_house: Engine) -> None:
     seen, steps, before = 0, 0, None
     with Session(big_house) as session:

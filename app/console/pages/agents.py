@@ -196,12 +196,12 @@ def placed_holds(visit: Reading, agent_id: str, before: Older = None) -> Respons
 def statement(
     visit: Reading,
     agent_id: str,
-    begins: Annotated[str, Query(alias="from")] = "",
-    ends: Annotated[str, Query(alias="to")] = "",
+    since: str = "",
+    until: str = "",
     after: str = "",
 ) -> Response:
     """Opening, every entry, and closing of a period."""
-    begins_at, ends_at = _period(visit, begins, ends)
+    begins_at, ends_at = _period(visit, since, until)
     with visit.house.sessions() as session:
         profile = agents.profile(session, agent_id=agent_id)
         page = _statement(session, agent_id, begins_at=begins_at, ends_at=ends_at, after=after)
@@ -213,7 +213,7 @@ def statement(
         agent=profile,
         begins_at=begins_at,
         ends_at=ends_at,
-        period={"from": typed(begins_at), "to": typed(ends_at)},
+        period={"since": typed(begins_at), "until": typed(ends_at)},
         statement=page,
         next=str(page.next) if page is not None and page.next is not None else None,
         first=not after,
@@ -221,11 +221,11 @@ def statement(
     )
 
 
-def _period(visit: Visit, begins: str, ends: str) -> tuple[datetime, datetime]:
+def _period(visit: Visit, since: str, until: str) -> tuple[datetime, datetime]:
     """The days that were asked for; the last thirty if none were."""
     today = visit.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ends_at = moment(ends, name="to") or today + timedelta(days=1)
-    return moment(begins, name="from") or ends_at - timedelta(days=31), ends_at
+    ends_at = moment(until, name="until") or today + timedelta(days=1)
+    return moment(since, name="since") or ends_at - timedelta(days=31), ends_at
 
 
 def _statement(

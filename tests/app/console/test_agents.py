@@ -255,7 +255,7 @@ def test_a_statement_goes_from_opening_to_closing_page_by_page(
     assert [each["opening"]["units"] for each in told] == [0, 99, 97]
     assert [each["closing"]["units"] for each in told] == [99, 97, 96]
     assert {each["period_closing"]["units"] for each in told} == {96}
-    period = {"from": "2026-01-01", "to": "2999-01-01"}
+    period = {"since": "2026-01-01", "until": "2999-01-01"}
     assert "Opening" in support.page(f"/console/agents/{agent}/statement", **period)
     assert "Brought forward" in support.page(f"/console/agents/{agent}/statement", after=cursors[1], **period)
 

@@ -92,9 +92,7 @@ ROWS: Final = (
         (Option("at", "and had at this moment"), Option("days", "how far back its balance is told")),
     ),
     Row("agents lots", "GET", "/console/agents/{agent_id}/lots", "Every grant and what is left.", (BEFORE,)),
-    Row(
-        "agents lot", "GET", "/console/agents/{agent_id}/lots/{lot_id}", "What one was used for.", (BEFORE,)
-    ),
+    Row("agents lot", "GET", "/console/agents/{agent_id}/lots/{lot_id}", "What one was used for.", (BEFORE,)),
     Row("agents holds", "GET", "/console/agents/{agent_id}/holds", "The holds that stand.", (AFTER,)),
     Row("agents all-holds", "GET", "/console/agents/{agent_id}/holds/all", "Ended ones too.", (BEFORE,)),
     Row(

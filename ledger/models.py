@@ -75,7 +75,10 @@ class Balance(SQLModel, table=True):
     """What one shard of an account holds now; the sum over the shards is what the account holds."""
 
     __tablename__: ClassVar[str] = "balance"
-    __table_args__ = (Index("balance_due_at", "due_at", postgresql_where=text("due_at < 'infinity'")),)
+    __table_args__ = (
+        Index("balance_due_at", "due_at", postgresql_where=text("due_at < 'infinity'")),
+        Index("balance_frozen", "account_id", postgresql_where=text("frozen")),
+    )
 
     account_id: int = Field(
         sa_column=Column(
@@ -171,6 +174,7 @@ class Lot(SQLModel, table=True):
             *("account_id", "priority", "expires_at", text("promotional DESC"), "id"),
             postgresql_where=text("open"),
         ),
+        Index("lot_of_agent", "account_id", "id"),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))

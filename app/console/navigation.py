@@ -34,6 +34,8 @@ ENTRIES: Final = (
     Entry("Reconciliation", "/console/reconciliation"),
     Entry("Periods", "/console/periods"),
     Entry("Purchases", "/console/purchases"),
+    Entry("Agents", "/console/agents"),
+    Entry("Services", "/console/services"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

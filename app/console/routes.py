@@ -5,6 +5,8 @@ from typing import Final
 from fastapi import APIRouter
 
 from app.console.pages import (
+    agent_actions,
+    agents,
     deliveries,
     exceptions,
     inbox,
@@ -16,6 +18,7 @@ from app.console.pages import (
     purchases,
     reconciliation,
     search,
+    services,
     signing_in,
     single_sign_on,
 )
@@ -23,6 +26,8 @@ from app.console.pages import (
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     single_sign_on.router,
+    agent_actions.router,
+    agents.router,
     deliveries.router,
     exceptions.router,
     inbox.router,
@@ -32,6 +37,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     purchases.router,
     reconciliation.router,
     search.router,
+    services.router,
     own_sessions.router,
     operators.router,
 )

@@ -118,10 +118,22 @@ _TRIAL: Final = text(
     """
 )
 
+WHAT: Final = """
+        CASE
+            WHEN event.kind = 'grant' THEN 'granted'
+            WHEN event.kind IN ('debit', 'capture', 'hold_expiry') AND event.reverses IS NULL THEN 'spent'
+            WHEN event.kind IN ('unwind', 'capture') THEN 'unwound'
+            WHEN event.kind = 'lot_expiry' THEN 'expired'
+            WHEN event.kind IN ('refund', 'clawback') THEN 'reversed'
+            WHEN event.kind = 'reinstate' THEN 'reinstated'
+            ELSE 'adjusted'
+        END"""
+"""In SQL, which movement of the roll-forward a transaction of the book, `event`, is."""
+
 # Every change of what agents own has its other leg on issued, spent or expired; every change of what is owed
 # for it is a leg of prepaid_liability. So the entries of four accounts between two moments tell the period.
 _MOVEMENTS: Final = text(
-    """
+    f"""
     WITH told AS (
         SELECT entry.transaction_id, account.asset, entry.amount
         FROM account
@@ -142,15 +154,7 @@ _MOVEMENTS: Final = text(
         GROUP BY told.transaction_id
     )
     SELECT
-        CASE
-            WHEN event.kind = 'grant' THEN 'granted'
-            WHEN event.kind IN ('debit', 'capture', 'hold_expiry') AND event.reverses IS NULL THEN 'spent'
-            WHEN event.kind IN ('unwind', 'capture') THEN 'unwound'
-            WHEN event.kind = 'lot_expiry' THEN 'expired'
-            WHEN event.kind IN ('refund', 'clawback') THEN 'reversed'
-            WHEN event.kind = 'reinstate' THEN 'reinstated'
-            ELSE 'adjusted'
-        END AS what,
+        {WHAT} AS what,
         CASE
             WHEN event.kind <> 'grant' THEN NULL
             WHEN lot.promotional THEN 'promotional'
@@ -170,7 +174,7 @@ _MOVEMENTS: Final = text(
             AND account.class_name = 'clearing'
     ) AS paid ON true
     GROUP BY 1, 2
-    """
+    """  # noqa: S608
 )
 _ORDER: Final = ("granted", "spent", "unwound", "expired", "reversed", "reinstated", "adjusted")
 

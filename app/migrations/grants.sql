@@ -78,3 +78,7 @@ GRANT UPDATE ON notice_cursor TO pennyrail_service;
 GRANT INSERT ON operator, operator_session, audit_log TO pennyrail_service;
 GRANT UPDATE ON operator TO pennyrail_service;
 GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;
+
+-- The switches of the rails, and the figures: sums that the book can tell again.
+GRANT INSERT ON rail_switch, figure_day, figure_outstanding, figure_funnel TO pennyrail_service;
+GRANT UPDATE ON figure_day, figure_outstanding, figure_funnel, figure_cursor TO pennyrail_service;

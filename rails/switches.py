@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlmodel import Session, col, func, select
 
 from rails import errors
@@ -33,15 +33,14 @@ def turn_on(session: Session, *, rail_id: str, reason: str, by: str, now: dateti
 
 def is_off(session: Session, *, rail_id: str) -> bool:
     """Whether a rail is switched off, by the database's word of this moment."""
-    newest = select(RailSwitch.is_on).where(RailSwitch.rail_id == rail_id)
-    return session.exec(newest.order_by(col(RailSwitch.number).desc()).limit(1)).first() is False
+    return _turns(session, rail_id) % 2 == 1
 
 
 def last_turns(session: Session) -> Mapping[str, RailSwitch]:
     """The last turn of every rail whose switch was ever turned, by its id."""
     last = (
         select(RailSwitch)
-        .distinct(col(RailSwitch.rail_id))
+        .ext(distinct_on(col(RailSwitch.rail_id)))
         .order_by(col(RailSwitch.rail_id), col(RailSwitch.number).desc())
     )
     return {each.rail_id: each for each in session.exec(last)}
@@ -53,20 +52,23 @@ def history(session: Session, *, rail_id: str, limit: int = 20) -> list[RailSwit
     return list(session.exec(turns.order_by(col(RailSwitch.number).desc()).limit(limit)))
 
 
-def _turn(
-    session: Session, *, rail_id: str, to_on: bool, reason: str, by: str, now: datetime
-) -> RailSwitch:
-    if to_on is not is_off(session, rail_id=rail_id):
+def _turn(session: Session, *, rail_id: str, to_on: bool, reason: str, by: str, now: datetime) -> RailSwitch:
+    turns = _turns(session, rail_id)
+    if to_on is (turns % 2 == 0):
         raise _already(rail_id, to_on=to_on)
-    last = session.exec(select(func.max(RailSwitch.number)).where(RailSwitch.rail_id == rail_id)).one() or 0
     turn = insert(RailSwitch).values(
-        rail_id=rail_id, number=last + 1, is_on=to_on, reason=reason, turned_by=by, turned_at=now
+        rail_id=rail_id, number=turns + 1, is_on=to_on, reason=reason, turned_by=by, turned_at=now
     )
     turned = session.scalars(turn.on_conflict_do_nothing().returning(RailSwitch)).one_or_none()
     if turned is None:
         # Somebody did the same while we looked.
         raise _already(rail_id, to_on=to_on)
     return turned
+
+
+def _turns(session: Session, rail_id: str) -> int:
+    """How often a switch was turned. Every rail begins on."""
+    return session.exec(select(func.max(RailSwitch.number)).where(RailSwitch.rail_id == rail_id)).one() or 0
 
 
 def _already(rail_id: str, *, to_on: bool) -> errors.SwitchedAlready:

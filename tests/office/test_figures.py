@@ -152,7 +152,9 @@ def test_a_spend_counts_for_the_rail_that_its_credits_were_bought_on(sessions: S
 
     with sessions() as session:
         spent = session.connection().execute(
-            text("SELECT source, credits, cents, revenue_cents FROM figure_day WHERE what IN ('spent', 'adjusted')")
+            text(
+                "SELECT source, credits, cents, revenue_cents FROM figure_day WHERE what IN ('spent', 'adjusted')"
+            )
         )
         found = {row[0]: tuple(row[1:]) for row in spent}
     assert found == {
@@ -175,7 +177,8 @@ def test_whoever_counts_whenever_and_in_whatever_pieces_counts_once(
 
     with ThreadPoolExecutor(3) as counters:
         turns = [
-            counters.submit(figures.count_all, sessions, now=NOON, most=chance.randint(1, 9)) for _ in range(9)
+            counters.submit(figures.count_all, sessions, now=NOON, most=chance.randint(1, 9))
+            for _ in range(9)
         ]
     figures.count_all(sessions, now=NOON)
 

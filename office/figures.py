@@ -31,7 +31,7 @@ _UNTIL: Final = text(
     """
 )
 _MOVE: Final = text("UPDATE figure_cursor SET seal = :until, counted_at = :now")
-# What a transaction changed is told by the entries of the house; whose lots those were, by the entries of lots.
+# What a transaction changed is told by the entries of the house; whose lots those were, by the lots' own.
 # What no lot tells is the house's, so that the sums are the book's whatever somebody posts.
 _ADD: Final = text(
     f"""
@@ -57,7 +57,10 @@ _ADD: Final = text(
     ), part AS MATERIALIZED (
         SELECT
             moved.transaction_id, moved.day, moved.what,
-            CASE WHEN lot.promotional THEN 'promotional' ELSE coalesce(paid.name, 'nothing paid') END AS source,
+            CASE
+                WHEN lot.promotional THEN 'promotional'
+                ELSE coalesce(paid.name, 'nothing paid')
+            END AS source,
             used.credits - used.used AS credits,
             used.cents - used.cents_used AS cents,
             CASE WHEN moved.what IN ('spent', 'unwound') THEN used.cents_used ELSE 0 END AS revenue,
@@ -132,7 +135,10 @@ def count_all(sessions: Sessions, *, now: datetime, most: int = MOST, steps: int
 
 
 def count_next(session: Session, *, now: datetime, most: int = MOST) -> int:
-    """Count the next seals, of about `most` transactions; how many seals. 0: nothing is left, or another counts."""
+    """Count the next seals, of about `most` transactions; how many seals.
+
+    0: nothing is left to count, or another process counts.
+    """
     connection = session.connection()
     at = connection.execute(_CURSOR).scalar_one_or_none()
     if at is None:

@@ -1,7 +1,7 @@
 """How far purchases come on every day: quoted, attempted, paid, granted, and how long a grant took.
 
-All four are rows that never change, by the time that they carry. Somebody may still be writing one of a moment
-ago, so that only what is older than an hour is counted for good; the rest is counted anew at every pass.
+All four are rows that never change, by the time that they carry. Somebody may still be writing one of a
+moment ago, so only what is older than an hour is counted for good; the rest is counted anew at every pass.
 
 Paid is what money came for: a grant, or an exception before it. An attempt is paid once, on the first day.
 """
@@ -27,7 +27,8 @@ _MOVE: Final = text("UPDATE figure_cursor SET purchases_until = :until, counted_
 _CLEAR: Final = text(
     """
     UPDATE figure_funnel
-    SET quotes = 0, attempts = 0, paid = 0, granted = 0, waited = array_fill(0::bigint, ARRAY[cardinality(waited)])
+    SET quotes = 0, attempts = 0, paid = 0, granted = 0,
+        waited = array_fill(0::bigint, ARRAY[cardinality(waited)])
     WHERE part = 'open' AND (quotes, attempts, paid, granted) <> (0, 0, 0, 0)
     """
 )
@@ -102,7 +103,7 @@ _ADD: Final = text(
             SELECT array_agg(one + another ORDER BY place)
             FROM unnest(known.waited, excluded.waited) WITH ORDINALITY AS pair (one, another, place)
         )
-    """.replace(  # noqa: S608
+    """.replace(
         "{waited}",
         "ARRAY["
         + ", ".join(f"count(*) FILTER (WHERE waited = {place})" for place in range(len(WAITED_SECONDS) + 1))
@@ -129,10 +130,13 @@ def count_next(session: Session, *, now: datetime) -> bool:
     if found is None:
         return False
     settled = now - SETTLES
-    since = found.purchases_until or connection.execute(_BEGIN).scalar_one()
+    since = found.purchases_until
     if since is None:
-        connection.execute(_MOVE, {"until": None, "now": now})
-        return False
+        first = connection.execute(_BEGIN).scalar_one()
+        if first is None:
+            connection.execute(_MOVE, {"until": None, "now": now})
+            return False
+        since = min(first, settled)
     until = max(since, min(since + STEP, settled))
     if until > since:
         _add(session, part="settled", since=since, until=until)

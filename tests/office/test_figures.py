@@ -153,7 +153,8 @@ def test_a_spend_counts_for_the_rail_that_its_credits_were_bought_on(sessions: S
     with sessions() as session:
         spent = session.connection().execute(
             text(
-                "SELECT source, credits, cents, revenue_cents FROM figure_day WHERE what IN ('spent', 'adjusted')"
+                "SELECT source, credits, cents, revenue_cents FROM figure_day"
+                " WHERE what IN ('spent', 'adjusted')"
             )
         )
         found = {row[0]: tuple(row[1:]) for row in spent}

@@ -45,12 +45,8 @@ class Alert:
 
 def of(rails: Sequence[RailHealth], house: HouseHealth, *, now: datetime) -> tuple[Alert, ...]:
     """Everything that is wrong, what is worst first and of that the oldest."""
-    found = [
-        *_of_book(house, now=now),
-        *_of_money(house, now=now),
-        *_of_rails(rails),
-        *_of_doors(house, now=now),
-    ]
+    of_house = (*_of_book(house, now=now), *_of_money(house, now=now), *_of_doors(house, now=now))
+    found = (*of_house, *_of_rails(rails))
     return tuple(sorted(found, key=lambda each: (each.gravity != "bad", each.since or now)))
 
 
@@ -61,8 +57,9 @@ def _of_book(house: HouseHealth, *, now: datetime) -> Iterator[Alert]:
         yield Alert("book_differs", "bad", f"the accounts hold another sum than was booked: {told}", None)
     if house.unsealed_since is not None and now - house.unsealed_since > SEAL_AGE:
         yield Alert("seal_lag", "bad", "transactions of the book are not sealed", house.unsealed_since)
-    if house.counted_at is not None and now - house.counted_at > FIGURES_AGE:
-        yield Alert("figures_lag", "wait", "the figures of this page are old", house.counted_at)
+    counted_at = house.counted_at or house.sealed_at
+    if counted_at is not None and now - counted_at > FIGURES_AGE:
+        yield Alert("figures_lag", "wait", "nobody counts what was sealed and bought since", counted_at)
     for each in house.overdue:
         if now - each.since > OVERDUE_AGE:
             yield Alert("overdue", "bad", f"nobody sweeps: {each.what}", each.since, each.what)
@@ -73,9 +70,7 @@ def _of_money(house: HouseHealth, *, now: datetime) -> Iterator[Alert]:
         said = f"{_many(house.exceptions)} exceptions wait for a decision, the oldest for more than a day"
         yield Alert("old_exceptions", "bad", said, house.exceptions.oldest_at)
     if _is_older(house.breaks, BREAK_AGE, now=now):
-        said = (
-            f"{_many(house.breaks)} breaks of the reconciliation are open, the oldest for more than two days"
-        )
+        said = f"{_many(house.breaks)} breaks are open, the oldest for more than two days"
         yield Alert("old_breaks", "bad", said, house.breaks.oldest_at)
     for each in house.alarms:
         yield Alert("chain_alarm", "bad", each.detail, each.opened_at, each.kind)
@@ -85,13 +80,8 @@ def _of_rails(rails: Sequence[RailHealth]) -> Iterator[Alert]:
     for each in rails:
         if not each.is_on:
             turn = each.turns[0]
-            yield Alert(
-                "rail_off",
-                "wait",
-                f"switched off by {turn.turned_by}: {turn.reason}",
-                turn.turned_at,
-                each.rail_id,
-            )
+            said = f"switched off by {turn.turned_by}: {turn.reason}"
+            yield Alert("rail_off", "wait", said, turn.turned_at, each.rail_id)
 
 
 def _of_doors(house: HouseHealth, *, now: datetime) -> Iterator[Alert]:

@@ -91,7 +91,8 @@ _LINES: Final = text(
     """
     SELECT
         day, source,
-        coalesce(sum(credits) FILTER (WHERE what = 'granted' AND starts_with(source, 'clearing:')), 0) AS sold,
+        coalesce(sum(credits) FILTER (WHERE what = 'granted' AND starts_with(source, 'clearing:')), 0)
+            AS sold,
         coalesce(sum(cents) FILTER (WHERE what = 'granted'), 0) AS received,
         coalesce(sum(credits) FILTER (WHERE what = 'granted' AND NOT starts_with(source, 'clearing:')), 0)
             AS given,
@@ -136,7 +137,7 @@ def overview(session: Session, *, days: Days, now: datetime) -> Overview:
     begins_on = today - timedelta(days=days - 1)
     connection = session.connection()
     since = {"begins_on": begins_on}
-    lines = [_line(row) for row in connection.execute(_LINES, since).mappings()]
+    lines = [_line(dict(row)) for row in connection.execute(_LINES, since).mappings()]
     outstanding = {row.source: (row.credits, row.cents) for row in connection.execute(_OUTSTANDING)}
     last = max([today, *(each.day for each in lines)])
     calendar = tuple(begins_on + timedelta(days=place) for place in range((last - begins_on).days + 1))
@@ -152,7 +153,7 @@ def overview(session: Session, *, days: Days, now: datetime) -> Overview:
         outstanding=Amount(sum(credits for credits, _ in outstanding.values()), CREDIT),
         owed=Amount(sum(cents for _, cents in outstanding.values()), USD),
         dailies=_dailies(lines, {source: cents for source, (_, cents) in outstanding.items()}, calendar),
-        funnels=_funnels(connection.execute(_FUNNELS, since).mappings().all()),
+        funnels=_funnels([dict(row) for row in connection.execute(_FUNNELS, since).mappings()]),
     )
 
 

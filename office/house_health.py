@@ -1,4 +1,4 @@
-"""How the house does beside its rails: what waits, what is late, what rang, and whether the sums are the book's.
+"""How the house does beside its rails: what waits, is late, or rang, and whether the sums are the book's.
 
 Every number is read along an index, and counted to a limit.
 """
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, or_, select, text
 from outbound.models import Endpoint
 from rails.chain.models import ChainAlarm, ChainCursor, ChainLease
 from rails.models import Notice
-from rails.reconciliation.items import NO_BREAK
+from rails.reconciliation.matching import NO_BREAK
 
 MOST: Final = 1_000
 """To how many is counted: whoever sees this many sees that there are many."""
@@ -67,7 +67,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class EndpointHealth:
-    """Who is told and cannot be reached, or is not told any more. The address stays where its owner sees it."""
+    """Who is told and cannot be reached, or is not told any more. Its address is shown elsewhere."""
 
     endpoint_id: str
     state: str
@@ -78,7 +78,7 @@ class EndpointHealth:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much the sums of what was booked differ from what the accounts hold. Zero, or something is wrong."""
+    """By how much the accounts hold another sum than was booked. Zero, or something is wrong."""
 
     credits: int
     cents: int
@@ -120,13 +120,17 @@ _PILES: Final = {
         WHERE closed_at IS NULL AND state <> ALL (:no_break)
         ORDER BY opened_at
     """,
-    "failed_deliveries": "SELECT created_at AS at FROM webhook_delivery WHERE state = 'failed' ORDER BY created_at",
+    "failed_deliveries": """
+        SELECT created_at AS at FROM webhook_delivery WHERE state = 'failed' ORDER BY created_at
+    """,
 }
 _OVERDUE: Final = text(
     """
     SELECT what, since
     FROM (
-        SELECT 'purchases to look at' AS what, (SELECT min(look_at) FROM payment_attempt WHERE look_at IS NOT NULL) AS since
+        SELECT
+            'purchases to look at' AS what,
+            (SELECT min(look_at) FROM payment_attempt WHERE look_at IS NOT NULL) AS since
         UNION ALL
         SELECT 'notices to handle', (SELECT min(try_at) FROM notice WHERE try_at IS NOT NULL)
         UNION ALL
@@ -172,7 +176,7 @@ _SEALS: Final = text(
         (SELECT sealed_at FROM seal ORDER BY number DESC LIMIT 1) AS sealed_at,
         (SELECT min(created_at) FROM unsealed) AS unsealed_since,
         (SELECT counted_at FROM figure_cursor) AS counted_at
-    """
+    """  # noqa: S608
 )
 # All in one statement, so that it is of one moment.
 _DIFFERENCE: Final = text(
@@ -233,7 +237,7 @@ def of_house(session: Session, *, now: datetime) -> HouseHealth:
 
 
 def difference(session: Session) -> Difference | None:
-    """By how much the figures, and what is not counted yet, differ from the accounts. None: too much is not."""
+    """By how much figures and what is not counted yet differ from the accounts. None: too much is not."""
     row = session.connection().execute(_DIFFERENCE, {"most": MOST_UNCOUNTED}).one()
     return Difference(int(row.credits), int(row.cents)) if row.ahead < MOST_UNCOUNTED else None
 
@@ -248,9 +252,8 @@ def _pile(session: Session, query: str) -> Pile:
 
 
 def _endpoints(session: Session) -> tuple[EndpointHealth, ...]:
-    ill = select(Endpoint).where(
-        or_(col(Endpoint.failing_since).is_not(None), col(Endpoint.state) != "enabled")
-    )
+    is_ill = or_(col(Endpoint.failing_since).is_not(None), col(Endpoint.state) != "enabled")
+    ill = select(Endpoint).where(is_ill)
     return tuple(
         EndpointHealth(
             each.endpoint_id, each.state, each.failing_since, each.disabled_at, each.disabled_reason

@@ -16,9 +16,7 @@ def turn_off(session: Session, actor: Actor, *, rail_id: str, reason: str, now: 
     raises: SwitchedAlready
     """
     turn = switches.turn_off(session, rail_id=rail_id, reason=reason, by=actor.name, now=now)
-    audit.write(
-        session, actor, "rail.switch_off", about=("rail", rail_id), reason=reason, now=now, **_told(turn)
-    )
+    _keep(session, actor, "rail.switch_off", turn)
     return turn
 
 
@@ -28,9 +26,7 @@ def turn_on(session: Session, actor: Actor, *, rail_id: str, reason: str, now: d
     raises: SwitchedAlready
     """
     turn = switches.turn_on(session, rail_id=rail_id, reason=reason, by=actor.name, now=now)
-    audit.write(
-        session, actor, "rail.switch_on", about=("rail", rail_id), reason=reason, now=now, **_told(turn)
-    )
+    _keep(session, actor, "rail.switch_on", turn)
     return turn
 
 

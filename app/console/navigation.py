@@ -28,6 +28,8 @@ class Line:
 
 
 ENTRIES: Final = (
+    Entry("Overview", "/console/"),
+    Entry("Rails", "/console/rails"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

@@ -4,11 +4,13 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.console.pages import operators, own_sessions, signing_in, single_sign_on
+from app.console.pages import operators, overview, own_sessions, rails, signing_in, single_sign_on
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     single_sign_on.router,
     own_sessions.router,
     operators.router,
+    overview.router,
+    rails.router,
 )

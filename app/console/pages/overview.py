@@ -1,7 +1,7 @@
 """The first page: what was sold, spent, earned and is owed, and what somebody should look at."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
@@ -13,7 +13,8 @@ from office.alerts import Kind
 from office.dashboard import Days
 
 router = APIRouter()
-PERIODS: Final = (7, 30, 90)
+PERIODS: Final[Mapping[str, Days]] = {"7": 7, "30": 30, "90": 90}
+Period = Literal["7", "30", "90"]
 PLACES: Final[Mapping[Kind, str]] = {
     "chain_alarm": f"{PATH}/rails#chain",
     "dead_notices": f"{PATH}/inbox?state=dead",
@@ -32,10 +33,12 @@ PLACES: Final[Mapping[Kind, str]] = {
 
 
 @router.get("/")
-def home(visit: Reading, days: Annotated[Days, Query()] = 30) -> Response:
+def home(visit: Reading, days: Annotated[Period, Query()] = "30") -> Response:
     """The figures of a period, and what is wrong now."""
     with visit.house.sessions() as session:
-        told = dashboard.overview(session, days=days, now=visit.now)
+        told = dashboard.overview(session, days=PERIODS[days], now=visit.now)
         rails = rail_health.of_rails(session, list(visit.house.rails), now=visit.now)
         found = alerts.of(rails, house_health.of_house(session, now=visit.now), now=visit.now)
-    return show(visit, "overview/home.html", overview=told, alerts=found, places=PLACES, periods=PERIODS)
+    return show(
+        visit, "overview/home.html", overview=told, alerts=found, places=PLACES, periods=PERIODS.values()
+    )

@@ -119,6 +119,18 @@ _TRIAL: Final = text(
     """
 )
 
+WHAT: Final = """
+        CASE
+            WHEN event.kind = 'grant' THEN 'granted'
+            WHEN event.kind IN ('debit', 'capture', 'hold_expiry') AND event.reverses IS NULL THEN 'spent'
+            WHEN event.kind IN ('unwind', 'capture') THEN 'unwound'
+            WHEN event.kind = 'lot_expiry' THEN 'expired'
+            WHEN event.kind IN ('refund', 'clawback') THEN 'reversed'
+            WHEN event.kind = 'reinstate' THEN 'reinstated'
+            ELSE 'adjusted'
+        END"""
+"""In SQL, which movement of the roll-forward a transaction of the book, `event`, is."""
+
 # Every change of what agents own has its other leg on issued, spent or expired; every change of what is owed
 # for it is a leg of prepaid_liability. So the entries of four accounts between two moments tell the period.
 _BOOKED: Final = """
@@ -152,15 +164,7 @@ _MOVEMENTS: Final = """
         GROUP BY told.transaction_id
     )
     SELECT
-        CASE
-            WHEN event.kind = 'grant' THEN 'granted'
-            WHEN event.kind IN ('debit', 'capture', 'hold_expiry') AND event.reverses IS NULL THEN 'spent'
-            WHEN event.kind IN ('unwind', 'capture') THEN 'unwound'
-            WHEN event.kind = 'lot_expiry' THEN 'expired'
-            WHEN event.kind IN ('refund', 'clawback') THEN 'reversed'
-            WHEN event.kind = 'reinstate' THEN 'reinstated'
-            ELSE 'adjusted'
-        END AS what,
+        {what} AS what,
         CASE
             WHEN event.kind <> 'grant' THEN NULL
             WHEN lot.promotional THEN 'promotional'
@@ -181,8 +185,8 @@ _MOVEMENTS: Final = """
     ) AS paid ON true
     GROUP BY 1, 2
 """
-_BY_BOOKING: Final = text(_MOVEMENTS.format(told=_BOOKED))
-_BY_EFFECT: Final = text(_MOVEMENTS.format(told=_HAPPENED))
+_BY_BOOKING: Final = text(_MOVEMENTS.format(told=_BOOKED, what=WHAT))
+_BY_EFFECT: Final = text(_MOVEMENTS.format(told=_HAPPENED, what=WHAT))
 _ORDER: Final = ("granted", "spent", "unwound", "expired", "reversed", "reinstated", "adjusted")
 
 

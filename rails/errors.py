@@ -22,6 +22,7 @@ RailsError
 
 OperatorError                 what a person of the house asked for and cannot be done; no agent meets it
 ├── NothingToCancel           the attempt has ended, or nothing was opened yet
+├── SwitchedAlready           the rail is as it was to become
 ├── RefundError
 │   ├── NothingPaid           nothing is left of the payment
 │   ├── RefundTooLarge        less than that is left of it
@@ -54,6 +55,12 @@ class OperatorError(Exception):
     """What a person of the house asked for cannot be done: the message says why, and no agent hears it."""
 
     code = "OPERATOR_ERROR"
+
+
+class SwitchedAlready(OperatorError):
+    """The rail is as it was to become, by this or by somebody else's hand."""
+
+    code = "RAIL_SWITCHED_ALREADY"
 
 
 class BadRequest(RailsError):

@@ -59,6 +59,18 @@ class OwnedAddress(SQLModel, table=True):
     owner: str = Field(sa_type=Text)
 
 
+class RailSwitch(SQLModel, table=True):
+    """One turn of a rail's switch: the odd ones are off. Never updated."""
+
+    __tablename__ = "rail_switch"
+    rail_id: str = Field(sa_column=Column(Text, primary_key=True))
+    number: int = Field(primary_key=True)
+    is_on: bool
+    reason: str = Field(sa_type=Text)
+    turned_by: str = Field(sa_type=Text)
+    turned_at: datetime = _time()
+
+
 class BuyKey(SQLModel, table=True):
     """A buy key of an agent, and the quote it was used for."""
 

@@ -56,6 +56,11 @@ beat_schedule = {
         "schedule": queue().pennyrail_expire_seconds,
         "options": {"expires": 10},
     },
+    "count-figures": {
+        "task": "workers.tasks.count_figures",
+        "schedule": queue().pennyrail_figures_seconds,
+        "options": {"expires": 30},
+    },
     "tell-events": {
         "task": "workers.tasks.tell_events",
         "schedule": queue().pennyrail_tell_seconds,

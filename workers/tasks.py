@@ -5,6 +5,7 @@ from typing import Any
 
 from ledger import credits, seals
 from ledger.errors import HorizonWentBack
+from office import figures
 from outbound import delivery, telling
 from outbound.delivery import Courier
 from outbound.errors import NoKey
@@ -229,6 +230,15 @@ def reconcile(**_: Any) -> None:
         return
     say = logger.error if done.breaks else logger.info
     say("reconciled: %s new movements, %s breaks are open", done.booked, done.breaks)
+
+
+# The first run counts all that was ever booked; what it leaves is counted by the next ones.
+@celery.task(soft_time_limit=600, time_limit=660)
+def count_figures(**_: Any) -> None:
+    """Count what was sealed and bought since the last time. Does nothing while another worker does it."""
+    counted = figures.count_all(wired().sessions, now=clock.now())
+    if counted:
+        logger.info("%s seals are in the figures", counted)
 
 
 @celery.task

@@ -36,6 +36,8 @@ ENTRIES: Final = (
     Entry("Purchases", "/console/purchases"),
     Entry("Agents", "/console/agents"),
     Entry("Services", "/console/services"),
+    Entry("Overview", "/console/"),
+    Entry("Rails", "/console/rails"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

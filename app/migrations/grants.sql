@@ -89,3 +89,7 @@ GRANT INSERT ON note, assignment TO pennyrail_service;
 
 -- Maker and checker. A proposal, its decision and what followed from it are only ever added.
 GRANT INSERT ON proposal, proposal_decision, policy_change TO pennyrail_service;
+
+-- The switches of the rails, and the figures: sums that the book can tell again.
+GRANT INSERT ON rail_switch, figure_day, figure_outstanding, figure_funnel TO pennyrail_service;
+GRANT UPDATE ON figure_day, figure_outstanding, figure_funnel, figure_cursor TO pennyrail_service;

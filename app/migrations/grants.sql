@@ -78,3 +78,8 @@ GRANT UPDATE ON notice_cursor TO pennyrail_service;
 GRANT INSERT ON operator, operator_session, audit_log TO pennyrail_service;
 GRANT UPDATE ON operator TO pennyrail_service;
 GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;
+
+-- Exports: what was asked for stays, how far it is changes.
+GRANT INSERT ON export TO pennyrail_service;
+GRANT UPDATE (state, about_rows, rows, tries, lease_until, begun_at, ended_at, failure, file, bytes, sha256)
+ON export TO pennyrail_service;

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["text", "integer", "units", "flag", "time", "date", "json"]
-"""`integer` fits in 64 bits: cents, credits, numbers. `units` may have 78 digits. `json` is text that is JSON.
+"""`integer` fits in 64 bits: cents, credits, numbers. `units` may have 78 digits. `time` has a zone.
 
-`time` is a moment with its zone.
+`json` is text that is JSON.
 """
 Row = Sequence[object]
 

@@ -13,7 +13,7 @@ from office.exports.data_set import DataSet
 from office.exports.errors import NotExportable
 from office.exports.scope import Scope
 
-_BEGINNING: Final = datetime(1971, 1, 1, tzinfo=UTC)
+_BEGINNING: Final = datetime(1972, 1, 1, tzinfo=UTC)
 COLUMNS: Final = (
     Column("transaction_id", "integer"),
     Column("booked_at", "time"),

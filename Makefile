@@ -25,8 +25,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 $(NODE_STAMP): package-lock.json
-	@echo "installing the Ethereum node and the Solidity compiler into node_modules"
+	@echo "installing the Ethereum node, the Solidity compiler and what browsers need into node_modules"
 	@npm ci --loglevel=error
+	@$(PYTHON) app/console/vendor.py
 	@touch $@
 
 demo: install ## watch an agent and a person buy credits, settled for real, granted once

@@ -26,6 +26,8 @@ from app.api import (
     status,
     webhooks,
 )
+from app.console import mount as console
+from app.console.desk import Desk
 from app.house import Clock, House
 from app.internal import wiring
 from app.internal.settings import InternalSettings
@@ -38,6 +40,7 @@ from ledger import database
 from ledger.database import Sessions
 from ledger.keys import SigningKey
 from ledger.settings import LedgerSettings, ReceiptSettings
+from office.settings import ConsoleSettings
 from rails import registry
 from rails.rail import Rails
 from rails.stripe.settings import stripe
@@ -54,10 +57,12 @@ def create_app(
     card: RateCard = rate_card.SAMPLE,
     limits: Limits | None = None,
     proxies: tuple[Network, ...] = (),
+    desk: Desk | None = None,
 ) -> FastAPI:
     """The application over these rails. `clock` is the only source of the time, `card` of models.
 
     Without `limits` nobody is limited. `proxies` are the networks whose word on addresses is believed.
+    Without `desk` there is no console.
     """
     here = House(
         sessions=sessions,
@@ -96,6 +101,8 @@ def create_app(
         app.include_router(public.router, dependencies=[Depends(doors.visit)])
     app.include_router(purchases.router(rails))
     mount.install(app)
+    if desk is not None:
+        console.install(app, desk)
     return app
 
 
@@ -121,6 +128,7 @@ def application() -> FastAPI:
         card=rate_card.load(internal.rate_card_file),
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,
+        desk=Desk(ConsoleSettings(), live=stripe().live),
     )
     webhooks.install(app, stripe(), wake=wakeups.notices_came)
     wiring.install(app, ledger.database_url, internal)

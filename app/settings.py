@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from app import addresses, errors
 from ledger.settings import LedgerSettings
+from office.settings import ConsoleSettings
 from outbound.settings import OutboundSettings
 from rails import registry
 from rails.chain.settings import ChainSettings
@@ -116,6 +117,7 @@ OF_A_PROCESS: Final = (
     ChainSettings,
     LimitSettings,
     OutboundSettings,
+    ConsoleSettings,
     ReconciliationSettings,
     *OF_THE_CLOCK,
 )

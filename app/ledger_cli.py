@@ -67,7 +67,9 @@ def export(
     begins_at: Annotated[
         str, typer.Option("--from", help="the first day, or moment; the beginning if not given")
     ] = "",
-    ends_at: Annotated[str, typer.Option("--until", help="the first day, or moment, after the period")] = "now",
+    ends_at: Annotated[
+        str, typer.Option("--until", help="the first day, or moment, after the period")
+    ] = "now",
     folder: DevHouse = None,
 ) -> None:
     """Write the journal to a file, row by row, as it stands now."""

@@ -28,6 +28,8 @@ class Line:
 
 
 ENTRIES: Final = (
+    Entry("Exports", "/console/exports"),
+    Entry("Audit log", "/console/audit"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

@@ -4,10 +4,12 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.console.pages import operators, own_sessions, signing_in
+from app.console.pages import audit, exports, operators, own_sessions, signing_in
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     own_sessions.router,
     operators.router,
+    exports.router,
+    audit.router,
 )

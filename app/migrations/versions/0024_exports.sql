@@ -89,8 +89,9 @@ FROM audit_log AS told
 UNION ALL
 SELECT
     'exceptions', told.action_id::text, told.created_at, told.actor, 'service', NULL,
-    'exception.' || told.action, 'exception', told.exception_id::text, 'done', told.reason, NULL,
-    jsonb_build_object('units', told.units::text, 'cents', told.cents, 'transaction', told.ledger_transaction_id)
+    'exception.' || CASE WHEN told.action IN ('wait', 'claim') THEN told.action ELSE 'resolve' END,
+    'exception', told.exception_id::text, 'done', told.reason, NULL,
+    jsonb_build_object('as', told.action, 'units', told.units::text, 'cents', told.cents, 'transaction', told.ledger_transaction_id)
 FROM exception_action AS told
 WHERE told.actor NOT LIKE 'operator:%'
 UNION ALL
@@ -117,7 +118,7 @@ WHERE told.frozen_by LIKE 'rail:%'
 UNION ALL
 SELECT
     'thaws', lifted.freeze_id::text, lifted.thawed_at, lifted.thawed_by, 'service', NULL,
-    'agent.unfreeze', 'agent', told.agent_id, 'done', lifted.reason,
+    'agent.lift_freeze', 'agent', told.agent_id, 'done', lifted.reason,
     jsonb_build_object('reference', told.reference), NULL
 FROM agent_thaw AS lifted
 JOIN agent_freeze AS told ON told.freeze_id = lifted.freeze_id
@@ -169,8 +170,10 @@ FROM chain_alarm AS told;
 INSERT INTO audit_log (at, actor, via, action, about_kind, about_id, outcome, reason, after)
 SELECT at, actor, 'command', action, about_kind, about_id, 'done', reason, after
 FROM (
-    SELECT told.created_at, told.actor, 'exception.' || told.action, 'exception', told.exception_id::text,
-        told.reason, jsonb_build_object('cents', told.cents, 'transaction', told.ledger_transaction_id)
+    SELECT told.created_at, told.actor,
+        'exception.' || CASE WHEN told.action IN ('wait', 'claim') THEN told.action ELSE 'resolve' END,
+        'exception', told.exception_id::text, told.reason,
+        jsonb_build_object('as', told.action, 'cents', told.cents, 'transaction', told.ledger_transaction_id)
     FROM exception_action AS told
     WHERE told.actor LIKE 'operator:%'
     UNION ALL
@@ -182,7 +185,7 @@ FROM (
     FROM agent_freeze AS told
     WHERE told.frozen_by NOT LIKE 'rail:%'
     UNION ALL
-    SELECT lifted.thawed_at, lifted.thawed_by, 'agent.unfreeze', 'agent', told.agent_id, lifted.reason, NULL
+    SELECT lifted.thawed_at, lifted.thawed_by, 'agent.lift_freeze', 'agent', told.agent_id, lifted.reason, NULL
     FROM agent_thaw AS lifted
     JOIN agent_freeze AS told ON told.freeze_id = lifted.freeze_id
     WHERE lifted.thawed_by NOT LIKE 'rail:%'

@@ -8,7 +8,8 @@ from office.exports.data_set import of_query
 _QUERY: Final = """
     SELECT
         item.exception_id, item.payment_attempt_id, attempt.agent_id, attempt.rail_id, item.subject,
-        item.kind, item.detail, item.asset, CAST(item.expected_units AS text), CAST(item.received_units AS text),
+        item.kind, item.detail, item.asset, CAST(item.expected_units AS text),
+        CAST(item.received_units AS text),
         CAST(item.final_units AS text), item.late, item.opened_at, item.wait_until, item.closed_at,
         item.closed_by, item.resolution,
         decided.action, decided.actor, decided.reason, decided.cents, decided.ledger_transaction_id

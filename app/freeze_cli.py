@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import reasons, where
+from app import by_command, reasons, where
 from app.models import Agent
 from app.times import iso
 from app.where import DevHouse
@@ -36,6 +36,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="as JSON, for scripts")]
 @cli.command("freeze")
 def freeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = None) -> None:
     """Have the book refuse every new hold and debit of an agent. Holds that stand are settled as ever."""
+    now = datetime.now(UTC)
     with _session(folder) as session:
         _known(session, agent_id)
         freezes.freeze(
@@ -44,8 +45,9 @@ def freeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = 
             reference=f"by hand:{uuid4().hex}",
             reason=reason,
             frozen_by=by or getpass.getuser(),
-            now=datetime.now(UTC),
+            now=now,
         )
+        by_command.said(session, "agent.freeze", about=("agent", agent_id), by=by, reason=reason, now=now)
     out.print(f"{agent_id} may spend nothing new")
 
 
@@ -62,6 +64,11 @@ def unfreeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse 
                 reason=reason,
                 thawed_by=by or getpass.getuser(),
                 now=now,
+            )
+        if lifted:
+            about, after = ("agent", agent_id), {"lifted": lifted}
+            by_command.said(
+                session, "agent.lift_freeze", about=about, by=by, reason=reason, after=after, now=now
             )
     out.print(f"{lifted} lifted; {agent_id} may spend" if lifted else f"{agent_id} was not frozen")
 

@@ -75,7 +75,7 @@ class Place:
             place = cls(datetime.fromisoformat(at), str(source), str(number))
         except (ValueError, TypeError, binascii.Error):
             raise BadPlace("a cursor is what the page before has told as its next") from None
-        if place.at.tzinfo is None:
+        if place.at.tzinfo is None or not f"{place.source}{place.id}".isprintable():
             raise BadPlace("a cursor is what the page before has told as its next")
         return place
 
@@ -113,16 +113,24 @@ class Page:
 
 def page(session: Session, wanted: Wanted, *, after: Place | None = None, most: int = PAGE) -> Page:
     """The newest entries that are wanted, beginning after a place."""
-    given = {name: getattr(wanted, name) for name in _FILTERS if getattr(wanted, name) is not None}
+    query, given = asked(wanted, after=after, most=most + 1)
+    rows = session.connection().execute(text(query), given).all()
+    entries = [Entry(*row) for row in rows[:most]]
+    last = entries[-1] if len(rows) > most else None
+    return Page(entries, str(Place(last.at, last.source, last.id)) if last else None)
+
+
+def asked(wanted: Wanted, *, after: Place | None, most: int) -> tuple[str, dict[str, object]]:
+    """The query of one page, and what it is given."""
+    given: dict[str, object] = {
+        name: getattr(wanted, name) for name in _FILTERS if getattr(wanted, name) is not None
+    }
     filters = [_FILTERS[name] for name in given]
     parts = [_part(source, filters, after) for source in SOURCES]
     if after is not None:
         given |= {"place_at": after.at, "place_id": after.id}
-    query = text(f"{' UNION ALL '.join(parts)} ORDER BY at DESC, source, id DESC LIMIT :most")
-    rows = session.connection().execute(query, {**given, "most": most + 1}).all()
-    entries = [Entry(*row) for row in rows[:most]]
-    last = entries[-1] if len(rows) > most else None
-    return Page(entries, str(Place(last.at, last.source, last.id)) if last else None)
+    query = f"{' UNION ALL '.join(parts)} ORDER BY at DESC, source, id DESC LIMIT :most"
+    return query, {**given, "most": most}
 
 
 def _part(source: str, filters: Sequence[str], after: Place | None) -> str:

@@ -76,7 +76,9 @@ class Order:
     def name(self) -> str:
         """What the file is called, with letters and dashes alone."""
         scope = self.scope
-        who = "".join(letter if letter.isalnum() else "-" for letter in scope.agent_id or "")
+        who = "".join(
+            letter if letter.isascii() and letter.isalnum() else "-" for letter in scope.agent_id or ""
+        )
         begins = f"{scope.begins_at:%Y%m%d}" if scope.begins_at and not self.data_set.at_its_end else ""
         words = ("pennyrail", self.data_set.name, who, begins, f"{scope.ends_at:%Y%m%d}")
         return f"{'-'.join(filter(None, words))}.{self.format.ending}"

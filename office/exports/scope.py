@@ -18,6 +18,8 @@ class Scope:
     def __post_init__(self) -> None:
         if any(end is not None and end.tzinfo is None for end in (self.begins_at, self.ends_at)):
             raise NotExportable("a period begins and ends at moments with a zone")
+        if self.agent_id is not None and not (self.agent_id.isprintable() and len(self.agent_id) <= 200):
+            raise NotExportable("no agent has such an id")
         if self.begins_at is not None and self.ends_at <= self.begins_at:
             raise NotExportable("a period ends after it begins")
 

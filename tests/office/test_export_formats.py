@@ -58,7 +58,7 @@ def test_text_that_a_spreadsheet_would_run_is_text(payload: str) -> None:
     for row in list(csv.reader(io.StringIO(written, newline="")))[1:]:
         assert row == ["'" + payload] * 2
     # Quoted whole, so that no separator of another country begins a cell inside.
-    assert written.partition("\r\n")[2].startswith('"\'')
+    assert written.partition("\r\n")[2].startswith("\"'")
 
 
 @pytest.mark.parametrize("harmless", HARMLESS)

@@ -38,10 +38,10 @@ def listed(
 ) -> Response:
     """What was done, the newest first."""
     wanted = Wanted(
-        actor=who.strip() or None,
-        action=action.strip() or None,
-        about_kind=kind.strip() or None,
-        about_id=about.strip() or None,
+        actor=_word(who),
+        action=_word(action),
+        about_kind=_word(kind),
+        about_id=_word(about),
         outcome=outcome if outcome in trail.OUTCOMES else None,
         begins_at=day(begins),
         ends_at=day(ends),
@@ -58,6 +58,11 @@ def listed(
         filters={"who": who, "action": action, "kind": kind, "about": about, "outcome": outcome},
         period={"begins": begins, "ends": ends},
     )
+
+
+def _word(given: str) -> str | None:
+    """What was typed, without what no name can have."""
+    return "".join(letter for letter in given if letter.isprintable()).strip()[:2000] or None
 
 
 def _page(entry: Entry) -> str:

@@ -85,7 +85,7 @@ def ask(
 ) -> Response:
     """Ask for an export. The days are the first of the period, and the first after it."""
     _ = visit.desk.exports.kept_in
-    scope = Scope(ends_at=day(ends) or visit.now, begins_at=day(begins), agent_id=agent.strip()[:200] or None)
+    scope = Scope(ends_at=day(ends) or visit.now, begins_at=day(begins), agent_id=agent.strip() or None)
     order = catalogue.order(data_set=data_set, format_name=format_name, scope=scope)
     with visit.house.sessions() as session:
         line = _line(desk.ask(session, visit.actor, order, now=visit.now))

@@ -70,6 +70,10 @@ cli.add_typer(
     ),
     name="exceptions",
 )
+cli.add_typer(
+    lazily.group("app.ops_cli.command", about="What operators do on the console's pages, as commands."),
+    name="ops",
+)
 cli.add_typer(sandbox_cli, name="sandbox")
 
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]
@@ -240,8 +244,23 @@ def sandbox_pay(
         _out().print(line, soft_wrap=True)
 
 
+@sandbox_cli.command("code")
+def sandbox_code(
+    who: Annotated[str, typer.Argument(help="finance, approver, admin, support or viewer")],
+    folder: Annotated[Path, typer.Option(help="the folder of the running `pennyrail dev`")] = DEV_FOLDER,
+) -> None:
+    """Print the code that somebody's authenticator app shows now, to sign in at the console."""
+    from datetime import UTC, datetime
+
+    from sandbox import people
+
+    typer.echo(people.code(folder, who, now=datetime.now(UTC)))
+
+
 def _welcome(home: "House", folder: Path) -> list[str]:
     """What `dev` says when everything is up. No line is longer than its longest address."""
+    from sandbox import people
+
     where = "" if folder == DEV_FOLDER else f" --folder {shlex.quote(str(folder))}"
     return [
         f"ready {home.addresses.api_url}",
@@ -249,6 +268,9 @@ def _welcome(home: "House", folder: Path) -> list[str]:
         f"  devnet       {home.addresses.rpc_url}, chain id 8453",
         f"  USDC         {home.devnet.token}",
         f"  logs         {home.logs}",
+        f"  console      {home.addresses.api_url}/console/",
+        f"    finance@example.com, approver@example.com, admin@example.com; password: {people.PASSWORD}",
+        f"    {_invoked()} sandbox code finance{where}",
         "  pay with",
         f"    {_invoked()} sandbox pay PAYMENT_ATTEMPT_ID{where}",
         "  stop with Ctrl-C",

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from ledger.keys import SigningKey
 from outbound import vault
-from sandbox import devnet, embedded, stripe_twin
+from sandbox import devnet, embedded, people, stripe_twin
 from sandbox.errors import NobodyHome, SandboxError
 from sandbox.processes import Child, child
 
@@ -29,7 +29,7 @@ ADDRESSES = "addresses.json"
 LOCK = "lock"
 MODE = "mode"
 LOCK_SECONDS = 1
-START_SECONDS = 60
+START_SECONDS = 180
 SERVICE_USER = "pennyrail_app"
 UNLIMITED = tuple(
     f"PENNYRAIL_LIMIT_{rule}"
@@ -144,6 +144,7 @@ def running(
         house = _world(stack, folder, port=port or _free_port(), mode=mode, say=say)
         say("migrating the database")
         _migrate(house)
+        people.settle_in(folder, database_url=house.addresses.database_url, console_key=console_key(folder))
         say("starting the API, a worker and the clock")
         stack.callback(house.stop)
         for name in COMMANDS:
@@ -250,6 +251,8 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_TELL_SECONDS": "1",
         "PENNYRAIL_WEBHOOK_KEYS": webhook_key(folder),
         "PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK": str(mode == "test").lower(),
+        "PENNYRAIL_CONSOLE_KEYS": console_key(folder),
+        "PENNYRAIL_EXPORT_FOLDER": str(folder / "exports"),
     }
     return House(folder, addresses, environment, twin, net, {})
 
@@ -283,6 +286,8 @@ def environment(folder: Path) -> dict[str, str]:
         "STRIPE_API_BASE": found.twin_url,
         "PENNYRAIL_PUBLIC_URL": found.api_url,
         "PENNYRAIL_BASE_RPC_URL": found.rpc_url,
+        "PENNYRAIL_CONSOLE_KEYS": console_key(folder),
+        "PENNYRAIL_EXPORT_FOLDER": str(folder / "exports"),
     }
 
 
@@ -296,7 +301,15 @@ def _receipt_key(folder: Path) -> Path:
 
 def webhook_key(folder: Path) -> str:
     """The key under which the house over `folder` keeps the secrets of webhook endpoints."""
-    path = folder / "webhook-key"
+    return _key(folder / "webhook-key")
+
+
+def console_key(folder: Path) -> str:
+    """The key under which the house over `folder` keeps what its operators prove themselves with."""
+    return _key(folder / "console-key")
+
+
+def _key(path: Path) -> str:
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(vault.new_key())

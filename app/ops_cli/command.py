@@ -1,0 +1,175 @@
+"""The commands of operators: built from the rows, and the few that are about the session itself."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+
+from app.ops_cli import printing, session, speaking
+from app.ops_cli.rows import ROWS, Option, Row
+from app.ops_cli.settings import OpsSettings
+from app.where import DevHouse
+
+_ARGUMENTS: Final = re.compile(r"{(\w+)}")
+AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
+Code = Annotated[str, typer.Option("--code", help="the code your app shows, for what moves money")]
+
+cli = typer.Typer(
+    help="What operators do: the same as on the console's pages, under the same roles, in the same log.",
+    no_args_is_help=True,
+)
+
+
+@cli.command()
+def keygen() -> None:
+    """Print a new key for PENNYRAIL_CONSOLE_KEYS."""
+    from outbound import vault
+
+    typer.echo(vault.new_key())
+
+
+@cli.command("first-admin")
+def first_admin(
+    email: Annotated[str, typer.Option(help="whom to invite")],
+    name: Annotated[str, typer.Option(help="what the person is called")],
+    hours: Annotated[int, typer.Option(help="how long the invitation is good", min=1, max=720)] = 72,
+    folder: DevHouse = None,
+) -> None:
+    """Invite the first admin, who invites all others. The invitation is printed once."""
+    from app import where
+    from ledger import database
+    from office import operators
+    from office.actor import command
+
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1, application="pennyrail-ops")
+    now = datetime.now(UTC)
+    try:
+        with database.sessions(engine)() as opened:
+            if any(
+                each.role == "admin" and each.state == "active" for each in operators.listed(opened, now=now)
+            ):
+                typer.echo("pennyrail: there is an admin already, who can invite others", err=True)
+                raise typer.Exit(1)
+            _, invitation = operators.invite(
+                opened,
+                email=email,
+                name=name,
+                role="admin",
+                by=command("first-admin"),
+                good_for=timedelta(hours=hours),
+                now=now,
+            )
+    finally:
+        engine.dispose()
+    typer.echo(f"{name} enrols at /console/enrol with {email} and this invitation:", err=True)
+    typer.echo(invitation)
+
+
+@cli.command()
+def login(
+    email: Annotated[str, typer.Option(prompt=True, help="who you are")],
+    url: Annotated[str, typer.Option(help="the service, https://…")] = "",
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="better typed than given")] = "",
+    code: Annotated[str, typer.Option(prompt="Code from your app", help="the code your app shows")] = "",
+) -> None:
+    """Sign in; the session is kept in a file that only you can read."""
+    settings = OpsSettings()
+    address = url or settings.url
+    if not address:
+        raise typer.BadParameter("say where: --url https://…", param_hint="--url")
+    session.save(settings.file, speaking.sign_in(address, email=email, password=password, code=code))
+    typer.echo(f"signed in as {email}; the session is in {settings.file}")
+
+
+@cli.command()
+def logout() -> None:
+    """End the session, here and there."""
+    printing.show(speaking.post("/console/sign-out", {}), as_json=False)
+    session.forget(OpsSettings().file)
+
+
+@cli.command("get")
+def get_page(
+    path: Annotated[str, typer.Argument(help="the path of any page, /console/…")], as_json: AsJson = False
+) -> None:
+    """Read any page."""
+    printing.show(speaking.get(path, {}), as_json=as_json)
+
+
+@cli.command("download")
+def download(
+    path: Annotated[str, typer.Argument(help="the path of a file, /console/exports/…/file")],
+    to: Annotated[Path, typer.Option(help="where to write it", dir_okay=False)],
+) -> None:
+    """Download a file; it is there whole or not at all."""
+    fresh = to.with_name(f".{to.name}.part")
+    try:
+        with fresh.open("wb") as opened:
+            count = speaking.download(path, opened)
+        fresh.replace(to)
+    finally:
+        fresh.unlink(missing_ok=True)
+    typer.echo(f"{count} bytes in {to}")
+
+
+def build(rows: Iterable[Row] = ROWS) -> typer.Typer:
+    """Add a command for every row."""
+    groups: dict[str, typer.Typer] = {}
+    for row in rows:
+        group, _, name = row.words.partition(" ")
+        if not name:
+            cli.command(group, help=row.about)(_command(row))
+            continue
+        if group not in groups:
+            groups[group] = typer.Typer(no_args_is_help=True)
+            cli.add_typer(groups[group], name=group, help=f"{group.replace('-', ' ').title()}.")
+        groups[group].command(name, help=row.about)(_command(row))
+    return cli
+
+
+def _command(row: Row) -> Callable[..., None]:
+    arguments = _ARGUMENTS.findall(row.path)
+
+    def run(**given: Any) -> None:
+        as_json, code = given.pop("as_json"), given.pop("code", "")
+        path = _ARGUMENTS.sub(lambda found: quote(str(given.pop(found[1])), safe=""), row.path)
+        told = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
+        found = speaking.get(path, told) if row.method == "GET" else speaking.post(path, told, code=code)
+        printing.show(found, as_json=as_json)
+
+    parameters = [
+        _parameter(name, Annotated[str, typer.Argument(metavar=name.upper())]) for name in arguments
+    ]
+    parameters += [_option(each) for each in row.options]
+    if row.method == "POST":
+        parameters.append(_parameter("code", Code, default=""))
+    parameters.append(_parameter("as_json", AsJson, default=False))
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _option(option: Option) -> inspect.Parameter:
+    flag = f"--{option.name.replace('_', '-')}"
+    kind: Any = _one_of(option) if option.choices else str
+    if option.required:
+        return _parameter(option.name, Annotated[kind, typer.Option(flag, help=option.help)])
+    return _parameter(option.name, Annotated[kind | None, typer.Option(flag, help=option.help)], default=None)
+
+
+def _one_of(option: Option) -> type[Enum]:
+    words = {each: each for each in option.choices}
+    return Enum(option.name, words, type=str)  # type: ignore[return-value]
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+build()

@@ -1016,6 +1016,14 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.refuse_changed_export() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'what was exported, for whom and how it ended is not rewritten' USING ERRCODE = 'PR900';
+END
+$$;
+
 CREATE FUNCTION public.refuse_malformed_lot() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1811,13 +1819,6 @@ ALTER TABLE public.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
-CREATE TABLE public.buy_key (
-    agent_id text NOT NULL,
-    idempotency_key text NOT NULL,
-    quote_id text NOT NULL,
-    created_at timestamp with time zone NOT NULL
-);
-
 CREATE TABLE public.chain_alarm (
     alarm_id bigint NOT NULL,
     chain_id bigint NOT NULL,
@@ -1829,6 +1830,334 @@ CREATE TABLE public.chain_alarm (
     closed_at timestamp with time zone,
     CONSTRAINT chain_alarm_kind_known CHECK ((kind = ANY (ARRAY['head_age'::text, 'cursor_age'::text, 'node_failing'::text, 'wrong_chain'::text, 'nodes_disagree'::text, 'too_few_nodes'::text, 'block_refused'::text, 'deeper_than_final'::text, 'audit_missing'::text, 'balance_mismatch'::text]))),
     CONSTRAINT chain_alarm_times_in_order CHECK (((opened_at <= last_seen_at) AND ((closed_at IS NULL) OR (opened_at <= closed_at))))
+);
+
+CREATE TABLE public.exception_action (
+    action_id bigint NOT NULL,
+    exception_id bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    units numeric(78,0) NOT NULL,
+    cents bigint NOT NULL,
+    ledger_transaction_id bigint,
+    wait_until timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT exception_action_amounts_not_negative CHECK (((units >= (0)::numeric) AND (cents >= 0))),
+    CONSTRAINT exception_action_is_in_the_book CHECK (
+CASE action
+    WHEN 'credit'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
+    WHEN 'claim'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
+    WHEN 'write_off'::text THEN ((cents > 0) = (ledger_transaction_id IS NOT NULL))
+    ELSE (ledger_transaction_id IS NULL)
+END),
+    CONSTRAINT exception_action_known CHECK ((action = ANY (ARRAY['credit'::text, 'refund'::text, 'wait'::text, 'write_off'::text, 'claim'::text]))),
+    CONSTRAINT exception_action_says_who_and_why CHECK (((actor <> ''::text) AND (reason <> ''::text))),
+    CONSTRAINT exception_action_waits_until CHECK (((action = 'wait'::text) = (wait_until IS NOT NULL)))
+);
+
+CREATE TABLE public.notice_action (
+    action_id bigint NOT NULL,
+    notice_id bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    from_state text NOT NULL,
+    acted_at timestamp with time zone NOT NULL,
+    CONSTRAINT notice_action_known CHECK ((action = ANY (ARRAY['replay'::text, 'ignore'::text]))),
+    CONSTRAINT notice_action_says_who CHECK ((btrim(actor) <> ''::text)),
+    CONSTRAINT notice_action_says_why CHECK ((btrim(reason) <> ''::text))
+);
+
+CREATE TABLE public.payment_exception (
+    exception_id bigint NOT NULL,
+    payment_attempt_id text,
+    kind text NOT NULL,
+    asset text NOT NULL,
+    expected_units numeric(78,0) NOT NULL,
+    received_units numeric(78,0) NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    closed_by text,
+    resolution text,
+    subject text,
+    detail text,
+    final_units numeric(78,0),
+    late boolean DEFAULT false NOT NULL,
+    wait_until timestamp with time zone,
+    CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
+    CONSTRAINT payment_exception_is_about_something CHECK ((((kind = 'deeper_than_final'::text) = (payment_attempt_id IS NULL)) AND ((payment_attempt_id IS NULL) = (subject IS NOT NULL)))),
+    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'deeper_than_final'::text]))),
+    CONSTRAINT payment_exception_units_not_negative CHECK (((received_units >= (0)::numeric) AND (final_units >= (0)::numeric)))
+);
+
+CREATE TABLE public.payment_reversal (
+    reference text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    cause text NOT NULL,
+    state text NOT NULL,
+    cents bigint NOT NULL,
+    booked_cents bigint DEFAULT 0 NOT NULL,
+    refused_cents bigint,
+    takings integer DEFAULT 0 NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_reversal_books_what_is_gone CHECK (((booked_cents = 0) OR ((state = 'gone'::text) AND (booked_cents <= cents)))),
+    CONSTRAINT payment_reversal_cause_known CHECK ((cause = ANY (ARRAY['refund'::text, 'dispute'::text, 'fraud_warning'::text]))),
+    CONSTRAINT payment_reversal_counts CHECK ((LEAST(cents, booked_cents, (takings)::bigint) >= 0)),
+    CONSTRAINT payment_reversal_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'gone'::text, 'back'::text, 'void'::text]))),
+    CONSTRAINT payment_reversal_warning_moves_nothing CHECK (((cause <> 'fraud_warning'::text) OR (state = ANY (ARRAY['pending'::text, 'void'::text]))))
+);
+
+CREATE TABLE public.payment_reversal_state (
+    change_id bigint NOT NULL,
+    reference text NOT NULL,
+    state text NOT NULL,
+    cents bigint NOT NULL,
+    booked_cents bigint NOT NULL,
+    transactions bigint[] NOT NULL,
+    detail jsonb NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.receipt (
+    receipt_id text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    quote_id text NOT NULL,
+    agent_id text NOT NULL,
+    credit_event_id text NOT NULL,
+    ledger_transaction_id bigint NOT NULL,
+    credits bigint NOT NULL,
+    received_cents bigint NOT NULL,
+    balance_after bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT receipt_credits_positive CHECK ((credits > 0)),
+    CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
+);
+
+CREATE TABLE public.reconciliation_run (
+    run_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    read_until timestamp with time zone NOT NULL,
+    kept integer NOT NULL,
+    booked integer NOT NULL,
+    opened integer NOT NULL,
+    closed integer NOT NULL,
+    breaks integer NOT NULL,
+    processor_cents bigint NOT NULL,
+    book_cents bigint NOT NULL
+);
+
+CREATE TABLE public.refund_request (
+    refund_id text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    idempotency_key text NOT NULL,
+    cents bigint NOT NULL,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    reference text,
+    failure text,
+    tries integer DEFAULT 0 NOT NULL,
+    try_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    CONSTRAINT refund_request_answered CHECK (
+CASE state
+    WHEN 'asked'::text THEN ((try_at IS NOT NULL) AND (answered_at IS NULL) AND (reference IS NULL) AND (failure IS NULL))
+    WHEN 'accepted'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (reference IS NOT NULL) AND (failure IS NULL))
+    WHEN 'failed'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (failure IS NOT NULL))
+    ELSE false
+END),
+    CONSTRAINT refund_request_positive CHECK ((cents > 0))
+);
+
+CREATE VIEW public.audit_trail AS
+ SELECT 'operators'::text AS source,
+    (told.audit_id)::text AS id,
+    told.at,
+    told.actor,
+    told.via,
+    told.role,
+    told.action,
+    told.about_kind,
+    told.about_id,
+    told.outcome,
+    told.reason,
+    told.before,
+    told.after
+   FROM public.audit_log told
+UNION ALL
+ SELECT 'exceptions'::text AS source,
+    (told.action_id)::text AS id,
+    told.created_at AS at,
+    told.actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    ('exception.'::text ||
+        CASE
+            WHEN (told.action = ANY (ARRAY['wait'::text, 'claim'::text])) THEN told.action
+            ELSE 'resolve'::text
+        END) AS action,
+    'exception'::text AS about_kind,
+    (told.exception_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('as', told.action, 'units', (told.units)::text, 'cents', told.cents, 'transaction', told.ledger_transaction_id) AS after
+   FROM public.exception_action told
+  WHERE (told.actor !~~ 'operator:%'::text)
+UNION ALL
+ SELECT 'exceptions closed'::text AS source,
+    (told.exception_id)::text AS id,
+    told.closed_at AS at,
+    told.closed_by AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'exception.close'::text AS action,
+    'exception'::text AS about_kind,
+    (told.exception_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.resolution AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('kind', told.kind, 'attempt', told.payment_attempt_id) AS after
+   FROM public.payment_exception told
+  WHERE (told.closed_by = 'house'::text)
+UNION ALL
+ SELECT 'inbox'::text AS source,
+    (told.action_id)::text AS id,
+    told.acted_at AS at,
+    told.actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    ('notice.'::text || told.action) AS action,
+    'notice'::text AS about_kind,
+    (told.notice_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.reason,
+    jsonb_build_object('state', told.from_state) AS before,
+    NULL::jsonb AS after
+   FROM public.notice_action told
+  WHERE (told.actor ~~ 'sender:%'::text)
+UNION ALL
+ SELECT 'freezes'::text AS source,
+    (told.freeze_id)::text AS id,
+    told.frozen_at AS at,
+    told.frozen_by AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'agent.freeze'::text AS action,
+    'agent'::text AS about_kind,
+    told.agent_id AS about_id,
+    'done'::text AS outcome,
+    told.reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('reference', told.reference) AS after
+   FROM public.agent_freeze told
+  WHERE (told.frozen_by ~~ 'rail:%'::text)
+UNION ALL
+ SELECT 'thaws'::text AS source,
+    (lifted.freeze_id)::text AS id,
+    lifted.thawed_at AS at,
+    lifted.thawed_by AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'agent.lift_freeze'::text AS action,
+    'agent'::text AS about_kind,
+    told.agent_id AS about_id,
+    'done'::text AS outcome,
+    lifted.reason,
+    jsonb_build_object('reference', told.reference) AS before,
+    NULL::jsonb AS after
+   FROM (public.agent_thaw lifted
+     JOIN public.agent_freeze told ON ((told.freeze_id = lifted.freeze_id)))
+  WHERE (lifted.thawed_by ~~ 'rail:%'::text)
+UNION ALL
+ SELECT 'refunds'::text AS source,
+    told.refund_id AS id,
+    told.answered_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'refund.answer'::text AS action,
+    'purchase'::text AS about_kind,
+    told.payment_attempt_id AS about_id,
+        CASE told.state
+            WHEN 'failed'::text THEN 'failed'::text
+            ELSE 'done'::text
+        END AS outcome,
+    COALESCE(told.failure, ''::text) AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('refund', told.refund_id, 'cents', told.cents, 'asked_by', told.requested_by) AS after
+   FROM public.refund_request told
+  WHERE (told.answered_at IS NOT NULL)
+UNION ALL
+ SELECT 'reversals'::text AS source,
+    (told.change_id)::text AS id,
+    told.seen_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'reversal.book'::text AS action,
+    'purchase'::text AS about_kind,
+    whole.payment_attempt_id AS about_id,
+    'done'::text AS outcome,
+    ''::text AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('reference', told.reference, 'cause', whole.cause, 'state', told.state, 'cents', told.cents, 'booked_cents', told.booked_cents, 'transactions', to_jsonb(told.transactions)) AS after
+   FROM (public.payment_reversal_state told
+     JOIN public.payment_reversal whole ON ((whole.reference = told.reference)))
+UNION ALL
+ SELECT 'grants'::text AS source,
+    told.receipt_id AS id,
+    told.created_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'credits.grant'::text AS action,
+    'purchase'::text AS about_kind,
+    told.payment_attempt_id AS about_id,
+    'done'::text AS outcome,
+    ''::text AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('receipt', told.receipt_id, 'credits', told.credits, 'received_cents', told.received_cents, 'transaction', told.ledger_transaction_id) AS after
+   FROM public.receipt told
+UNION ALL
+ SELECT 'reconciliations'::text AS source,
+    (told.run_id)::text AS id,
+    told.started_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'reconciliation.run'::text AS action,
+    'reconciliation'::text AS about_kind,
+    (told.run_id)::text AS about_id,
+    'done'::text AS outcome,
+    ''::text AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('booked', told.booked, 'opened', told.opened, 'closed', told.closed, 'breaks', told.breaks, 'processor_cents', told.processor_cents, 'book_cents', told.book_cents) AS after
+   FROM public.reconciliation_run told
+UNION ALL
+ SELECT 'alarms'::text AS source,
+    (told.alarm_id)::text AS id,
+    told.opened_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'alarm.raise'::text AS action,
+    'alarm'::text AS about_kind,
+    (told.alarm_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.detail AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('kind', told.kind, 'subject', told.subject) AS after
+   FROM public.chain_alarm told;
+
+CREATE TABLE public.buy_key (
+    agent_id text NOT NULL,
+    idempotency_key text NOT NULL,
+    quote_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE public.chain_alarm ALTER COLUMN alarm_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1968,32 +2297,51 @@ CREATE TABLE public.evidence (
     CONSTRAINT evidence_source_named CHECK ((source ~ '^[a-z][a-z0-9_]{0,31}$'::text))
 );
 
-CREATE TABLE public.exception_action (
-    action_id bigint NOT NULL,
-    exception_id bigint NOT NULL,
-    action text NOT NULL,
-    actor text NOT NULL,
-    reason text NOT NULL,
-    units numeric(78,0) NOT NULL,
-    cents bigint NOT NULL,
-    ledger_transaction_id bigint,
-    wait_until timestamp with time zone,
-    created_at timestamp with time zone NOT NULL,
-    CONSTRAINT exception_action_amounts_not_negative CHECK (((units >= (0)::numeric) AND (cents >= 0))),
-    CONSTRAINT exception_action_is_in_the_book CHECK (
-CASE action
-    WHEN 'credit'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
-    WHEN 'claim'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
-    WHEN 'write_off'::text THEN ((cents > 0) = (ledger_transaction_id IS NOT NULL))
-    ELSE (ledger_transaction_id IS NULL)
-END),
-    CONSTRAINT exception_action_known CHECK ((action = ANY (ARRAY['credit'::text, 'refund'::text, 'wait'::text, 'write_off'::text, 'claim'::text]))),
-    CONSTRAINT exception_action_says_who_and_why CHECK (((actor <> ''::text) AND (reason <> ''::text))),
-    CONSTRAINT exception_action_waits_until CHECK (((action = 'wait'::text) = (wait_until IS NOT NULL)))
-);
-
 ALTER TABLE public.exception_action ALTER COLUMN action_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.exception_action_action_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.export (
+    number bigint NOT NULL,
+    export_id text NOT NULL,
+    data_set text NOT NULL,
+    format text NOT NULL,
+    parameters jsonb NOT NULL,
+    file_name text NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    about_rows bigint,
+    rows bigint NOT NULL,
+    tries integer NOT NULL,
+    lease_until timestamp with time zone,
+    begun_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    failure text,
+    file text,
+    bytes bigint,
+    sha256 text,
+    CONSTRAINT export_counts CHECK (((rows >= 0) AND (tries >= 0) AND (COALESCE(bytes, (0)::bigint) >= 0))),
+    CONSTRAINT export_is_as_its_state_says CHECK (
+CASE state
+    WHEN 'asked'::text THEN (num_nonnulls(lease_until, begun_at, ended_at, failure, file, bytes, sha256) = 0)
+    WHEN 'running'::text THEN ((num_nulls(lease_until, begun_at, file) = 0) AND (num_nonnulls(ended_at, failure, bytes, sha256) = 0))
+    WHEN 'done'::text THEN ((num_nulls(begun_at, ended_at, file, bytes, sha256) = 0) AND (num_nonnulls(lease_until, failure) = 0))
+    WHEN 'failed'::text THEN ((num_nulls(ended_at, failure) = 0) AND (num_nonnulls(lease_until, file, bytes) = 0))
+    WHEN 'cancelled'::text THEN ((ended_at IS NOT NULL) AND (num_nonnulls(lease_until, failure, file, bytes) = 0))
+    WHEN 'expired'::text THEN ((num_nulls(ended_at, bytes, sha256) = 0) AND (num_nonnulls(lease_until, file) = 0))
+    ELSE false
+END),
+    CONSTRAINT export_says_who CHECK ((asked_by <> ''::text))
+);
+
+ALTER TABLE public.export ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.export_number_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2050,19 +2398,6 @@ CREATE TABLE public.notice (
     CONSTRAINT notice_leased_waits CHECK (((leased_until IS NULL) OR (state = 'waiting'::text))),
     CONSTRAINT notice_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'handled'::text, 'ignored'::text, 'dead'::text]))),
     CONSTRAINT notice_waiting_has_time CHECK (((state = 'waiting'::text) = (try_at IS NOT NULL)))
-);
-
-CREATE TABLE public.notice_action (
-    action_id bigint NOT NULL,
-    notice_id bigint NOT NULL,
-    action text NOT NULL,
-    actor text NOT NULL,
-    reason text NOT NULL,
-    from_state text NOT NULL,
-    acted_at timestamp with time zone NOT NULL,
-    CONSTRAINT notice_action_known CHECK ((action = ANY (ARRAY['replay'::text, 'ignore'::text]))),
-    CONSTRAINT notice_action_says_who CHECK ((btrim(actor) <> ''::text)),
-    CONSTRAINT notice_action_says_why CHECK ((btrim(reason) <> ''::text))
 );
 
 ALTER TABLE public.notice_action ALTER COLUMN action_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2173,28 +2508,6 @@ CREATE TABLE public.payment_attempt (
     CONSTRAINT payment_attempt_state_known CHECK ((state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'expired'::text])))
 );
 
-CREATE TABLE public.payment_exception (
-    exception_id bigint NOT NULL,
-    payment_attempt_id text,
-    kind text NOT NULL,
-    asset text NOT NULL,
-    expected_units numeric(78,0) NOT NULL,
-    received_units numeric(78,0) NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    closed_at timestamp with time zone,
-    closed_by text,
-    resolution text,
-    subject text,
-    detail text,
-    final_units numeric(78,0),
-    late boolean DEFAULT false NOT NULL,
-    wait_until timestamp with time zone,
-    CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
-    CONSTRAINT payment_exception_is_about_something CHECK ((((kind = 'deeper_than_final'::text) = (payment_attempt_id IS NULL)) AND ((payment_attempt_id IS NULL) = (subject IS NOT NULL)))),
-    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'deeper_than_final'::text]))),
-    CONSTRAINT payment_exception_units_not_negative CHECK (((received_units >= (0)::numeric) AND (final_units >= (0)::numeric)))
-);
-
 ALTER TABLE public.payment_exception ALTER COLUMN exception_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.payment_exception_exception_id_seq
     START WITH 1
@@ -2202,35 +2515,6 @@ ALTER TABLE public.payment_exception ALTER COLUMN exception_id ADD GENERATED ALW
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE public.payment_reversal (
-    reference text NOT NULL,
-    payment_attempt_id text NOT NULL,
-    cause text NOT NULL,
-    state text NOT NULL,
-    cents bigint NOT NULL,
-    booked_cents bigint DEFAULT 0 NOT NULL,
-    refused_cents bigint,
-    takings integer DEFAULT 0 NOT NULL,
-    first_seen_at timestamp with time zone NOT NULL,
-    changed_at timestamp with time zone NOT NULL,
-    CONSTRAINT payment_reversal_books_what_is_gone CHECK (((booked_cents = 0) OR ((state = 'gone'::text) AND (booked_cents <= cents)))),
-    CONSTRAINT payment_reversal_cause_known CHECK ((cause = ANY (ARRAY['refund'::text, 'dispute'::text, 'fraud_warning'::text]))),
-    CONSTRAINT payment_reversal_counts CHECK ((LEAST(cents, booked_cents, (takings)::bigint) >= 0)),
-    CONSTRAINT payment_reversal_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'gone'::text, 'back'::text, 'void'::text]))),
-    CONSTRAINT payment_reversal_warning_moves_nothing CHECK (((cause <> 'fraud_warning'::text) OR (state = ANY (ARRAY['pending'::text, 'void'::text]))))
-);
-
-CREATE TABLE public.payment_reversal_state (
-    change_id bigint NOT NULL,
-    reference text NOT NULL,
-    state text NOT NULL,
-    cents bigint NOT NULL,
-    booked_cents bigint NOT NULL,
-    transactions bigint[] NOT NULL,
-    detail jsonb NOT NULL,
-    seen_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE public.payment_reversal_state ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2262,21 +2546,6 @@ CREATE TABLE public.quote (
     CONSTRAINT quote_credits_positive CHECK ((credits > 0)),
     CONSTRAINT quote_lives_forward CHECK ((expires_at > created_at)),
     CONSTRAINT quote_price_positive CHECK ((price_cents > 0))
-);
-
-CREATE TABLE public.receipt (
-    receipt_id text NOT NULL,
-    payment_attempt_id text NOT NULL,
-    quote_id text NOT NULL,
-    agent_id text NOT NULL,
-    credit_event_id text NOT NULL,
-    ledger_transaction_id bigint NOT NULL,
-    credits bigint NOT NULL,
-    received_cents bigint NOT NULL,
-    balance_after bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    CONSTRAINT receipt_credits_positive CHECK ((credits > 0)),
-    CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
 );
 
 CREATE TABLE public.reconciliation_cursor (
@@ -2337,19 +2606,6 @@ CREATE TABLE public.reconciliation_posting (
     CONSTRAINT reconciliation_posting_part_known CHECK ((part = ANY (ARRAY['granted'::text, 'taken'::text, 'restored'::text, 'settled'::text])))
 );
 
-CREATE TABLE public.reconciliation_run (
-    run_id bigint NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    read_until timestamp with time zone NOT NULL,
-    kept integer NOT NULL,
-    booked integer NOT NULL,
-    opened integer NOT NULL,
-    closed integer NOT NULL,
-    breaks integer NOT NULL,
-    processor_cents bigint NOT NULL,
-    book_cents bigint NOT NULL
-);
-
 ALTER TABLE public.reconciliation_run ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.reconciliation_run_run_id_seq
     START WITH 1
@@ -2357,30 +2613,6 @@ ALTER TABLE public.reconciliation_run ALTER COLUMN run_id ADD GENERATED ALWAYS A
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE public.refund_request (
-    refund_id text NOT NULL,
-    payment_attempt_id text NOT NULL,
-    idempotency_key text NOT NULL,
-    cents bigint NOT NULL,
-    reason text NOT NULL,
-    requested_by text NOT NULL,
-    requested_at timestamp with time zone NOT NULL,
-    state text NOT NULL,
-    reference text,
-    failure text,
-    tries integer DEFAULT 0 NOT NULL,
-    try_at timestamp with time zone,
-    answered_at timestamp with time zone,
-    CONSTRAINT refund_request_answered CHECK (
-CASE state
-    WHEN 'asked'::text THEN ((try_at IS NOT NULL) AND (answered_at IS NULL) AND (reference IS NULL) AND (failure IS NULL))
-    WHEN 'accepted'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (reference IS NOT NULL) AND (failure IS NULL))
-    WHEN 'failed'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (failure IS NOT NULL))
-    ELSE false
-END),
-    CONSTRAINT refund_request_positive CHECK ((cents > 0))
 );
 
 CREATE TABLE public.reversal (
@@ -2709,6 +2941,12 @@ ALTER TABLE ONLY public.exception_action
 ALTER TABLE ONLY public.exception_action
     ADD CONSTRAINT exception_action_pkey PRIMARY KEY (action_id);
 
+ALTER TABLE ONLY public.export
+    ADD CONSTRAINT export_id_once UNIQUE (export_id);
+
+ALTER TABLE ONLY public.export
+    ADD CONSTRAINT export_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY public.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (id);
 
@@ -2913,6 +3151,34 @@ CREATE INDEX audit_log_of_action ON public.audit_log USING btree (action, audit_
 
 CREATE INDEX audit_log_of_actor ON public.audit_log USING btree (actor, audit_id DESC);
 
+CREATE INDEX audit_trail_agent_freeze ON public.agent_freeze USING btree (frozen_at);
+
+CREATE INDEX audit_trail_agent_thaw ON public.agent_thaw USING btree (thawed_at);
+
+CREATE INDEX audit_trail_chain_alarm ON public.chain_alarm USING btree (opened_at);
+
+CREATE INDEX audit_trail_exception_action ON public.exception_action USING btree (created_at) WHERE (actor !~~ 'operator:%'::text);
+
+CREATE INDEX audit_trail_log ON public.audit_log USING btree (at, audit_id);
+
+CREATE INDEX audit_trail_log_not_done ON public.audit_log USING btree (outcome, at) WHERE (outcome <> 'done'::text);
+
+CREATE INDEX audit_trail_log_of_action ON public.audit_log USING btree (action, at);
+
+CREATE INDEX audit_trail_log_of_actor ON public.audit_log USING btree (actor, at);
+
+CREATE INDEX audit_trail_notice_action ON public.notice_action USING btree (acted_at) WHERE (actor ~~ 'sender:%'::text);
+
+CREATE INDEX audit_trail_payment_exception_closed ON public.payment_exception USING btree (closed_at) WHERE (closed_by = 'house'::text);
+
+CREATE INDEX audit_trail_payment_reversal_state ON public.payment_reversal_state USING btree (seen_at);
+
+CREATE INDEX audit_trail_receipt ON public.receipt USING btree (created_at);
+
+CREATE INDEX audit_trail_reconciliation_run ON public.reconciliation_run USING btree (started_at);
+
+CREATE INDEX audit_trail_refund_request_answered ON public.refund_request USING btree (answered_at) WHERE (answered_at IS NOT NULL);
+
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
 
 CREATE UNIQUE INDEX chain_alarm_open_once ON public.chain_alarm USING btree (chain_id, kind, subject) WHERE (closed_at IS NULL);
@@ -2932,6 +3198,12 @@ CREATE UNIQUE INDEX exception_action_claims_once ON public.exception_action USIN
 CREATE UNIQUE INDEX exception_action_decides_once ON public.exception_action USING btree (exception_id) WHERE (action <> ALL (ARRAY['wait'::text, 'claim'::text]));
 
 CREATE INDEX exception_action_of_exception ON public.exception_action USING btree (exception_id);
+
+CREATE INDEX export_due ON public.export USING btree (number) WHERE (state = ANY (ARRAY['asked'::text, 'running'::text]));
+
+CREATE UNIQUE INDEX export_file_once ON public.export USING btree (file) WHERE (file IS NOT NULL);
+
+CREATE INDEX export_kept ON public.export USING btree (ended_at) WHERE (state = 'done'::text);
 
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
 
@@ -3102,6 +3374,14 @@ ALTER TABLE public.exception_action ENABLE ALWAYS TRIGGER exception_action_needs
 CREATE TRIGGER exception_action_never_changes BEFORE DELETE OR UPDATE ON public.exception_action FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.exception_action ENABLE ALWAYS TRIGGER exception_action_never_changes;
+
+CREATE TRIGGER export_is_never_deleted BEFORE DELETE ON public.export FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.export ENABLE ALWAYS TRIGGER export_is_never_deleted;
+
+CREATE TRIGGER export_stays_what_was_asked BEFORE UPDATE ON public.export FOR EACH ROW WHEN ((((((((old.export_id IS DISTINCT FROM new.export_id) OR (old.data_set IS DISTINCT FROM new.data_set)) OR (old.format IS DISTINCT FROM new.format)) OR (old.parameters IS DISTINCT FROM new.parameters)) OR (old.asked_by IS DISTINCT FROM new.asked_by)) OR (old.asked_at IS DISTINCT FROM new.asked_at)) OR (old.state = ANY (ARRAY['failed'::text, 'cancelled'::text, 'expired'::text])) OR ((old.state = 'done'::text) AND (new.state <> 'expired'::text)))) EXECUTE FUNCTION public.refuse_changed_export();
+
+ALTER TABLE public.export ENABLE ALWAYS TRIGGER export_stays_what_was_asked;
 
 CREATE TRIGGER hold_is_closed_once BEFORE UPDATE ON public.hold FOR EACH ROW WHEN (((old.closed_in IS NOT NULL) OR ((new.state = 'open'::public.hold_state) <> (new.closed_in IS NULL)) OR ((new.captured < 0) OR (new.captured > new.credits)))) EXECUTE FUNCTION public.refuse_book_change();
 

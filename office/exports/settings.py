@@ -16,7 +16,7 @@ class ExportSettings(BaseSettings):
     folder: Path | None = Field(
         default=None, description="where files are kept; workers and API must both see it"
     )
-    keep_days: float = Field(default=7, gt=0, le=366, description="then a file is removed")
+    keep_days: float = Field(default=7, gt=0, description="then a file is removed")
     at_once: int = Field(default=1, ge=1, le=32, description="exports that are written at the same time")
 
     @field_validator("folder", mode="before")

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlmodel import Session
 
-from app import reasons, settings, where
+from app import by_command, reasons, settings, where
 from app.where import DevHouse
 from ledger import database
 from ledger.money import Amount
@@ -51,7 +51,9 @@ def run(
     from workers.knocking import Knock
 
     house, now = wiring.wired(), datetime.now(UTC)
-    with _shown_progress() as progress:
+    about = ("reconciliation", "whole" if whole else "new")
+    recorded = by_command.recorded(house.sessions, "reconciliation.run", about=about, now=now)
+    with recorded as kept, _shown_progress() as progress:
         done = reconciliation.run(
             house.sessions,
             wiring.books(progress=lambda read: progress(f"reading, {read} movements", 0, 0)),
@@ -61,6 +63,7 @@ def run(
             whole=whole,
             progress=progress,
         )
+        kept.after = done.model_dump(mode="json")
     with house.sessions() as session:
         lost = proof.unexplained(session)
         items = report.open_items(session, now=now, breaks_only=False)

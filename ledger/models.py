@@ -274,6 +274,7 @@ class Freeze(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("reference", name="agent_freeze_once_per_reference"),
         Index("agent_freeze_of_agent", "agent_id"),
+        Index("audit_trail_agent_freeze", "frozen_at"),
     )
 
     freeze_id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
@@ -288,6 +289,7 @@ class Thaw(SQLModel, table=True):
     """That a freeze was lifted, by whom and why."""
 
     __tablename__: ClassVar[str] = "agent_thaw"
+    __table_args__ = (Index("audit_trail_agent_thaw", "thawed_at"),)
 
     freeze_id: int = Field(
         sa_column=Column(

@@ -122,6 +122,8 @@ class BadPlace(DeskError):
     """The word that says where a list goes on says nothing."""
 
     code = "BAD_PLACE"
+
+
 class AgentError(OfficeError):
     """About one agent."""
 

@@ -76,6 +76,16 @@ beat_schedule = {
         "schedule": queue().pennyrail_reconcile_seconds,
         "options": {"expires": 600},
     },
+    "make-exports": {
+        "task": "workers.exporting.make_exports",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "remove-exports": {
+        "task": "workers.exporting.remove_exports",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "recover-notices": {
         "task": "workers.tasks.recover_notices",
         "schedule": queue().pennyrail_recover_seconds,

@@ -6,7 +6,7 @@ from typing import Final
 
 from kombu.exceptions import OperationalError
 
-from workers import tasks
+from workers import exporting, tasks
 
 # Few enough to be done in the time that a task has, even if the processor is slow to answer.
 _IN_ONE_MESSAGE: Final = 10
@@ -33,3 +33,11 @@ def reconcile() -> bool:
         logger.warning("the queue does not answer; the reconciliation waits for its time")
         return False
     return True
+
+
+def export_asked() -> None:
+    """Have an export made now. Never fails: it is written down already."""
+    try:
+        exporting.make_exports.delay()
+    except OperationalError:
+        logger.warning("the queue does not answer; an export waits for the clock")

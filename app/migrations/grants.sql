@@ -93,3 +93,8 @@ GRANT INSERT ON proposal, proposal_decision, policy_change TO pennyrail_service;
 -- The switches of the rails, and the figures: sums that the book can tell again.
 GRANT INSERT ON rail_switch, figure_day, figure_outstanding, figure_funnel TO pennyrail_service;
 GRANT UPDATE ON figure_day, figure_outstanding, figure_funnel, figure_cursor TO pennyrail_service;
+
+-- Exports: what was asked for stays, how far it is changes.
+GRANT INSERT ON export TO pennyrail_service;
+GRANT UPDATE (state, about_rows, rows, tries, lease_until, begun_at, ended_at, failure, file, bytes, sha256)
+ON export TO pennyrail_service;

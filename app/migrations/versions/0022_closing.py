@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0022_closing"
-down_revision = "0025_desk"
+down_revision = "0021_proposals"
 branch_labels = None
 depends_on = None
 

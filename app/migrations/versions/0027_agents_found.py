@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0027_agents_found"
-down_revision = "0020_office"
+down_revision = "0026_finding"
 branch_labels = None
 depends_on = None
 

@@ -147,7 +147,7 @@ def test_money_moves_only_with_a_fresh_code_and_the_forms_token(console: Console
     exception_id = excepted(console)
     seat = console.operator("finance")
     console.clock.now += timedelta(minutes=6)
-    fields = {"seen": 4_990_001, "reason": "the payer wrote"}
+    fields: dict[str, str | int] = {"seen": 4_990_001, "reason": "the payer wrote"}
 
     without_code = seat.send(here(exception_id, "credit"), **fields)
     without_token = seat.http.post(here(exception_id, "credit"), data={**fields, "code": seat.code()})

@@ -12,14 +12,16 @@ from app.console.pages import (
     operators,
     own_sessions,
     signing_in,
+    single_sign_on,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
-    own_sessions.router,
-    operators.router,
+    single_sign_on.router,
+    deliveries.router,
     exceptions.router,
     inbox.router,
-    deliveries.router,
     notes.router,
+    own_sessions.router,
+    operators.router,
 )

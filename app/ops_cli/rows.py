@@ -29,11 +29,13 @@ class Row:
 
 
 REASON: Final = Option("reason", "why, in words", required=True)
-SEEN: Final = Option("seen", "the smallest units of what had arrived when you looked", required=True)
+SEEN: Final = Option("seen", "what had arrived, in the smallest units, as `show` tells it", required=True)
 WAITS: Final = ("1h", "4h", "12h", "1d", "3d", "7d", "30d")
 NOTED: Final = ("exception", "notice", "delivery", "purchase", "agent", "reconciliation_item", "period")
 AFTER: Final = Option("after", "the cursor that the page before has told")
 BEFORE: Final = Option("before", "the number that the page before has told as its next")
+LENGTHS: Final = ("1h", "4h", "12h", "1d", "3d", "7d", "30d")
+ENDPOINT: Final = Option("endpoint_id", "which endpoint, ep_...", required=True)
 
 ROWS: Final = (
     Row("sessions list", "GET", "/console/sessions", "Where you are signed in."),
@@ -198,64 +200,67 @@ ROWS: Final = (
         "exceptions list",
         "GET",
         "/console/exceptions",
-        "Money that is not as it was asked for, the oldest first.",
+        "What waits for a decision, the oldest first.",
         (
-            Option("state", "in this state", choices=("open", "waiting", "closed", "all")),
-            Option("kind", "of this kind alone"),
-            Option("agent", "of this agent alone"),
-            Option("older_than", "that have waited so long", choices=WAITS),
-            Option("owner", "that this operator takes care of"),
+            Option("state", "open if not given", choices=("open", "waiting", "closed", "all")),
+            Option("kind", "of this kind"),
+            Option("agent", "of this agent"),
+            Option("older_than", "open for longer", choices=LENGTHS),
+            Option("owner", "an operator's name, `me` or `nobody`"),
             AFTER,
         ),
     ),
     Row(
-        "exceptions show", "GET", "/console/exceptions/{exception_id}", "One exception, and what may be done."
+        "exceptions show",
+        "GET",
+        "/console/exceptions/{exception_id}",
+        "One exception, and what may be done about it.",
     ),
     Row(
         "exceptions credit",
         "POST",
         "/console/exceptions/{exception_id}/credit",
-        "Credit what arrived, to the whole cent.",
+        "Grant credits for what arrived.",
         (SEEN, REASON),
     ),
     Row(
         "exceptions refund",
         "POST",
         "/console/exceptions/{exception_id}/refund",
-        "Have the processor send it back.",
+        "Have the processor send its charge back.",
         (SEEN, REASON),
     ),
     Row(
         "exceptions write-off",
         "POST",
         "/console/exceptions/{exception_id}/write-off",
-        "Keep it as unclaimed.",
+        "Close it without credits.",
         (SEEN, REASON),
     ),
     Row(
         "exceptions wait",
         "POST",
         "/console/exceptions/{exception_id}/wait",
-        "Decide later.",
-        (SEEN, REASON, Option("for", "how long", required=True, choices=WAITS)),
+        "Put it off; it comes back by itself.",
+        (SEEN, REASON, Option("wait_for", "for how long", required=True, choices=LENGTHS)),
     ),
     Row(
         "exceptions owner",
         "POST",
         "/console/exceptions/{exception_id}/owner",
-        "Take it, give it to somebody, or give it back.",
+        "Take it, hand it over, or give it back.",
         (
-            Option("turn", "the number of the assignment that you saw", required=True),
-            Option("owner", "the email of whoever takes care of it; nobody if not given"),
+            Option("turn", "how many turns it had, as `show` tells it", required=True),
+            Option("owner", "an operator's name or `me`; nobody if not given"),
         ),
     ),
     Row(
-        "notes add",
+        "notes write",
         "POST",
         "/console/notes",
         "Write a note about something.",
         (
-            Option("about_kind", "what it is about", required=True, choices=NOTED),
+            Option("about_kind", "exception, purchase, agent, ...", required=True),
             Option("about_id", "its id", required=True),
             Option("said", "the note", required=True),
         ),
@@ -264,33 +269,43 @@ ROWS: Final = (
         "inbox list",
         "GET",
         "/console/inbox",
-        "Webhooks that came.",
+        "Webhooks that came, of a state.",
         (
-            Option("state", "in this state", choices=("waiting", "retrying", "dead", "ignored", "handled")),
-            Option("kind", "of this type alone"),
-            Option("order", "which first", choices=("newest", "oldest")),
+            Option(
+                "state", "dead if not given", choices=("waiting", "retrying", "dead", "ignored", "handled")
+            ),
+            Option("kind", "whose type begins so"),
+            Option("order", "newest if not given", choices=("newest", "oldest")),
             AFTER,
         ),
     ),
     Row("inbox show", "GET", "/console/inbox/{notice_id}", "One webhook, and what became of it."),
-    Row("inbox replay", "POST", "/console/inbox/{notice_id}/replay", "Have it handled again.", (REASON,)),
+    Row("inbox replay", "POST", "/console/inbox/{notice_id}/replay", "Have it handled anew.", (REASON,)),
     Row(
         "inbox replay-dead",
         "POST",
         "/console/inbox/replay-dead",
-        "Have all dead ones handled again.",
+        "Have the dead ones handled anew.",
         (REASON,),
     ),
-    Row("inbox ignore", "POST", "/console/inbox/{notice_id}/ignore", "Ignore it for good.", (REASON,)),
+    Row(
+        "inbox ignore",
+        "POST",
+        "/console/inbox/{notice_id}/ignore",
+        "Have nobody look at it again.",
+        (REASON,),
+    ),
     Row(
         "deliveries list",
         "GET",
         "/console/deliveries",
         "What others were told.",
         (
-            Option("state", "in this state", choices=("all", "pending", "retrying", "failed", "delivered")),
-            Option("endpoint", "to this endpoint alone"),
-            Option("order", "which first", choices=("newest", "oldest")),
+            Option(
+                "state", "any if not given", choices=("all", "pending", "retrying", "failed", "delivered")
+            ),
+            Option("endpoint", "to this endpoint"),
+            Option("order", "newest if not given", choices=("newest", "oldest")),
             AFTER,
         ),
     ),
@@ -299,19 +314,19 @@ ROWS: Final = (
         "deliveries replay",
         "POST",
         "/console/deliveries/{event_id}/replay",
-        "Tell one endpoint again.",
-        (Option("endpoint_id", "which", required=True), REASON),
+        "Tell one event again.",
+        (ENDPOINT, REASON),
     ),
     Row(
         "deliveries replay-range",
         "POST",
         "/console/deliveries/replay",
-        "Tell one endpoint everything of a time again.",
+        "Tell all of a time again.",
         (
-            Option("endpoint_id", "which", required=True),
-            Option("since", "from when, 2026-11-20T12:00:00Z", required=True),
-            Option("until", "until when; now if not given"),
+            ENDPOINT,
+            Option("since", "from then on, as in 2026-11-21T12:00; UTC", required=True),
             REASON,
+            Option("until", "until before then; until now if not given"),
         ),
     ),
     Row("rails list", "GET", "/console/rails", "How well each rail does, and what reads the chain."),

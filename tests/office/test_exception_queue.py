@@ -298,7 +298,7 @@ def test_a_case_tells_what_was_done_by_whom_and_what_may_be_done(sessions: Sessi
     )
     with sessions() as session:
         about = ("exception", str(exception_id))
-        owners.assign(session, about=about, owner=ANN.name, turn=0, by=ANN, now=LATER)
+        owners.assign(session, about=about, owner=ANN.name, turn=0, by=ANN, now=NOON + timedelta(hours=1))
     put_off(sessions, exception_id, seen=4_990_001, hours=1)
 
     case = shown(sessions, exception_id)

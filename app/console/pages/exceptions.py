@@ -127,10 +127,10 @@ def wait(
     exception_id: int,
     seen: Seen,
     reason: Reason,
-    length: Annotated[Length, Form(alias="for")],
+    wait_for: Annotated[Length, Form()],
 ) -> Response:
     """Put it off: it comes back by itself."""
-    until = visit.now + _LENGTHS[length]
+    until = visit.now + _LENGTHS[wait_for]
     with visit.house.sessions() as session:
         exception_desk.put_off(
             session, exception_id, until=until, seen=seen, reason=reason, by=visit.actor, now=visit.now

@@ -102,7 +102,7 @@ def test_what_is_put_off_leaves_the_queue_until_its_time(console: Console) -> No
     exception_id = excepted(console)
     seat = console.operator("finance")
 
-    seat.act(here(exception_id, "wait"), seen=4_990_001, reason="they ask", **{"for": "4h"})
+    seat.act(here(exception_id, "wait"), seen=4_990_001, reason="they ask", wait_for="4h")
 
     assert "Nothing waits for a decision." in seat.page("/console/exceptions")
     assert "until" in seat.page("/console/exceptions", state="waiting")
@@ -118,7 +118,7 @@ def test_who_may_not_decide_is_refused_and_audited(console: Console, role: str, 
     seat = console.operator(role)  # type: ignore[arg-type]
 
     answer = seat.send(
-        here(exception_id, action), seen=4_990_001, reason="mine", code=seat.code(), **{"for": "1d"}
+        here(exception_id, action), seen=4_990_001, reason="mine", code=seat.code(), wait_for="1d"
     )
 
     assert answer.status_code == 403
@@ -147,7 +147,7 @@ def test_money_moves_only_with_a_fresh_code_and_the_forms_token(console: Console
     exception_id = excepted(console)
     seat = console.operator("finance")
     console.clock.now += timedelta(minutes=6)
-    fields = {"seen": 4_990_001, "reason": "the payer wrote"}
+    fields: dict[str, str | int] = {"seen": 4_990_001, "reason": "the payer wrote"}
 
     without_code = seat.send(here(exception_id, "credit"), **fields)
     without_token = seat.http.post(here(exception_id, "credit"), data={**fields, "code": seat.code()})
@@ -229,7 +229,7 @@ def test_whatever_people_and_payers_write_is_shown_as_text(console: Console) -> 
     exception_id = excepted(console, agent_id=BAIT, detail={"said": BAIT})
     seat = console.operator("finance")
     seat.send("/console/notes", about_kind="exception", about_id=exception_id, said=BAIT)
-    seat.act(here(exception_id, "wait"), seen=4_990_001, reason=BAIT, **{"for": "1h"})
+    seat.act(here(exception_id, "wait"), seen=4_990_001, reason=BAIT, wait_for="1h")
 
     queue = seat.page("/console/exceptions", state="waiting", agent=BAIT)
     page = seat.page(here(exception_id))

@@ -28,6 +28,7 @@ class Line:
 
 
 ENTRIES: Final = (
+    Entry("Proposals", "/console/proposals"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

@@ -18,6 +18,7 @@ from office.proposals.content import Kind
 from office.proposals.deciding import Outcome
 from office.proposals.reading import Standing, State, Wanted
 from office.proposals.settings import proposals as settings
+from rails import policy_values
 
 router = APIRouter()
 Proposing = Annotated[Visit, reading("propose")]
@@ -75,6 +76,7 @@ def form(
     with visit.house.sessions() as session:
         left = alone.left_alone(session, visit.actor, visit.now)
         values = {each: policy.current(session, each) for each in policy.NAMES}
+        changes = policy_values.history(session) if kind == "policy" else ()
     given = {
         "agent_id": agent_id,
         "exception_id": exception_id,
@@ -93,6 +95,7 @@ def form(
         accounts=correction.ACCOUNTS,
         policies=policy.NAMES,
         values=values,
+        changes=changes,
         left_alone=left,
         hours=settings().proposal_hours,
     )

@@ -26,6 +26,11 @@ beat_schedule = {
         "schedule": queue().pennyrail_sweep_seconds,
         "options": {"expires": 10},
     },
+    "expire-proposals": {
+        "task": "workers.tasks.expire_proposals",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "watch-deposits": {
         "task": "workers.tasks.watch_deposits",
         "schedule": queue().pennyrail_watch_seconds,

@@ -6,6 +6,7 @@ from typing import Any
 from ledger import credits, seals
 from ledger.errors import HorizonWentBack
 from office import figures
+from office.proposals import deciding
 from outbound import delivery, telling
 from outbound.delivery import Courier
 from outbound.errors import NoKey
@@ -128,6 +129,15 @@ def decide_exceptions(**_: Any) -> None:
         policies.close_what_ended(session, now=now)
     for each in policies.decide(house.sessions, now=now):
         logger.info("exception %s: %s credited by policy", each.exception_id, each.cents)
+
+
+@celery.task
+def expire_proposals(**_: Any) -> None:
+    """Write down of proposals whose time is over that nobody has decided them."""
+    with wired().sessions() as session:
+        expired = deciding.expire(session, now=clock.now())
+    if expired:
+        logger.info("%s proposals were decided by nobody in time", len(expired))
 
 
 @celery.task

@@ -96,6 +96,8 @@ async def _domain(request: Request, error: Exception) -> Response:
         status = 404
     if isinstance(error, OfficeError) and code == "BAD_CODE":
         status = 403
+    if code.startswith("FORBIDDEN"):
+        status = 403
     return refuse(request, status, code, message)
 
 

@@ -15,16 +15,11 @@ from rails.models import PolicyChange
 
 ALONE: Final = "alone_most_cents"
 NAMES: Final = {
-    **{
-        kind: f"what is {words}: a person decides, or it is credited by itself"
-        for kind, words in (
-            ("underpaid", "short"),
-            ("overpaid", "too much, in one transfer"),
-            ("topped_up", "paid in several transfers"),
-            ("late", "sent after the time to pay"),
-        )
-    },
-    ALONE: "what one operator refunds or writes off alone in a day",
+    "underpaid": "what becomes of payments that are too small",
+    "overpaid": "what becomes of payments that are too large",
+    "topped_up": "what becomes of payments in several transfers",
+    "late": "what becomes of payments after their time",
+    ALONE: "what one operator may give away alone in a day",
 }
 """The policies that two people may change, and what each is."""
 _OUTCOMES: Final = ("review", "credit")
@@ -87,7 +82,7 @@ class Policy:
     @property
     def title(self) -> str:
         """What would be done."""
-        return f"change {NAMES[self.name]}: from {self._said(self.before)} to {self._said(self.value)}"
+        return f"change {NAMES[self.name]} from {self._said(self.before)} to {self._said(self.value)}"
 
     def carry_out(self, session: Session, order: Order) -> Done:
         """Write the new value down, once.

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select, text
@@ -21,8 +21,8 @@ from rails import refunds
 from rails.errors import OperatorError
 from rails.models import RefundRequest
 
-State = Literal["pending", "approved", "rejected", "withdrawn", "expired"]
-STATES: Final[tuple[State, ...]] = ("pending", "approved", "rejected", "withdrawn", "expired")
+State = Literal["pending", "decided", "approved", "rejected", "withdrawn", "expired"]
+STATES: Final[tuple[State, ...]] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which proposals to list; None is any."""
+    """Which proposals to list; None is any, and `decided` all that nobody can decide any more."""
 
     state: State | None = None
     kind: Kind | None = None
@@ -151,11 +151,6 @@ def listed(session: Session, wanted: Wanted, *, now: datetime, limit: int = 50) 
     return [_standing(*row, now=now) for row in found]
 
 
-def pending_count(session: Session, *, now: datetime) -> int:
-    """How many wait for somebody, counted up to 1000."""
-    return len(listed(session, Wanted(state="pending"), now=now, limit=1000))
-
-
 def _rows() -> Select[Proposal, ProposalDecision]:
     return select(Proposal, ProposalDecision).outerjoin(
         ProposalDecision, col(ProposalDecision.proposal_id) == col(Proposal.proposal_id)
@@ -190,6 +185,8 @@ def _conditions(wanted: Wanted, *, now: datetime) -> list[ColumnElement[bool]]:
             pass
         case "pending":
             found.append(and_(undecided, ends > now))
+        case "decided":
+            found.append(or_(~undecided, ends <= now))
         case "expired":
             found.append(or_(col(ProposalDecision.decision) == "expired", and_(undecided, ends <= now)))
         case decision:

@@ -326,7 +326,7 @@ FORGED = """
     ("changed", "constraint"),
     [
         ({}, "proposal_checker_is_not_the_maker"),
-        ({"by": "OPERATOR:ANN@example.com"}, "proposal_checker_is_not_the_maker"),
+        ({"by": "OPERATOR:ANN@example.com", "by_id": "eve"}, "proposal_checker_is_not_the_maker"),
         ({"by": "operator:other"}, "proposal_checker_is_not_the_maker"),
         ({"decision": "withdrawn", "by_id": "eve"}, "proposal_withdrawn_by_its_maker"),
         ({"by": "e", "by_id": "eve", "at": NOON + LIFETIME}, "proposal_decided_in_time"),

@@ -14,10 +14,12 @@ from app.console.pages import (
     periods,
     reconciliation,
     signing_in,
+    single_sign_on,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
+    single_sign_on.router,
     own_sessions.router,
     operators.router,
     exceptions.router,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from office.reconciliation import STATES
 from office.roles import ROLES
 
 
@@ -71,4 +72,45 @@ ROWS: Final = (
         "End every session of an operator.",
     ),
     Row("operators enable", "POST", "/console/operators/{operator_id}/enable", "Let in again.", (REASON,)),
+    Row("reconciliation days", "GET", "/console/reconciliation", "Days by each witness.", (AFTER,)),
+    Row(
+        "reconciliation day",
+        "GET",
+        "/console/reconciliation/{day}",
+        "One day and its items.",
+        (Option("state", "only items in this one", choices=STATES), AFTER),
+    ),
+    Row(
+        "reconciliation item",
+        "GET",
+        "/console/reconciliation/items/{item_id}",
+        "An item with every state it was in.",
+    ),
+    Row("reconciliation run", "POST", "/console/reconciliation/run", "Have a run begin now."),
+    Row("reconciliation progress", "GET", "/console/reconciliation/progress", "What the run at work does."),
+    Row(
+        "reconciliation explain",
+        "POST",
+        "/console/reconciliation/items/{item_id}/explain",
+        "Close a break by hand.",
+        (REASON,),
+    ),
+    Row("periods list", "GET", "/console/periods", "The months and what became of them."),
+    Row("periods show", "GET", "/console/periods/{month}", "A month: its close, or what stands against it."),
+    Row("periods preview", "POST", "/console/periods/{month}/preview", "The report as it would be now."),
+    Row(
+        "periods prepare",
+        "POST",
+        "/console/periods/{month}/prepare",
+        "Prepare the close for another person to confirm.",
+        (REASON,),
+    ),
+    Row(
+        "periods confirm",
+        "POST",
+        "/console/periods/{month}/confirm",
+        "Close the month for ever.",
+        (Option("draft_id", "the number of what was prepared", required=True),),
+    ),
+    Row("periods verify", "POST", "/console/periods/{month}/verify", "Work the report out again."),
 )

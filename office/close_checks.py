@@ -122,11 +122,11 @@ def _reconciled(session: Session, month: Month) -> Check:
 
 # Only open ones, of which each index holds no others.
 _OPEN: Final = {
-    "No exception of the month is open": (
+    "Exceptions of the month that are open": (
         text("SELECT count(*) FROM payment_exception WHERE closed_at IS NULL AND opened_at < :ends_at"),
         "/console/exceptions",
     ),
-    "No break of the month is open": (
+    "Breaks of the month that are open": (
         text(
             """
             SELECT count(*) FROM reconciliation_item
@@ -135,7 +135,7 @@ _OPEN: Final = {
         ),
         "/console/reconciliation",
     ),
-    "Every notice of the month is handled": (
+    "Notices of the month that are not handled": (
         text(
             """
             SELECT
@@ -157,4 +157,4 @@ def _left_open(session: Session, month: Month) -> Iterator[Check]:
     for name, (query, path) in _OPEN.items():
         wanted = {key: given[key] for key in given if f":{key}" in query.text}
         left = session.connection().execute(query, wanted).scalar_one()
-        yield Check(name, "warning" if left else "good", f"{left} are not" if left else "none is left", path)
+        yield Check(name, "warning" if left else "good", f"{left} of them" if left else "none is left", path)

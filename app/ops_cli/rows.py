@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Final, Literal
-
 from office.purchases import STATES
 from office.roles import ROLES
+from office.reconciliation import STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,10 @@ AFTER: Final = Option("after", "the cursor that the page before has told")
 BEFORE: Final = Option("before", "the number that the page before has told as its next")
 LENGTHS: Final = ("1h", "4h", "12h", "1d", "3d", "7d", "30d")
 ENDPOINT: Final = Option("endpoint_id", "which endpoint, ep_...", required=True)
-
 EVIDENCE: Final = Option("evidence", "a link or a reference that shows why", required=True)
 KEY: Final = Option("key", "the same key proposes once")
 _IF_ANY: Final = Option("evidence", "a link or a reference, if there is one")
 _EXCEPTION: Final = Option("exception_id", "which exception, by its number", required=True)
-
 PROPOSALS: Final = (
     Row(
         "proposals list",
@@ -433,23 +431,22 @@ ROWS: Final = (
     Row("rails list", "GET", "/console/rails", "How well each rail does, and what reads the chain."),
     Row("rails off", "POST", "/console/rails/{rail_id}/off", "Take nothing new on a rail.", (REASON,)),
     Row("rails on", "POST", "/console/rails/{rail_id}/on", "Take payments on it again.", (REASON,)),
-    Row(
-        "reconciliation days",
-        "GET",
-        "/console/reconciliation",
-        "What chain, processor and book say of each day.",
-        (AFTER,),
-    ),
+    Row("reconciliation days", "GET", "/console/reconciliation", "Days by each witness.", (AFTER,)),
     Row(
         "reconciliation day",
         "GET",
         "/console/reconciliation/{day}",
-        "The items of a day.",
-        (Option("state", "in this state alone"), AFTER),
+        "One day and its items.",
+        (Option("state", "only items in this one", choices=STATES), AFTER),
     ),
-    Row("reconciliation item", "GET", "/console/reconciliation/items/{item_id}", "One item and its history."),
-    Row("reconciliation progress", "GET", "/console/reconciliation/progress", "How far a run is."),
-    Row("reconciliation run", "POST", "/console/reconciliation/run", "Compare now."),
+    Row(
+        "reconciliation item",
+        "GET",
+        "/console/reconciliation/items/{item_id}",
+        "An item with every state it was in.",
+    ),
+    Row("reconciliation progress", "GET", "/console/reconciliation/progress", "What the run at work does."),
+    Row("reconciliation run", "POST", "/console/reconciliation/run", "Have a run begin now."),
     Row(
         "reconciliation explain",
         "POST",
@@ -457,39 +454,24 @@ ROWS: Final = (
         "Close a break by hand.",
         (REASON,),
     ),
-    Row("periods list", "GET", "/console/periods", "The months, closed and open."),
-    Row(
-        "periods show",
-        "GET",
-        "/console/periods/{month}",
-        "A month: its checks, its report, its control hash.",
-    ),
-    Row(
-        "periods preview",
-        "POST",
-        "/console/periods/{month}/preview",
-        "Work the report out as it would be now.",
-    ),
+    Row("periods list", "GET", "/console/periods", "The months and what became of them."),
+    Row("periods show", "GET", "/console/periods/{month}", "A month: its close, or what stands against it."),
+    Row("periods preview", "POST", "/console/periods/{month}/preview", "The report as it would be now."),
     Row(
         "periods prepare",
         "POST",
         "/console/periods/{month}/prepare",
-        "Prepare the close of a month.",
+        "Prepare the close for another person to confirm.",
         (REASON,),
     ),
     Row(
         "periods confirm",
         "POST",
         "/console/periods/{month}/confirm",
-        "Close a month that another prepared.",
-        (Option("draft_id", "which draft you saw", required=True),),
+        "Close the month for ever.",
+        (Option("draft_id", "the number of what was prepared", required=True),),
     ),
-    Row(
-        "periods verify",
-        "POST",
-        "/console/periods/{month}/verify",
-        "Work the control hash out of the book again.",
-    ),
+    Row("periods verify", "POST", "/console/periods/{month}/verify", "Work the report out again."),
     Row(
         "exports list",
         "GET",

@@ -187,13 +187,13 @@ def test_a_broken_book_is_not_closed(shop: Shop) -> None:
 def test_an_open_break_needs_a_reason(shop: Shop) -> None:
     shop.grant(shop.page, at=SOLD)
     shop.reconcile(at=CLOSING - HOUR / 2)
-    assert standings(shop)["No break of the month is open"] == "warning"
+    assert standings(shop)["Breaks of the month that are open"] == "warning"
 
     with pytest.raises(NotClosable, match="say why it may be closed all the same"):
         prepare(shop)
 
     draft = prepare(shop, reason="Stripe has confirmed that it is on its way")
-    assert any("No break" in each for each in draft.warnings)
+    assert any("Breaks of the month" in each for each in draft.warnings)
     assert draft.reason == "Stripe has confirmed that it is on its way"
 
 

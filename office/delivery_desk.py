@@ -10,6 +10,7 @@ from office.actor import Actor
 from office.delivery_queue import KIND
 from outbound import endpoints, replays
 from outbound.models import Delivery, Event
+from outbound.replays import NEVER
 
 MOST_AT_ONCE: Final = 10_000
 _IN_RANGE: Final = text(
@@ -21,7 +22,7 @@ _IN_RANGE: Final = text(
         WHERE occurred_at >= :since
             AND occurred_at < :until
         LIMIT :most
-    ) AS some
+    ) AS few
     """
 )
 
@@ -57,17 +58,19 @@ def replay_range(
     *,
     endpoint_id: str,
     since: datetime,
-    until: datetime,
+    until: datetime | None,
     reason: str,
     by: Actor,
     now: datetime,
 ) -> int:
     """Have all that happened from `since` until before `until` told again to one endpoint; how many that are.
 
+    Without an end it is all that happened since.
+
     raises: TooMany, NoSuchEndpoint, SayWhy
     """
     words = reasons.said(reason)
-    limits = {"since": since, "until": until, "most": MOST_AT_ONCE + 1}
+    limits = {"since": since, "until": until or NEVER, "most": MOST_AT_ONCE + 1}
     if session.connection().execute(_IN_RANGE, limits).scalar_one() > MOST_AT_ONCE:
         raise errors.TooMany(f"more than {MOST_AT_ONCE:,} events happened in that time: choose a shorter one")
     told = replays.replay_since(session, since=since, until=until, endpoint_id=endpoint_id, now=now)
@@ -77,7 +80,7 @@ def replay_range(
         "delivery.replay_range",
         about=("endpoint", endpoint_id),
         reason=words,
-        after={"since": since.isoformat(), "until": until.isoformat(), "events": told},
+        after={"since": since.isoformat(), "until": until.isoformat() if until else None, "events": told},
         now=now,
     )
     return told

@@ -71,7 +71,7 @@ _COUNTS: Final = text(
             FROM webhook_delivery AS delivery
             WHERE delivery.endpoint_id = endpoint.endpoint_id AND delivery.state = wanted.state
             LIMIT :most
-        ) AS some
+        ) AS few
     ) AS counted
     FROM webhook_endpoint AS endpoint
     CROSS JOIN (VALUES ('pending'), ('failed')) AS wanted (state)

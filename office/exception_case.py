@@ -13,11 +13,11 @@ from office.actor import Actor
 from office.exception_queue import KIND, Queued
 from office.notes import Note
 from office.owners import Assignment, Owned
-from rails import exceptions, redaction
+from rails import errors, exceptions, redaction
 from rails.accounted import asset_of
 from rails.choices import Action, Choice
 from rails.exceptions import Case
-from rails.models import EvidenceRow, ExceptionAction
+from rails.models import EvidenceRow, ExceptionAction, PaymentException
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,16 @@ def shown(session: Session, exception_id: int, *, by: Actor, now: datetime) -> S
     """
     found = exceptions.case(session, exception_id, now=now)
     about, item = (KIND, str(exception_id)), found.line.item
-    known = exception_queue.known_of(session, [found.line])
+    [line] = exception_queue.queued(session, [found.line])
     left = proposals.left_alone(session, by, now)
     return Shown(
-        line=exception_queue.queued(session, found.line, known),
+        line=line,
         final=None if item.final_units is None else Amount(int(item.final_units), asset_of(item)),
         policy=found.policy,
         attempt=_attempt(found),
         evidence=tuple(_witness(each) for each in found.evidence),
         offers=tuple(_offer(each, left) for each in found.choices.values()),
-        refund_asked=item.closed_at is None and exception_id in known.decided,
+        refund_asked=item.closed_at is None and any(each.action == "refund" for each in found.actions),
         left_alone=left,
         owned=owners.of(session, about=about),
         history=_history(found, owners.history(session, about=about)),
@@ -180,3 +180,9 @@ def _acted(row: ExceptionAction) -> Event:
         cents=Amount(row.cents, USD) if row.cents else None,
         ledger_transaction_id=row.ledger_transaction_id,
     )
+
+
+def check_exists(session: Session, exception_id: int) -> None:
+    """raises: ExceptionNotFound"""
+    if session.get(PaymentException, exception_id) is None:
+        raise errors.ExceptionNotFound(f"there is no exception {exception_id}")

@@ -9,9 +9,9 @@ from ledger.money import Amount
 from office import audit, errors, proposals, reasons
 from office.actor import Actor
 from office.exception_queue import KIND
-from rails import errors as rails_errors
 from rails import refunds, resolutions
 from rails.accounted import asset_of
+from rails.errors import ExceptionNotFound
 from rails.models import PaymentException
 from rails.rail import Rails
 from rails.resolutions import Decision, Permit, Resolved
@@ -100,7 +100,7 @@ def put_off(
 def _decision(session: Session, exception_id: int, *, seen: int, reason: str, by: Actor) -> Decision:
     item = session.get(PaymentException, exception_id)
     if item is None:
-        raise rails_errors.ExceptionNotFound(f"there is no exception {exception_id}")
+        raise ExceptionNotFound(f"there is no exception {exception_id}")
     return Decision(exception_id, by.name, reasons.said(reason), Amount(seen, asset_of(item)))
 
 

@@ -15,6 +15,7 @@ from rails import exceptions, kinds, promises, resolutions
 from rails.choices import Action, Choice, Situation, choices
 from rails.exceptions import Line, Wanted
 from rails.models import ExceptionAction, PaymentException, Receipt
+from rails.resolutions import Locked
 
 KIND: Final = "exception"
 NOBODY: Final = "nobody"
@@ -59,12 +60,12 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the database tells of several exceptions at once."""
+class _Known:
+    """What the database tells of several exceptions at once; a closed one has no situation any more."""
 
     owned: Mapping[str, Owned]
     decided: Mapping[int, ExceptionAction]
-    receipts: Mapping[str, Receipt]
+    situations: Mapping[int, Situation]
 
 
 def listed(
@@ -91,12 +92,16 @@ def listed(
     ]
     shown = found[:limit]
     more = places.after(shown[-1].item.opened_at, shown[-1].exception_id) if len(found) > limit else None
-    known = known_of(session, shown)
-    return Page(tuple(queued(session, line, known) for line in shown), more)
+    return Page(queued(session, shown), more)
 
 
-def known_of(session: Session, lines: Sequence[Line]) -> Known:
-    """What lines are shown with, asked for all of them at once."""
+def queued(session: Session, lines: Sequence[Line]) -> tuple[Queued, ...]:
+    """Lines with what each is worth and what is next, asked for all of them at once."""
+    known = _known(session, lines)
+    return tuple(_queued(line, known) for line in lines)
+
+
+def _known(session: Session, lines: Sequence[Line]) -> _Known:
     ids = [line.exception_id for line in lines]
     decided = session.exec(
         select(ExceptionAction).where(
@@ -104,22 +109,24 @@ def known_of(session: Session, lines: Sequence[Line]) -> Known:
         )
     )
     attempts = [line.item.payment_attempt_id for line in lines if line.item.payment_attempt_id]
-    receipts = session.exec(select(Receipt).where(col(Receipt.payment_attempt_id).in_(attempts)))
-    return Known(
+    rows = session.exec(select(Receipt).where(col(Receipt.payment_attempt_id).in_(attempts)))
+    receipts = {each.payment_attempt_id: each for each in rows}
+    still = [line for line in lines if line.item.closed_at is None]
+    found = resolutions.situations(
+        session,
+        [Locked(line.item, line.attempt, receipts.get(line.item.payment_attempt_id or "")) for line in still],
+    )
+    return _Known(
         owners.of_many(session, kind=KIND, ids=[str(each) for each in ids]),
         {each.exception_id: each for each in decided},
-        {each.payment_attempt_id: each for each in receipts},
+        {line.exception_id: each for line, each in zip(still, found, strict=True)},
     )
 
 
-def queued(session: Session, line: Line, known: Known) -> Queued:
-    """One line, with what it is worth and what is next."""
+def _queued(line: Line, known: _Known) -> Queued:
     item, attempt = line.item, line.attempt
     decided = known.decided.get(line.exception_id)
-    found = None
-    if item.closed_at is None:
-        receipt = known.receipts.get(item.payment_attempt_id or "")
-        found = resolutions.situation(session, item, attempt, receipt)
+    found = known.situations.get(line.exception_id)
     return Queued(
         exception_id=line.exception_id,
         kind=item.kind,

@@ -30,8 +30,8 @@ _PERSONAL: Final = frozenset(
     }
 )
 
-# Through an index over state, type and number: the types that there are, leaping from one to the next, and the
-# first few of each. So dead ones are listed past any number of handled ones, and none of another type is read.
+# Through an index over state, type and number: the types that there are, leaping from one to the next, and
+# the first few of each. So dead ones are listed past any number of handled ones.
 _LISTED: Final = """
     WITH RECURSIVE of_state AS (
         (SELECT kind FROM notice WHERE {state} ORDER BY kind LIMIT 1)
@@ -164,7 +164,7 @@ def counts(session: Session) -> Sequence[Count]:
     """How many there are of what somebody may have to look at; counted to a thousand."""
     found = []
     for state in STATES[:-2]:
-        query = text(f"SELECT count(*) FROM (SELECT FROM notice WHERE {_WHERE[state]} LIMIT :most) AS some")  # noqa: S608
+        query = text(f"SELECT count(*) FROM (SELECT FROM notice WHERE {_WHERE[state]} LIMIT :most) AS few")  # noqa: S608
         count = session.connection().execute(query, {"most": MOST_COUNTED + 1}).scalar_one()
         found.append(Count(state, min(count, MOST_COUNTED), count > MOST_COUNTED))
     return found

@@ -11,6 +11,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from office import audit, errors, operators
 from office.actor import Actor
 from office.audit import About
+from office.roles import may
 
 
 class Assignment(SQLModel, table=True):
@@ -117,8 +118,10 @@ def held(session: Session, *, kind: str, owner: str) -> Sequence[str]:
 
 def _check_operator(session: Session, owner: str) -> None:
     """raises: NoSuchOwner"""
-    found = operators.by_email(session, owner.removeprefix(_OPERATOR))
-    if not owner.startswith(_OPERATOR) or found is None or found.disabled_at is not None:
+    found = (
+        operators.by_email(session, owner.removeprefix(_OPERATOR)) if owner.startswith(_OPERATOR) else None
+    )
+    if found is None or found.disabled_at is not None or not may(operators.role_of(found), "note"):
         raise errors.NoSuchOwner(f"nobody who can take it is called {owner}")
 
 

@@ -26,6 +26,8 @@ _AGAIN: Final = """
     END
     RETURNING event_id
 """
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+"""An end that nothing is later than."""
 _ONE: Final = text(_AGAIN.format(which="event.event_id = :event"))
 _SINCE: Final = text(
     _AGAIN.format(
@@ -65,7 +67,7 @@ def replay_since(
     raises: NoSuchEndpoint
     """
     endpoints.get(session, endpoint_id)
-    when = {**_when(now), "since": since, "until": until or datetime.max.replace(tzinfo=UTC)}
+    when = {**_when(now), "since": since, "until": until or NEVER}
     told = session.connection().execute(_SINCE, {**when, "endpoint": endpoint_id})
     return len(told.all())
 

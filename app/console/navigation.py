@@ -29,6 +29,9 @@ class Line:
 
 ENTRIES: Final = (
     Entry("Purchases", "/console/purchases"),
+    Entry("Exceptions", "/console/exceptions"),
+    Entry("Inbox", "/console/inbox"),
+    Entry("Deliveries", "/console/deliveries"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

@@ -5,6 +5,10 @@ from typing import Final
 from fastapi import APIRouter
 
 from app.console.pages import (
+    deliveries,
+    exceptions,
+    inbox,
+    notes,
     operators,
     own_sessions,
     papers,
@@ -17,6 +21,10 @@ from app.console.pages import (
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     signing_in.router,
     single_sign_on.router,
+    deliveries.router,
+    exceptions.router,
+    inbox.router,
+    notes.router,
     own_sessions.router,
     operators.router,
     search.router,

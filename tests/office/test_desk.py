@@ -142,6 +142,12 @@ def test_whoever_looked_before_it_went_to_another_is_told_so(sessions: Sessions)
     assert owner(sessions).owner == ANN.name
 
 
+def test_a_turn_that_nobody_saw_is_refused(sessions: Sessions) -> None:
+    with pytest.raises(errors.OwnerChanged):
+        given(sessions, ANN.name, turn=5)
+    assert owner(sessions) == owners.NOBODYS
+
+
 def test_of_eight_who_take_it_at_the_same_time_one_has_it(sessions: Sessions) -> None:
     together = threading.Barrier(8)
 

@@ -19,7 +19,7 @@ from rails import errors, resolutions
 from rails.rail import Rails
 from rails.resolutions import Decision
 from tests.office.market import MINUTE, WALLET, Market
-from tests.office.plans import asked
+from tests.office.walks import asked
 from tests.reconciliation.world import AGENT, DAY, HOUR, NOON
 
 ANN = Actor("operator:ann@example.invalid", role="finance", via="console")

@@ -16,7 +16,7 @@ from rails import catalog, purchase
 from rails.models import Activity, PaymentException
 from tests.conftest import new_database
 from tests.office.market import AGENTS_ADDRESS, MINUTE, WALLET, Market
-from tests.office.plans import asked
+from tests.office.walks import asked
 from tests.reconciliation.world import AGENT, HOUR, NOON
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -51,6 +51,7 @@ def install(console: FastAPI) -> None:
     console.add_exception_handler(errors.ConsoleError, _console)
     console.add_exception_handler(RequestValidationError, _fields)
     console.add_exception_handler(HTTPException, _routing)
+    console.add_exception_handler(DataError, _unreadable)
     console.add_exception_handler(OperationalError, _not_ready)
     console.add_exception_handler(InterfaceError, _not_ready)
     console.add_exception_handler(Exception, _broken)
@@ -112,6 +113,11 @@ async def _routing(request: Request, error: Exception) -> Response:
     said = {404: "nothing is at this address", 405: "this address is not for that"}
     message = said.get(error.status_code, str(error.detail))
     return refuse(request, error.status_code, "NOT_FOUND", message)
+
+
+async def _unreadable(request: Request, _error: Exception) -> Response:
+    # A number that is too long, or a character that no text in the database has.
+    return refuse(request, 422, "BAD_FORM", "something in this request is no value that could be looked up")
 
 
 async def _not_ready(request: Request, _error: Exception) -> Response:

@@ -91,7 +91,19 @@ def test_no_big_table_is_read_from_end_to_end(big_house: Engine, name: str) -> N
         assert not scanned & BIG, json.dumps(plan, indent=1)
 
 
-@pytest.mark.parametrize("name", ["newest", "by name, later", "frozen, later", "open holds, later", "lots"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "newest",
+        "by name, later",
+        "frozen, later",
+        "open holds, later",
+        "lots",
+        "purchases",
+        "purchases, later",
+        "freezes",
+    ],
+)
 def test_a_page_reads_about_as_many_rows_as_it_shows(big_house: Engine, name: str) -> None:
     with Session(big_house) as session, explained(session, "ANALYZE, ") as plans:
         READS[name](session)

@@ -112,6 +112,20 @@ def test_nobodys_page_is_not_found(support: Seat, path: str) -> None:
     assert support.get(f"/console/agents/%20%3Cb%3E{path}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "?q=%00",
+        "?after=%00",
+        "/%00",
+        "/{agent}/holds?after=%00",
+        "/{agent}/lots?before=0",
+    ],
+)
+def test_what_no_row_can_hold_is_refused(support: Seat, agent: str, path: str) -> None:
+    assert support.http.get(f"/console/agents{path.format(agent=agent)}").status_code == 422
+
+
 def test_the_list_finds_by_name_contact_and_freeze(console: Console, support: Seat) -> None:
     painter, _ = console.agent("painter")
     writer, _ = console.agent("writer")

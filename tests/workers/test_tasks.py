@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
-from sqlmodel import select
+from sqlmodel import select, text
 
 from ledger import audit, balances
 from ledger.database import Sessions
@@ -296,3 +296,16 @@ def test_a_chain_that_changed_below_final_waits_for_a_person_until_it_is_read_ag
                 states += [line.state for line in listed(session, Wanted(state="all"), now=NOON)]
 
     assert states == ["open", "closed"]
+
+
+def test_figures_are_counted_from_what_is_sealed(queue: Queue, sessions: Sessions) -> None:
+    assert queue.attempts == []
+    do(sessions, make.grant("g1", 10, cents=10))
+    tasks.seal()
+
+    tasks.count_figures()
+    tasks.count_figures()
+
+    with sessions() as session:
+        found = session.connection().execute(text("SELECT what, credits, cents FROM figure_day")).all()
+    assert [tuple(row) for row in found] == [("granted", 10, 10)]

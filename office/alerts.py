@@ -62,7 +62,7 @@ def _of_book(house: HouseHealth, *, now: datetime) -> Iterator[Alert]:
         yield Alert("figures_lag", "wait", "nobody counts what was sealed and bought since", counted_at)
     for each in house.overdue:
         if now - each.since > OVERDUE_AGE:
-            yield Alert("overdue", "bad", f"nobody sweeps: {each.what}", each.since, each.what)
+            yield Alert("overdue", "bad", f"nobody sweeps: {each.what}", each.since)
 
 
 def _of_money(house: HouseHealth, *, now: datetime) -> Iterator[Alert]:

@@ -117,8 +117,8 @@ _COUNTED: Final = text("SELECT counted_at FROM figure_cursor")
 _TITLES: Final[Mapping[Measure, str]] = {
     "sold": "Credits sold",
     "spent": "Credits spent",
-    "owed": "Owed for credits that are outstanding, at the end of the day",
-    "earned": "Revenue recognised by spending",
+    "owed": "Outstanding liability at the end of the day",
+    "earned": "Revenue recognised",
 }
 _CREDITS: Final = frozenset({"sold", "given", "spent", "expired", "reversed", "adjusted"})
 

@@ -178,7 +178,8 @@ _SEALS: Final = text(
         (SELECT counted_at FROM figure_cursor) AS counted_at
     """  # noqa: S608
 )
-# All in one statement, so that it is of one moment.
+# All in one statement, so that it is of one moment. OFFSET 0: row by row along the index, whatever the
+# planner thinks of the book's size.
 _DIFFERENCE: Final = text(
     f"""
     {_LAST}, ahead AS MATERIALIZED (
@@ -186,6 +187,7 @@ _DIFFERENCE: Final = text(
             SELECT leaf.transaction_id AS id
             FROM seal_leaf AS leaf
             WHERE leaf.seal > (SELECT seal FROM figure_cursor)
+            ORDER BY leaf.seal, leaf.place
             LIMIT :most
         )
         UNION ALL
@@ -195,12 +197,14 @@ _DIFFERENCE: Final = text(
     ), moved AS (
         SELECT named.asset, entry.amount
         FROM ahead
-        JOIN entry ON entry.transaction_id = ahead.id
+        CROSS JOIN LATERAL (
+            SELECT account_id, amount FROM entry WHERE transaction_id = ahead.id OFFSET 0
+        ) AS entry
         JOIN named ON named.id = entry.account_id
         UNION ALL
         SELECT named.asset, -balance.posted
         FROM named
-        JOIN balance ON balance.account_id = named.id
+        CROSS JOIN LATERAL (SELECT posted FROM balance WHERE account_id = named.id OFFSET 0) AS balance
         UNION ALL
         SELECT 'CREDIT', -credits FROM figure_outstanding
         UNION ALL

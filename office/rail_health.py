@@ -110,7 +110,13 @@ _TIMES: Final = text(
         ORDER BY created_at DESC
         LIMIT :most
     ) AS recent
-    JOIN payment_attempt AS attempt ON attempt.payment_attempt_id = recent.payment_attempt_id
+    CROSS JOIN LATERAL (
+        -- One by one along the key, however few there seem to be.
+        SELECT rail_id, created_at
+        FROM payment_attempt
+        WHERE payment_attempt_id = recent.payment_attempt_id
+        OFFSET 0
+    ) AS attempt
     GROUP BY attempt.rail_id
     """
 )

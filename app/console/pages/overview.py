@@ -18,7 +18,7 @@ Period = Literal["7", "30", "90"]
 PLACES: Final[Mapping[Kind, str]] = {
     "chain_alarm": f"{PATH}/rails#chain",
     "dead_notices": f"{PATH}/inbox?state=dead",
-    "unhandled_notices": f"{PATH}/inbox",
+    "unhandled_notices": f"{PATH}/inbox?state=waiting",
     "old_exceptions": f"{PATH}/exceptions",
     "old_breaks": f"{PATH}/reconciliation",
     "failed_deliveries": f"{PATH}/deliveries?state=failed",

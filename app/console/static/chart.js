@@ -3,6 +3,7 @@
 
 (() => {
   const HEIGHT = 240;
+  const DAYS = [1, 2, 5, 7, 14, 30, 60, 90].map((many) => many * 86400);
   const drawn = new Map();
   const number = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
   const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -46,7 +47,8 @@
   const axes = (data, palette) => {
     const common = { stroke: palette.text, grid: { stroke: palette.grid, width: 1 }, ticks: { stroke: palette.grid } };
     const marks = (_, values) => values.map((value) => short.format(value));
-    return [{ ...common, label: data.time === false ? undefined : "day (UTC)", labelSize: 20 },
+    const days = data.time === false ? {} : { label: "day (UTC)", labelSize: 20, space: 60, incrs: DAYS, values: (_, at) => at.map((each) => day(each).slice(5)) };
+    return [{ ...common, ...days },
       { ...common, size: 60, label: data.unit || undefined, labelSize: 20, values: marks }];
   };
 

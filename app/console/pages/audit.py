@@ -1,8 +1,8 @@
 """The audit log: who did what to what, when, and how it was before and after."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.console.show import PATH, show
@@ -32,8 +32,8 @@ def listed(
     kind: str = "",
     about: str = "",
     outcome: str = "",
-    begins: Annotated[str, Query(alias="from")] = "",
-    ends: Annotated[str, Query(alias="to")] = "",
+    begins: str = "",
+    ends: str = "",
     after: str = "",
 ) -> Response:
     """What was done, the newest first."""

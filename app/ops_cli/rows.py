@@ -98,6 +98,7 @@ ROWS: Final = (
         "/console/audit",
         "What people and the service did, the newest first.",
         (
+            Option("whose", "people, or service"),
             Option("who", "this one, operator:ann@example.com"),
             Option("action", "this alone, exception.resolve"),
             Option("kind", "about a purchase, an agent, an exception, ..."),

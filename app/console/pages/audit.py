@@ -32,6 +32,7 @@ def listed(
     kind: str = "",
     about: str = "",
     outcome: str = "",
+    whose: str = "",
     begins: str = "",
     ends: str = "",
     after: str = "",
@@ -43,6 +44,7 @@ def listed(
         about_kind=_word(kind),
         about_id=_word(about),
         outcome=outcome if outcome in trail.OUTCOMES else None,
+        whose="people" if whose == "people" else "service" if whose == "service" else None,
         begins_at=day(begins),
         ends_at=day(ends),
     )
@@ -55,7 +57,14 @@ def listed(
         next=found.next,
         links={f"{each.about_kind}:{each.about_id}": _page(each) for each in found.entries},
         outcomes=[("", "any"), *((each, each) for each in trail.OUTCOMES)],
-        filters={"who": who, "action": action, "kind": kind, "about": about, "outcome": outcome},
+        filters={
+            "who": who,
+            "action": action,
+            "kind": kind,
+            "about": about,
+            "outcome": outcome,
+            "whose": whose,
+        },
         period={"begins": begins, "ends": ends},
     )
 

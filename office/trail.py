@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlmodel import Session, text
 
@@ -21,6 +21,7 @@ SOURCES: Final = (
     *("reconciliations", "refunds", "reversals", "thaws"),
 )
 """Where the parts of the trail are kept, in order of name."""
+Whose = Literal["people", "service"]
 OUTCOMES: Final = ("done", "asked", "failed", "refused")
 PAGE: Final = 50
 _COLUMNS: Final = (
@@ -52,6 +53,7 @@ class Wanted:
     about_kind: str | None = None
     about_id: str | None = None
     outcome: str | None = None
+    whose: Whose | None = None
     begins_at: datetime | None = None
     ends_at: datetime | None = None
 
@@ -126,6 +128,9 @@ def asked(wanted: Wanted, *, after: Place | None, most: int) -> tuple[str, dict[
         name: getattr(wanted, name) for name in _FILTERS if getattr(wanted, name) is not None
     }
     filters = [_FILTERS[name] for name in given]
+    if wanted.whose is not None:
+        # Parts that a person never stands in are left out by the planner.
+        filters.append("via <> 'service'" if wanted.whose == "people" else "via = 'service'")
     parts = [_part(source, filters, after) for source in SOURCES]
     if after is not None:
         given |= {"place_at": after.at, "place_id": after.id}

@@ -29,10 +29,11 @@ def opened(sessions: Sessions) -> Iterator[Session]:
 def rows(session: Session, query: TextClause, given: Mapping[str, object]) -> Iterator[Row]:
     """The rows of a query, a few of them in memory at a time."""
     found = session.connection().execute(
-        query, dict(given), execution_options={"stream_results": True, "yield_per": _AT_A_TIME}
+        query, dict(given), execution_options={"stream_results": True, "max_row_buffer": _AT_A_TIME}
     )
     try:
-        for part in found.partitions():
+        # Without a size, all rows would be one part.
+        for part in found.partitions(_AT_A_TIME):
             yield from part
     finally:
         found.close()

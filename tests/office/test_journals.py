@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from beancount import loader
@@ -95,17 +97,19 @@ def in_beancount(file: Path) -> Totals:
     )
 
 
+def run(*words: str) -> str:
+    """What hledger says. Its own locale may not know the letters that stand in a book."""
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"}
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
 def in_hledger(hledger: str, file: Path) -> Totals:
     """What hledger makes of a journal, which it must find nothing wrong with."""
-    check = [hledger, "-f", str(file), "check", "--strict"]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = subprocess.run(
-        [hledger, "-f", str(file), "balance", "--flat", "--no-total", "-O", "csv", "--layout", "bare"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    run(hledger, "-f", str(file), "check", "--strict")
+    told = run(hledger, "-f", str(file), "balance", "--flat", "--no-total", "-O", "csv", "--layout", "bare")
     _, *rows = csv.reader(io.StringIO(told))
     return summed([(name, asset, Decimal(amount)) for name, asset, amount in rows])
 
@@ -142,6 +146,23 @@ def test_a_book_of_the_simulation_is_the_same_in_both_programs(
     assert len(expected) > 5
     assert in_beancount(files["beancount"]) == expected
     assert in_hledger(hledger, files["hledger"]) == expected
+
+
+def test_references_lead_back_whatever_stands_in_them(
+    sessions: Sessions, tmp_path: Path, hledger: str
+) -> None:
+    hostile(sessions)
+    for name in ("beancount", "hledger"):
+        (tmp_path / name).write_bytes(written(sessions, "journal", name))
+
+    tags = run(hledger, "-f", str(tmp_path / "hledger"), "tags", "--values", "^reference$")
+    entries, _, _ = loader.load_file(str(tmp_path / "beancount"))
+
+    assert set(HOSTILE) <= {unquote(tag) for tag in tags.splitlines()}
+    in_one_line = {"".join(each if each.isprintable() else " " for each in told) for told in HOSTILE}
+    assert in_one_line <= {each.meta["reference"] for each in entries if "reference" in each.meta}
+    descriptions = run(hledger, "-f", str(tmp_path / "hledger"), "descriptions")
+    assert 'k"i,n d | a "quoted" one, with / bars' in descriptions
 
 
 def test_a_period_opens_with_what_was_there_before(sessions: Sessions, tmp_path: Path, hledger: str) -> None:

@@ -76,6 +76,8 @@ def test_what_people_and_the_service_did_is_one_list(sessions: Sessions, rail: F
         ("service", "credits.grant", "purchase", attempt_id),
     ]
     assert found[2].after["credits"] > 0
+    assert listed(sessions, Wanted(whose="people")) == found[:1]
+    assert listed(sessions, Wanted(whose="service")) == found[1:]
 
 
 def test_what_a_person_did_stands_there_once(sessions: Sessions, rail: FakeRail) -> None:
@@ -180,6 +182,8 @@ def test_no_page_walks_over_a_table(sessions: Sessions) -> None:
         Wanted(actor="service"),
         Wanted(action="exception.resolve"),
         Wanted(outcome="refused"),
+        Wanted(whose="people"),
+        Wanted(whose="service"),
         Wanted(about_kind="purchase", about_id="p700"),
         Wanted(begins_at=place.at, ends_at=place.at + timedelta(hours=1)),
     )

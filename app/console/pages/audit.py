@@ -1,8 +1,8 @@
 """The audit log: who did what to what, when, and how it was before and after."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.console.show import PATH, show
@@ -32,8 +32,9 @@ def listed(
     kind: str = "",
     about: str = "",
     outcome: str = "",
-    begins: Annotated[str, Query(alias="from")] = "",
-    ends: Annotated[str, Query(alias="to")] = "",
+    whose: str = "",
+    begins: str = "",
+    ends: str = "",
     after: str = "",
 ) -> Response:
     """What was done, the newest first."""
@@ -43,6 +44,7 @@ def listed(
         about_kind=_word(kind),
         about_id=_word(about),
         outcome=outcome if outcome in trail.OUTCOMES else None,
+        whose="people" if whose == "people" else "service" if whose == "service" else None,
         begins_at=day(begins),
         ends_at=day(ends),
     )
@@ -55,7 +57,14 @@ def listed(
         next=found.next,
         links={f"{each.about_kind}:{each.about_id}": _page(each) for each in found.entries},
         outcomes=[("", "any"), *((each, each) for each in trail.OUTCOMES)],
-        filters={"who": who, "action": action, "kind": kind, "about": about, "outcome": outcome},
+        filters={
+            "who": who,
+            "action": action,
+            "kind": kind,
+            "about": about,
+            "outcome": outcome,
+            "whose": whose,
+        },
         period={"begins": begins, "ends": ends},
     )
 

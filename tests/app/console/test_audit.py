@@ -75,7 +75,7 @@ def test_hostile_words_are_words(console: Console) -> None:
 def test_a_wrong_day_or_place_is_refused_in_words(console: Console) -> None:
     viewer = console.operator("viewer")
 
-    assert viewer.get("/console/audit", **{"from": "yesterday"}).status_code == 409
+    assert viewer.get("/console/audit", begins="yesterday").status_code == 409
     assert viewer.get("/console/audit", after="nowhere").status_code == 409
 
 

@@ -1,19 +1,22 @@
 """Exports at the console: asked for, watched, cancelled, downloaded in parts, and only by who may."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlmodel import col, select
+from typer.testing import CliRunner, Result
 
+from app.ops_cli.command import cli
 from ledger.database import Sessions
 from office.exports import making
 from office.exports.making import Maker
 from office.exports.settings import ExportSettings
 from office.models import AuditRow
-from tests.app.console.seats import Console, Seat, opened
+from tests.app.console.seats import PASSWORD, Console, Seat, opened
 from tests.ledger import full_book
 
 
@@ -202,3 +205,29 @@ def test_a_long_list_goes_on(console: Console, folder: Path) -> None:
 
     assert (len(first["exports"]), len(second["exports"]), second["next"]) == (50, 1, None)
     assert datetime.fromisoformat(second["exports"][0]["asked_at"]).tzinfo == UTC
+
+
+def test_an_export_is_asked_for_and_downloaded_by_command(
+    console: Console, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENNYRAIL_OPS_SESSION_FILE", str(tmp_path / "operator.json"))
+    finance, to = console.enrolled("finance", "finance@example.com"), tmp_path / "book.journal"
+    who = ("--email", finance.email, "--password", PASSWORD, "--code", finance.code())
+    assert ops("login", "--url", console.url, *who).exit_code == 0
+
+    created = ops("exports", "create", "--data-set", "journal", "--format", "hledger", "--json")
+    made(console, folder)
+    export_id = json.loads(created.stdout)["export"]["export_id"]
+    done = ops("download", f"/console/exports/{export_id}/file", "--to", str(to))
+
+    assert done.exit_code == 0, done.output
+    assert to.read_bytes().startswith(b"; Pennyrail.")
+    found = json.loads(ops("audit", "list", "--who", "operator:finance@example.com", "--json").stdout)
+    assert [(each["action"], each["via"]) for each in found["entries"]][:2] == [
+        ("export.download", "ops"),
+        ("export.create", "ops"),
+    ]
+
+
+def ops(*words: str) -> Result:
+    return CliRunner().invoke(cli, words)

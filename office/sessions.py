@@ -92,6 +92,48 @@ def _try(
     return None
 
 
+def sign_in_named(
+    sessions: Sessions,
+    *,
+    email: str,
+    subject: str,
+    token_hash: bytes,
+    came: From,
+    settings: ConsoleSettings,
+    now: datetime,
+) -> None:
+    """Open a session for whom the house's single sign-on names. The first time, the email finds the operator.
+
+    raises: SignInRefused
+    """
+    with sessions() as session:
+        found = session.exec(
+            select(Operator).where(Operator.sso_subject == subject).with_for_update()
+        ).one_or_none()
+        if found is None:
+            found = by_email(session, email)
+            # Whoever is known by another subject is another person who was given the email later.
+            if found is not None and found.sso_subject is not None:
+                found = None
+        if found is None or found.disabled_at is not None:
+            raise errors.SignInRefused("nobody of this house has that name: ask an admin for an invitation")
+        found.sso_subject = subject
+        found.invite_hash = found.invite_expires_at = None
+        begin(session, found, method="sso", token_hash=token_hash, came=came, settings=settings, now=now)
+
+
+def confirm_named(sessions: Sessions, found: SignedIn, *, subject: str, now: datetime) -> None:
+    """Take single sign-on's word again, for what moves money.
+
+    raises: SignInRefused if it names somebody else.
+    """
+    with sessions() as session:
+        operator = session.get_one(Operator, found.actor.operator_id)
+        if operator.sso_subject != subject:
+            raise errors.SignInRefused("single sign-on names somebody else")
+        session.get_one(OperatorSession, found.session_id).stepped_up_at = now
+
+
 def begin(
     session: Session,
     operator: Operator,

@@ -29,7 +29,7 @@ ADDRESSES = "addresses.json"
 LOCK = "lock"
 MODE = "mode"
 LOCK_SECONDS = 1
-START_SECONDS = 60
+START_SECONDS = 180
 SERVICE_USER = "pennyrail_app"
 UNLIMITED = tuple(
     f"PENNYRAIL_LIMIT_{rule}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import freezegun
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -34,6 +35,13 @@ ROOM_BYTES = 2 * 1024**3
 freezegun.configure(extend_ignore_list=["asyncio"])
 # Started in the background by a shell, a run ignores Ctrl-C, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# A machine that does much else beside is slow, and finds the same faults.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def eventually(ask: Callable[[], Found | None], *, seconds: float = 30) -> Found:
+def eventually(ask: Callable[[], Found | None], *, seconds: float = 120) -> Found:
     """The first answer that is something. Gives up after `seconds`."""
     give_up_at = time.monotonic() + seconds
     while True:

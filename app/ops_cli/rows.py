@@ -64,5 +64,11 @@ ROWS: Final = (
     Row(
         "operators disable", "POST", "/console/operators/{operator_id}/disable", "Let in no more.", (REASON,)
     ),
+    Row(
+        "operators end-sessions",
+        "POST",
+        "/console/operators/{operator_id}/end-sessions",
+        "End every session of an operator.",
+    ),
     Row("operators enable", "POST", "/console/operators/{operator_id}/enable", "Let in again.", (REASON,)),
 )

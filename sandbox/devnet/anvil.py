@@ -22,7 +22,7 @@ from sandbox.devnet.settings import DevnetSettings
 TOKEN = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 CHAIN_ID = 8453
 BUNDLED = Path("node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil")
-START_SECONDS = 20
+START_SECONDS = 60
 STOP_SECONDS = 10
 PR_SET_PDEATHSIG = 1
 

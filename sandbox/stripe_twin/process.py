@@ -22,7 +22,7 @@ from sandbox.stripe_twin.settings import (
     with_secrets,
 )
 
-START_SECONDS_MAX = 20.0
+START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 5.0
 ROOT = Path(__file__).parents[2]
 

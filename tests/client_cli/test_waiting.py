@@ -230,6 +230,6 @@ def test_ctrl_c_ends_a_wait_without_a_traceback(shell: Shell) -> None:
     )
     time.sleep(4)
     waiting.send_signal(signal.SIGINT)
-    stdout, stderr = waiting.communicate(timeout=30)
+    stdout, stderr = waiting.communicate(timeout=120)
 
     assert (waiting.returncode, json.loads(stdout)["error"]["code"], stderr) == (130, "INTERRUPTED", "")

@@ -6,6 +6,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ROOMS = ("ledger", "rails", "outbound", "office", "workers", "app", "sandbox")
 STORY = {
     f"rails.{name}"
     for name in (
@@ -18,7 +19,7 @@ SHARED = {"rails.stripe", "rails.chain"}
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    return grimp.build_graph("ledger", "rails", "outbound", "workers", "app", "sandbox", cache_dir=None)
+    return grimp.build_graph(*ROOMS, cache_dir=None)
 
 
 def rail_folders() -> list[str]:
@@ -67,11 +68,7 @@ def test_nothing_but_the_command_line_imports_the_sandbox(graph: grimp.ImportGra
 
 def test_no_package_has_an_import_cycle(graph: grimp.ImportGraph) -> None:
     for package in sorted({"", *(name for name in graph.modules if graph.find_children(name))}):
-        siblings = (
-            graph.find_children(package)
-            if package
-            else {"ledger", "rails", "outbound", "workers", "app", "sandbox"}
-        )
+        siblings = graph.find_children(package) if package else set(ROOMS)
         needs = {
             one: {
                 other

@@ -9,7 +9,7 @@ from app import http_errors
 from app.cli import cli
 
 ROOT = Path(__file__).parents[2]
-PATH = re.compile(r"`((?:ledger|rails|outbound|workers|app|sandbox|tests|bench|docs)/[\w./-]*)`")
+PATH = re.compile(r"`((?:ledger|rails|outbound|office|workers|app|sandbox|tests|bench|docs)/[\w./-]*)`")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings
 from app.client_cli import settings as agents
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("ledger", "rails", "outbound", "workers", "app", "sandbox")
+ROOMS = ("ledger", "rails", "outbound", "office", "workers", "app", "sandbox")
 
 
 def settings_classes() -> list[type[BaseSettings]]:

@@ -12,7 +12,7 @@ BIN = Path(sys.executable).parent
 pytestmark = pytest.mark.style
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "command",
     [

@@ -382,7 +382,7 @@ def fresh_purchase(sessions: Sessions) -> Callable[[], Bought]:
     return make
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @settings(
     max_examples=25,
     deadline=None,

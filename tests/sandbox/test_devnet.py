@@ -85,7 +85,7 @@ with devnet.start() as net:
         pid = int(owner.stdout.readline())
 
         owner.send_signal(how)
-        owner.wait(timeout=20)
+        owner.wait(timeout=60)
 
         assert ended(pid)
 

@@ -38,7 +38,7 @@ def limited(request: Request) -> None:
 def sign_in_page(request: Request, on: str = "") -> Response:
     """The form."""
     single = bool(desk(request).settings.sso_issuer)
-    return show_stranger(request, "signing_in/sign_in.html", on=_onward(on), single_sign_on=single)
+    return show_stranger(request, "signing_in/sign_in.html", on=onward(on), single_sign_on=single)
 
 
 @router.post("/sign-in", dependencies=[Depends(same_origin), Depends(limited)])
@@ -70,7 +70,7 @@ def sign_in(
     )
     if machine:
         return done(request, PATH, token=token)
-    answer = done(request, _onward(on))
+    answer = done(request, onward(on))
     set_cookie(request, answer, token)
     return answer
 
@@ -150,7 +150,7 @@ def _opened(request: Request, sealed: str) -> str:
     return secret
 
 
-def _onward(on: str) -> str:
+def onward(on: str) -> str:
     """Where to go after signing in: only into the console."""
     ours = on.startswith(f"{PATH}/") and "\\" not in on and "//" not in on and is_printable(on)
     return on if ours else f"{PATH}/"

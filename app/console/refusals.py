@@ -8,11 +8,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-<<<<<<< HEAD
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
-=======
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
->>>>>>> wt-browser
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -56,11 +52,7 @@ def install(console: FastAPI) -> None:
     console.add_exception_handler(errors.ConsoleError, _console)
     console.add_exception_handler(RequestValidationError, _fields)
     console.add_exception_handler(HTTPException, _routing)
-<<<<<<< HEAD
-    console.add_exception_handler(DataError, _unreadable)
-=======
     console.add_exception_handler(DataError, _unheard_of)
->>>>>>> wt-browser
     console.add_exception_handler(OperationalError, _not_ready)
     console.add_exception_handler(InterfaceError, _not_ready)
     console.add_exception_handler(Exception, _broken)
@@ -135,14 +127,6 @@ def _routing(request: Request, error: Exception) -> Response:
     return refuse(request, error.status_code, "NOT_FOUND", message)
 
 
-<<<<<<< HEAD
-async def _unreadable(request: Request, _error: Exception) -> Response:
-    # A number that is too long, or a character that no text in the database has.
-    return refuse(request, 422, "BAD_FORM", "something in this request is no value that could be looked up")
-
-
-async def _not_ready(request: Request, _error: Exception) -> Response:
-=======
 def _unheard_of(request: Request, _error: Exception) -> Response:
     # A number or a text that no column could hold names nothing that we know.
     if request.method == "GET":
@@ -151,7 +135,6 @@ def _unheard_of(request: Request, _error: Exception) -> Response:
 
 
 def _not_ready(request: Request, _error: Exception) -> Response:
->>>>>>> wt-browser
     return refuse(request, 503, "NOT_READY", "the database does not answer; try again in a few seconds")
 
 

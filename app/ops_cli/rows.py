@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from typing import Final, Literal
+
 from office.purchases import STATES
-from office.roles import ROLES
 from office.reconciliation import STATES
+from office.roles import ROLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from office.notice_queue import Order
 from rails.exceptions import Wanted
 from tests.conftest import new_database
 from tests.office.crowds import crowded
-from tests.office.queue_plans import explained
+from tests.office.plans import explained
 
 MANY: Final = 20_000
 # A page of fifty lines, with what belongs to each of them.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from office.purchases import STATES
-from office.reconciliation import STATES
+from office.reconciliation import STATES as OF_ITEMS
 from office.roles import ROLES
 
 
@@ -31,8 +31,6 @@ class Row:
 
 REASON: Final = Option("reason", "why, in words", required=True)
 SEEN: Final = Option("seen", "what had arrived, in the smallest units, as `show` tells it", required=True)
-WAITS: Final = ("1h", "4h", "12h", "1d", "3d", "7d", "30d")
-NOTED: Final = ("exception", "notice", "delivery", "purchase", "agent", "reconciliation_item", "period")
 AFTER: Final = Option("after", "the cursor that the page before has told")
 BEFORE: Final = Option("before", "the number that the page before has told as its next")
 LENGTHS: Final = ("1h", "4h", "12h", "1d", "3d", "7d", "30d")
@@ -438,7 +436,7 @@ ROWS: Final = (
         "GET",
         "/console/reconciliation/{day}",
         "One day and its items.",
-        (Option("state", "only items in this one", choices=STATES), AFTER),
+        (Option("state", "only items in this one", choices=OF_ITEMS), AFTER),
     ),
     Row(
         "reconciliation item",

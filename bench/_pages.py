@@ -11,6 +11,7 @@ from app.console import routes
 
 # Pages of who is not signed in, what another opens, and what is no page.
 _NOT_PAGES: Final = ("/sign-in", "/enrol", "/sso/", "/step-up", "/file", ".pdf")
+_PARTS: Final = ("/search/suggestions", "/reconciliation/progress")
 # A later one may ask for what an earlier one found. The agent is the one that bought most.
 _IDS: Final = {
     "agent_id": "SELECT agent_id FROM receipt GROUP BY agent_id ORDER BY count(*) DESC, agent_id LIMIT 1",
@@ -71,6 +72,11 @@ class Page:
 
     name: str
     path: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is more than a part that scripts put into a page that is open."""
+        return self.name.partition("?")[0] not in _PARTS
 
 
 class NoSample(LookupError):

@@ -1,5 +1,9 @@
-"""Every page of the console over a million purchases, against the same page over a thousand."""
+"""Every page of the console over a million purchases, against the same page over a thousand; and exports."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,14 +30,26 @@ LIMIT: Final = 5
 """How many times longer than over the small shop a page may take."""
 ASKED: Final = 30
 WARM: Final = 3
+EXPORTED: Final = (("journal", "hledger"), ("purchases", "csv"), ("audit", "parquet"))
+MORE_MEMORY: Final = 1.5
+"""How many times more memory the process of a large export may have than that of a small one."""
 _EMAIL: Final = "bench@example.com"
 _PASSWORD: Final = "as long as it needs to be"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export, and the memory that its process had at most."""
+
+    rows: int
+    megabytes: float
 
 
 @dataclass
 class Door:
     """One of the two shops, with somebody who is signed in at its console."""
 
+    url: str
     http: httpx.Client
     pages: dict[str, Page]
     taken: dict[str, list[float]] = field(default_factory=dict)
@@ -72,6 +88,32 @@ def measure(run: Run) -> Iterator[Row]:
                 series="pages",
             )
 
+    for data_set, form in EXPORTED:
+        run.progress(f"export of {data_set} as {form}")
+        few, many = (_exported(door.url, data_set, form) for door in (small, large))
+        yield Figure(
+            f"{data_set}.{form}, {many.rows:,} rows",
+            clients=1,
+            value=many.megabytes,
+            limit=MORE_MEMORY * few.megabytes,
+            unit="MB",
+            goal=1.0,
+            series="exports",
+        )
+
+
+def _exported(url: str, data_set: str, form: str) -> Exported:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench._exporting", data_set, form],
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return Exported(**json.loads(done.stdout))
+
 
 def _time(small: Door, large: Door, name: str) -> None:
     for turn in range(WARM + ASKED):
@@ -99,7 +141,7 @@ def _door(run: Run, stack: ExitStack, *, purchases: int) -> Door:
     proof = {"email": _EMAIL, "password": _PASSWORD, "code": proofs.code(secret, now=datetime.now(UTC))}
     answer = http.post("/console/sign-in", data=proof, headers={"accept": "application/json"})
     http.headers["authorization"] = f"Bearer {answer.json()['token']}"
-    return Door(http, found)
+    return Door(url, http, found)
 
 
 def _operator(url: str, key: str) -> str:

@@ -34,8 +34,8 @@ def test_old_exceptions_are_given_their_agent(postgres_url: str) -> None:
     migrated_until(url, BEFORE)
     with psycopg.connect(url) as connection:
         connection.execute(
-            "INSERT INTO quote (quote_id, agent_id, idempotency_key, credits, rail_id, price_cents, live_money,"
-            " created_at, expires_at)"
+            "INSERT INTO quote (quote_id, agent_id, idempotency_key, credits, rail_id, price_cents,"
+            " live_money, created_at, expires_at)"
             " VALUES ('q', 'agt_1', 'k', 500, 'r', 500, false, now(), now() + interval '1 hour')"
         )
         connection.execute(

@@ -59,6 +59,18 @@ class OwnedAddress(SQLModel, table=True):
     owner: str = Field(sa_type=Text)
 
 
+class RailSwitch(SQLModel, table=True):
+    """One turn of a rail's switch: the odd ones are off. Never updated."""
+
+    __tablename__ = "rail_switch"
+    rail_id: str = Field(sa_column=Column(Text, primary_key=True))
+    number: int = Field(primary_key=True)
+    is_on: bool
+    reason: str = Field(sa_type=Text)
+    turned_by: str = Field(sa_type=Text)
+    turned_at: datetime = _time()
+
+
 class BuyKey(SQLModel, table=True):
     """A buy key of an agent, and the quote it was used for."""
 
@@ -272,3 +284,18 @@ class RefundRequest(SQLModel, table=True):
     tries: int = Field(default=0)
     try_at: datetime | None = _time(nullable=True)
     answered_at: datetime | None = _time(nullable=True)
+
+
+class PolicyChange(SQLModel, table=True):
+    """A value that a policy got by an approved proposal. The newest holds."""
+
+    __tablename__ = "policy_change"
+    change_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    name: str = Field(sa_type=Text)
+    before: str = Field(sa_type=Text)
+    value: str = Field(sa_type=Text)
+    proposal_id: int = Field(sa_type=BigInteger, unique=True)
+    decision: str = Field(default="approved", sa_type=Text)
+    changed_at: datetime = _time()

@@ -71,6 +71,22 @@ def _permit_all(_session: Session, _amount: Amount) -> None:
     """Whoever decides here is not limited."""
 
 
+class PlaceRefund(Protocol):
+    """Writes down that a refund is wanted, for whoever sweeps next; the same key once."""
+
+    def __call__(
+        self,
+        session: Session,
+        *,
+        payment_attempt_id: str,
+        amount: Amount,
+        reason: str,
+        requested_by: str,
+        key: str,
+        now: datetime,
+    ) -> object: ...
+
+
 class RequestRefund(Protocol):
     """Asks a processor to send money back; the same key asks once."""
 
@@ -188,6 +204,34 @@ def refund(
         raise
     _close_asked(sessions, decision.exception_id, by=decision.actor, how="refund", now=now)
     return before
+
+
+def refund_later(session: Session, place: PlaceRefund, decision: Decision, *, now: datetime) -> Resolved:
+    """Decide that the processor sends its charge back, and close the exception. The sweeper asks it.
+
+    If the processor refuses, the next look opens another exception. Once: unlike `refund` it cannot go on
+    with a decision that was made before.
+
+    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile; NothingPaid, RefundTooLarge
+    """
+    found = lock(session, decision.exception_id)
+    before = _done_before(session, found, "refund")
+    if before is not None:
+        raise _already(found.item)
+    chosen = _choose(session, found, "refund", decision)
+    assert found.attempt is not None
+    place(
+        session,
+        payment_attempt_id=found.attempt.payment_attempt_id,
+        amount=chosen.cents,
+        reason=decision.reason,
+        requested_by=decision.actor,
+        key=refund_requests.of_exception(decision.exception_id),
+        now=now,
+    )
+    done = _write(session, found, chosen, decision, transaction_id=None, now=now)
+    _knock(found.attempt, now=now)
+    return done
 
 
 def _close_asked(sessions: Sessions, exception_id: int, *, by: str, how: str, now: datetime) -> None:

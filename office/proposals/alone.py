@@ -8,10 +8,11 @@ from sqlmodel import Session, text
 from ledger.money import USD, Amount
 from office.actor import Actor
 from office.proposals.settings import proposals
+from rails import policy_values
 
 _TURN: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('alone:' || :name, 0))")
-# What two have agreed on is told under the proposal's own name, and a refund that failed gave nothing away. The
-# refund of an exception stands in its decision, which is there before the processor is asked.
+# What two have agreed on is told under the proposal's own name, and a refund that failed gave nothing away.
+# The refund of an exception stands in its decision, which is there before the processor is asked.
 _GIVEN: Final = text(
     """
     SELECT (
@@ -34,7 +35,8 @@ _GIVEN: Final = text(
 
 def limit(session: Session) -> Amount:
     """The most that one operator may give away alone in a day."""
-    return Amount(proposals().alone_most_cents, USD)
+    changed = policy_values.changed(session).get("alone_most_cents")
+    return Amount(proposals().alone_most_cents if changed is None else int(changed), USD)
 
 
 def left_alone(session: Session, actor: Actor, now: datetime) -> Amount:
@@ -47,8 +49,8 @@ def left_alone(session: Session, actor: Actor, now: datetime) -> Amount:
 def needs_two(session: Session, cents: Amount, actor: Actor, now: datetime) -> bool:
     """Whether a refund or write-off of `cents` takes a second person: with what was given away today.
 
-    Call it in the transaction that writes the refund's or the decision's row: until its end, the same operator
-    gives nothing else away.
+    Call it in the transaction that writes the refund's or the decision's row: until its end, the same
+    operator gives nothing else away.
     """
     session.connection().execute(_TURN, {"name": actor.name})
     return cents > left_alone(session, actor, now)

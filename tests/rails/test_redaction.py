@@ -56,5 +56,8 @@ def test_what_opens_a_door_is_hidden_from_operators_too(secret: str) -> None:
 
 
 def test_operators_see_the_processors_ids_without_the_client_secret() -> None:
-    assert hide_secrets("pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKrib") == "pi_3MtwBwLkdIwHu7ix28a3tqPa[redacted]"
+    assert (
+        hide_secrets("pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKrib")
+        == "pi_3MtwBwLkdIwHu7ix28a3tqPa[redacted]"
+    )
     assert hide_secrets("redis://:hunter2@queue:6379/0") == "redis://[redacted]@queue:6379/0"

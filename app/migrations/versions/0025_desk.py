@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0025_desk"
-down_revision = "0020_office"
+down_revision = "0024_exports"
 branch_labels = None
 depends_on = None
 

@@ -71,4 +71,15 @@ ROWS: Final = (
         "End every session of an operator.",
     ),
     Row("operators enable", "POST", "/console/operators/{operator_id}/enable", "Let in again.", (REASON,)),
+    Row(
+        "overview",
+        "GET",
+        "/console/",
+        "What was sold, spent and earned, what is owed, and what to look at now.",
+        (Option("days", "the period", choices=("7", "30", "90")),),
+    ),
+    Row("rails list", "GET", "/console/rails", "How the rails and the house do."),
+    Row("rails nodes", "GET", "/console/rails/nodes", "Ask every node of the chain now."),
+    Row("rails off", "POST", "/console/rails/{rail_id}/off", "Refuse new payments on a rail.", (REASON,)),
+    Row("rails on", "POST", "/console/rails/{rail_id}/on", "Take payments on a rail again.", (REASON,)),
 )

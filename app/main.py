@@ -131,7 +131,7 @@ def application() -> FastAPI:
         card=rate_card.load(internal.rate_card_file),
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,
-        desk=Desk(ConsoleSettings(), live=stripe().live),
+        desk=Desk(ConsoleSettings(), stripe().live, wake_exporters=wakeups.export_asked),
     )
     webhooks.install(app, stripe(), wake=wakeups.notices_came)
     wiring.install(app, ledger.database_url, internal)

@@ -215,10 +215,10 @@ def _statement_table(page: statements.Statement, bought: Mapping[int, Receipt], 
 def _print_explanation(told: explain.Explanation, bought: Mapping[int, Receipt]) -> None:
     lots = _table(
         f"{told.agent_id} at {_time(told.at)}: {told.posted}, {told.held} of it held",
-        *("lot", "granted by", "paid", "granted", "spent", "expired", "refunded", "left"),
+        *("lot", "granted by", "paid", "granted", "spent", "expired", "refunded", "deducted", "left"),
     )
     for lot in told.lots:
-        amounts = (lot.granted, lot.spent, lot.expired, lot.refunded, lot.left)
+        amounts = (lot.granted, lot.spent, lot.expired, lot.refunded, lot.deducted, lot.left)
         by = ", ".join(filter(None, (lot.key, _words(bought.get(lot.transaction_id)))))
         paid = "promotional" if lot.promotional else str(lot.paid)
         lots.add_row(str(lot.lot_id), by, paid, *(str(amount.units) for amount in amounts))

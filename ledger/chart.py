@@ -16,7 +16,8 @@ Money (USD)
     processor:suspense      in that balance too, and nobody knows whose or what for    positive
     bank                    paid out by the processor    negative: an asset
     sales_tax               collected with purchases, owed to the state
-    unclaimed               money that came and that nobody was given credits for: still owed
+    unclaimed               money that came and that nobody has credits for: still owed
+    losses                  receivables that were given up    negative: an expense
 """
 
 import re
@@ -51,7 +52,7 @@ CLASSES: Final = {
                 *("processor", "bank", "sales_tax"),
             )
         ),
-        AccountClass("unclaimed", USD, None, HOUSE_SHARDS),
+        *(AccountClass(name, USD, None, HOUSE_SHARDS) for name in ("unclaimed", "losses")),
     )
 }
 
@@ -67,6 +68,7 @@ BANK: Final = "bank"
 SALES_TAX: Final = "sales_tax"
 SUSPENSE: Final = "processor:suspense"
 UNCLAIMED: Final = "unclaimed"
+LOSSES: Final = "losses"
 
 _WELL_FORMED: Final = re.compile(r"[a-z][a-z_]*(:[A-Za-z0-9._-]{1,200})?")
 

@@ -19,8 +19,8 @@ _SPENT: Final = "spent"
 class Movement:
     """One change of one lot: `credits` and `cents` came to it, or left it if negative.
 
-    `what` is granted, spent, unwound, expired, refunded or reinstated. `key` names the transaction, and
-    `reverses` the one that it takes back.
+    `what` is granted, spent, unwound, expired, refunded, reinstated or deducted. `key` names the transaction,
+    and `reverses` the one that it takes back.
     """
 
     what: str
@@ -38,8 +38,8 @@ class Movement:
 class LotStory:
     """The credits of one grant and what became of them. `key` is the grant's, for a purchase the attempt's.
 
-    granted - spent - expired - refunded = left; `spent` is less what was unwound, `refunded` less what was
-    reinstated. `cents_left` is what the unused credits were paid with.
+    granted - spent - expired - refunded - deducted = left; `spent` is less what was unwound, `refunded` less
+    what was reinstated. `cents_left` is what the unused credits were paid with.
     """
 
     lot_id: int
@@ -54,6 +54,7 @@ class LotStory:
     spent: Amount
     expired: Amount
     refunded: Amount
+    deducted: Amount
     left: Amount
     cents_left: Amount
     movements: tuple[Movement, ...]
@@ -117,7 +118,10 @@ class Explanation:
             _sum(lot.left for lot in self.lots) == self.posted
             and _sum(spend.credits - spend.unwound for spend in self.spends) == spent
             and _sum(kept.credits for kept in self.aside) == self.held
-            and all(lot.granted - lot.spent - lot.expired - lot.refunded == lot.left for lot in self.lots)
+            and all(
+                lot.granted - lot.spent - lot.expired - lot.refunded - lot.deducted == lot.left
+                for lot in self.lots
+            )
         )
 
 
@@ -196,7 +200,8 @@ def explain(session: Session, *, agent_id: str, at: datetime) -> Explanation:
     )
 
 
-def _what(row: Any) -> str:
+def what(row: Any) -> str:
+    """What a change of a lot was, by the `kind` of its transaction and what that `reverses`."""
     if row.kind == "grant":
         return "granted"
     if row.kind == "lot_expiry":
@@ -205,12 +210,14 @@ def _what(row: Any) -> str:
         return "refunded"
     if row.kind == "reinstate":
         return "reinstated"
+    if row.kind == "deduct":
+        return "deducted"
     return _SPENT if row.reverses is None else "unwound"
 
 
 def _movement(row: Any) -> Movement:
     return Movement(
-        what=_what(row),
+        what=what(row),
         lot_id=row.lot_id,
         transaction_id=row.transaction_id,
         kind=row.kind,
@@ -239,7 +246,8 @@ def _lot(granted: Any, movements: Sequence[Movement]) -> LotStory:
         spent=lost(_SPENT, "unwound"),
         expired=lost("expired"),
         refunded=lost("refunded", "reinstated"),
-        left=-lost("granted", _SPENT, "unwound", "expired", "refunded", "reinstated"),
+        deducted=lost("deducted"),
+        left=-lost("granted", _SPENT, "unwound", "expired", "refunded", "reinstated", "deducted"),
         cents_left=sum((each.cents for each in movements), Amount(0, USD)),
         movements=tuple(movements),
     )

@@ -104,6 +104,13 @@ class Unwind(Wish):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deduct(Wish):
+    """Take credits that nobody used out of the world again. Their money stays owed, as unclaimed."""
+
+    credits: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refund(Wish):
     """`cents` of the purchase told under the key `grant` went back to its payer, out of `clearing`."""
 
@@ -120,7 +127,7 @@ class Reinstate(Wish):
     clearing: str
 
 
-Operation = Grant | Hold | Start | Capture | Release | Debit | Unwind | Refund | Reinstate
+Operation = Grant | Hold | Start | Capture | Release | Debit | Unwind | Deduct | Refund | Reinstate
 
 # In the order of the type `operation` in the database.
 _FIELDS: Final = (
@@ -196,6 +203,8 @@ def check(operation: Operation) -> None:
     _check_amount("cents", values.get("cents"), USD, at_least=1 if isinstance(operation, Refund) else 0)
     _check_amount("minimum_left", values.get("minimum_left"), CREDIT, at_least=0)
     _check_clearing(values.get("clearing"))
+    if "happened_at" in operation.metadata:
+        raise Malformed("happened_at is what the book writes when it books late")
     if isinstance(operation, Grant):
         _check_grant(operation)
     if isinstance(operation, Hold | Start) and operation.expires_at is not None:

@@ -32,6 +32,9 @@ OperatorError                 what a person of the house asked for and cannot be
 │   ├── NotAllowed            this kind, at this moment, cannot be resolved so
 │   ├── AlreadyResolved       somebody, or the house, has closed it
 │   └── ChangedMeanwhile      what arrived is not what the operator decided about
+├── BreakError
+│   ├── BreakNotFound
+│   └── NotABreak             nothing is open here that a person could explain
 └── InboxError
     ├── NoticeNotFound
     ├── NoticeBusy            somebody handles it right now
@@ -273,3 +276,19 @@ class NothingToDo(InboxError):
     """The notice needs nobody any more."""
 
     code = "NOTICE_NOT_WAITING"
+
+
+class BreakError(OperatorError):
+    """A break of reconciliation cannot be explained."""
+
+
+class BreakNotFound(BreakError):
+    """No item of reconciliation has this number."""
+
+    code = "BREAK_NOT_FOUND"
+
+
+class NotABreak(BreakError):
+    """The witnesses agree, are waited for, or somebody was faster."""
+
+    code = "NOT_A_BREAK"

@@ -116,7 +116,8 @@ class Receipt(SQLModel, table=True):
 class PaymentException(SQLModel, table=True):
     """Money that waits for a decision. `asset` is the token's contract where another token came.
 
-    `final_units` is how much of it no reorganisation takes back, None where nobody can say.
+    `final_units` is how much of it no reorganisation takes back, None where nobody can say. `agent_id` is
+    the attempt's, and written by the database.
     """
 
     __tablename__ = "payment_exception"
@@ -126,6 +127,7 @@ class PaymentException(SQLModel, table=True):
     payment_attempt_id: str | None = Field(
         default=None, sa_type=Text, foreign_key="payment_attempt.payment_attempt_id"
     )
+    agent_id: str | None = Field(default=None, sa_type=Text)
     subject: str | None = Field(default=None, sa_type=Text)
     detail: str | None = Field(default=None, sa_type=Text)
     kind: str = Field(sa_type=Text)
@@ -282,3 +284,18 @@ class RefundRequest(SQLModel, table=True):
     tries: int = Field(default=0)
     try_at: datetime | None = _time(nullable=True)
     answered_at: datetime | None = _time(nullable=True)
+
+
+class PolicyChange(SQLModel, table=True):
+    """A value that a policy got by an approved proposal. The newest holds."""
+
+    __tablename__ = "policy_change"
+    change_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    name: str = Field(sa_type=Text)
+    before: str = Field(sa_type=Text)
+    value: str = Field(sa_type=Text)
+    proposal_id: int = Field(sa_type=BigInteger, unique=True)
+    decision: str = Field(default="approved", sa_type=Text)
+    changed_at: datetime = _time()

@@ -2,26 +2,28 @@
 
 from collections.abc import Mapping
 
-from rails import kinds
+from sqlmodel import Session
+
+from rails import kinds, policy_values
 from rails.models import PaymentAttempt
 from rails.settings import policy
 
 
-def of_today() -> Mapping[str, str]:
-    """The policy that the settings publish now: `review` or `credit` for each kind."""
+def of_today(session: Session) -> Mapping[str, str]:
+    """The policy that the house publishes now: `review` or `credit` for each kind."""
     settings = policy()
-    return {
+    published = {
         "underpaid": settings.underpaid,
         "overpaid": settings.overpaid,
         "topped_up": settings.topped_up,
         "late": settings.late,
     }
+    changed = policy_values.changed(session)
+    return {kind: changed.get(kind, outcome) for kind, outcome in published.items()}
 
 
-def of(attempt: PaymentAttempt | None) -> Mapping[str, str]:
-    """The policy of an attempt, fixed when it was opened; without one, that of today."""
-    if attempt is None:
-        return of_today()
+def of(attempt: PaymentAttempt) -> Mapping[str, str]:
+    """The policy of an attempt, fixed when it was opened."""
     return {kind: (attempt.policy or {}).get(kind, "review") for kind in kinds.BY_POLICY}
 
 

@@ -209,7 +209,7 @@ def _claim(
             created_at=now,
             expires_at=expires_at,
             look_at=expires_at,
-            policy=dict(promises.of_today()),
+            policy=dict(promises.of_today(session)),
         )
         .on_conflict_do_nothing(constraint="payment_attempt_once_per_quote")
     )

@@ -1,6 +1,6 @@
 """Reading a purchase: one consistent view of a quote, its attempt, its witnesses and its receipt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -8,7 +8,7 @@ from typing import Final, Literal
 from sqlalchemy import and_, case, or_
 from sqlmodel import Session, col, select
 
-from rails import errors, states
+from rails import errors, promises, states
 from rails.models import Activity, EvidenceRow, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.settings import story
 
@@ -34,6 +34,8 @@ class PurchaseView:
     exceptions: tuple[PaymentException, ...]
     quote_state: QuoteState
     """Expired: it can no longer be bought. An attempt that is open or paid keeps the price it was given."""
+    promised: Mapping[str, str]
+    """`review` or `credit` for each kind: of the attempt, or before there is one, what it would be today."""
     now: datetime
 
     @property
@@ -97,7 +99,8 @@ def view(session: Session, *, quote: Quote, now: datetime) -> PurchaseView:
     ).one_or_none()
     if attempt is None:
         unbought = _quote_state("expired", quote, now=now)
-        return PurchaseView(unbought, quote, None, None, (), (), unbought, now)
+        today = promises.of_today(session)
+        return PurchaseView(unbought, quote, None, None, (), (), unbought, today, now)
     attempt_id = attempt.payment_attempt_id
     receipt = session.exec(select(Receipt).where(Receipt.payment_attempt_id == attempt_id)).one_or_none()
     evidence = session.exec(
@@ -119,6 +122,7 @@ def view(session: Session, *, quote: Quote, now: datetime) -> PurchaseView:
         tuple(evidence),
         tuple(exceptions),
         _quote_state(state, quote, now=now),
+        promises.of(attempt),
         now,
     )
 

@@ -26,6 +26,11 @@ beat_schedule = {
         "schedule": queue().pennyrail_sweep_seconds,
         "options": {"expires": 10},
     },
+    "expire-proposals": {
+        "task": "workers.tasks.expire_proposals",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "watch-deposits": {
         "task": "workers.tasks.watch_deposits",
         "schedule": queue().pennyrail_watch_seconds,
@@ -74,6 +79,16 @@ beat_schedule = {
     "reconcile": {
         "task": "workers.tasks.reconcile",
         "schedule": queue().pennyrail_reconcile_seconds,
+        "options": {"expires": 600},
+    },
+    "make-exports": {
+        "task": "workers.exporting.make_exports",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "remove-exports": {
+        "task": "workers.exporting.remove_exports",
+        "schedule": 3600.0,
         "options": {"expires": 600},
     },
     "recover-notices": {

@@ -6,6 +6,7 @@ from typing import Any
 from ledger import credits, seals
 from ledger.errors import HorizonWentBack
 from office import figures
+from office.proposals import deciding
 from outbound import delivery, telling
 from outbound.delivery import Courier
 from outbound.errors import NoKey
@@ -25,6 +26,7 @@ from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from rails.chain.scanner import Outcome
 from rails.errors import RailError
+from rails.reconciliation import progress as reconciliation_progress
 from rails.reconciliation import run as reconciliation
 from rails.reconciliation.settings import ReconciliationSettings
 from workers import account_news, clock
@@ -130,6 +132,15 @@ def decide_exceptions(**_: Any) -> None:
 
 
 @celery.task
+def expire_proposals(**_: Any) -> None:
+    """Write down of proposals whose time is over that nobody has decided them."""
+    with wired().sessions() as session:
+        expired = deciding.expire(session, now=clock.now())
+    if expired:
+        logger.info("%s proposals were decided by nobody in time", len(expired))
+
+
+@celery.task
 def watch_deposits(**_: Any) -> None:
     """Read the chain once, and wake the attempts whose deposits changed. One worker does it at a time."""
     house, now = wired(), clock.now()
@@ -215,13 +226,15 @@ def reconcile(**_: Any) -> None:
     """Hold the processor's books, the chain and our own against each other."""
     house, now = wired(), clock.now()
     try:
-        done = reconciliation.run(
-            house.sessions,
-            books(),
-            knock=Knock(house.sessions, house.rails, now),
-            settings=ReconciliationSettings(),
-            now=now,
-        )
+        with reconciliation_progress.shown(house.sessions, now=now) as progress:
+            done = reconciliation.run(
+                house.sessions,
+                books(),
+                knock=Knock(house.sessions, house.rails, now),
+                settings=ReconciliationSettings(),
+                now=now,
+                progress=progress,
+            )
     except RailError as error:
         logger.warning("the processor's books could not be read: %s", error)
         return

@@ -6,8 +6,6 @@ from typing import Final
 from app.envelope import Fields
 from app.house import House
 from app.times import iso
-from rails import promises
-from rails.models import PaymentAttempt
 from rails.settings import story
 from rails.status import PurchaseView
 
@@ -83,13 +81,12 @@ def payment_policy(here: House, view: PurchaseView) -> Fields:
         "watched_until": iso(watched) if watched is not None else None,
         **{
             name: {"outcome": outcome, "message": message}
-            for name, (outcome, message) in (_on_chain(attempt) if on_chain else _PAGE).items()
+            for name, (outcome, message) in (_on_chain(view.promised) if on_chain else _PAGE).items()
         },
     }
 
 
-def _on_chain(attempt: PaymentAttempt | None) -> Mapping[str, tuple[str, str]]:
-    """What the settings promise now, or what they promised when the attempt was opened."""
-    told = promises.of(attempt)
+def _on_chain(told: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
+    """What is promised now, or was when the attempt was opened."""
     decided = {kind: (_CREDITED if told[kind] == "credit" else _REVIEWED)[kind] for kind in _REVIEWED}
     return {**decided, **_CHAIN}

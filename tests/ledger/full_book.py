@@ -13,6 +13,7 @@ from tests.ledger.make import (
     after,
     capture,
     debit,
+    deduct,
     grant,
     hold,
     refund,
@@ -47,6 +48,7 @@ def _spend(sessions: Sessions) -> None:
     do(sessions, debit("preview", 1, agent="agt_2"), grant("preview credits", 9, agent="agt_2"))
     do(sessions, debit("preview again", 1, agent="agt_2", daily_job_limit=3))
     do(sessions, unwind("u1", "d1", 20), unwind("u2", "d2"), unwind("u3", "d2"))
+    do(sessions, grant("wrong", 6, cents=5), grant("gift", 4), deduct("a1", 8), deduct("a2", 9999))
 
 
 def _hold(sessions: Sessions) -> None:

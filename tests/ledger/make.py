@@ -7,6 +7,7 @@ from ledger.money import CREDIT, USD, Amount
 from ledger.operations import (
     Capture,
     Debit,
+    Deduct,
     Grant,
     Hold,
     Refund,
@@ -68,6 +69,11 @@ def unwind(key: str, spend: str, units: int | None = None, *, agent: str = AGENT
     """An unwind of the spend told under the key `spend`, of all that is left of it if `units` is None."""
     part = None if units is None else Amount(units, CREDIT)
     return Unwind(key=key, agent_id=agent, actor="test", spend=spend, credits=part)
+
+
+def deduct(key: str, units: int, *, agent: str = AGENT) -> Deduct:
+    """Credits that nobody used are taken away."""
+    return Deduct(key=key, agent_id=agent, actor="test", credits=Amount(units, CREDIT))
 
 
 def refund(key: str, grant: str, *, cents: int, agent: str = AGENT) -> Refund:

@@ -10,6 +10,7 @@ from ledger.money import CREDIT, USD, Amount
 from ledger.operations import (
     Capture,
     Debit,
+    Deduct,
     Grant,
     Hold,
     Operation,
@@ -111,6 +112,11 @@ def unwind(key: str, spend: str, units: int | None = None) -> Unwind:
     """What a debit or capture took comes back, all of it or `units`."""
     part = None if units is None else Amount(units, CREDIT)
     return Unwind(key=key, agent_id=AGENT, actor=ACTOR, spend=spend, credits=part)
+
+
+def deduct(key: str, units: int) -> Deduct:
+    """Credits that nobody used are taken away."""
+    return Deduct(key=key, agent_id=AGENT, actor=ACTOR, credits=Amount(units, CREDIT))
 
 
 def refund(key: str, grant: str, cents: int) -> Refund:

@@ -103,6 +103,16 @@ class Reader:
     def unwind(self, found: re.Match[str]) -> None:
         self.apply(story.unwind(found["key"], found["of"], _part(found)), found)
 
+    def deduct(self, found: re.Match[str]) -> None:
+        self.apply(story.deduct(found["key"], int(found["credits"])), found)
+
+    def correct(self, found: re.Match[str]) -> None:
+        cents = Amount(int(found["cents"]), USD)
+        legs = (Leg(HOUSE[found["source"]], -cents), Leg(HOUSE[found["target"]], cents))
+        told = Posting(f"proposal:{found['key']}", "correction", legs, self.now, actor="test")
+        with self.sessions() as session:
+            book.post(session, told)
+
     def refund(self, found: re.Match[str]) -> None:
         self.apply(story.refund(found["key"], found["of"], int(found["cents"])), found)
 
@@ -171,6 +181,8 @@ VERBS: Final[Mapping[str, Callable[[Reader, re.Match[str]], None]]] = {
     rf"start {_KEY}{_OF}{_REFUSED}": Reader.start,
     rf"debit {_KEY}{_CREDITS}{_REFUSED}": Reader.debit,
     rf"unwind {_KEY}{_OF}{_PART}{_REFUSED}": Reader.unwind,
+    rf"deduct {_KEY}{_CREDITS}{_REFUSED}": Reader.deduct,
+    rf"correct {_KEY}{_CENTS} from (?P<source>\w+) to (?P<target>\w+)": Reader.correct,
     rf"refund {_KEY}{_OF}, (?P<cents>\d+) cents{_REFUSED}": Reader.refund,
     rf"reinstate {_KEY}{_OF}{_REFUSED}": Reader.reinstate,
     rf"settle {_KEY}{_CENTS}(?:, tax (?P<tax>\d+))?{_FEE}": Reader.settle,

@@ -168,10 +168,11 @@ def test_a_promise_holds_for_what_was_opened_under_it(
     publish(overpaid="credit")
     reviewed(sessions, rails, "overpaid", 6_000_000)
     publish()
-    today = promises.of_today()
     with sessions() as session:
+        today = promises.of_today(session)
         [line] = listed(session, Wanted(), now=LATER)
 
+    assert line.attempt is not None
     assert (today["overpaid"], promises.of(line.attempt)["overpaid"]) == ("review", "credit")
     assert decided(sessions) == [(600, 0)]
 

@@ -22,6 +22,7 @@ from rails.rail import NeedsReview, Rails
 from rails.settings import policy
 from tests.ledger import make
 from tests.ledger.full_book import do
+from tests.office.proposing import Office
 from tests.rails.conftest import NOON, buy
 from workers import tasks
 from workers.watching import StoryWatch
@@ -296,6 +297,23 @@ def test_a_chain_that_changed_below_final_waits_for_a_person_until_it_is_read_ag
                 states += [line.state for line in listed(session, Wanted(state="all"), now=NOON)]
 
     assert states == ["open", "closed"]
+
+
+def test_proposals_that_nobody_decided_in_time_are_expired_by_the_workers_clock(
+    sessions: Sessions, queue: Queue
+) -> None:
+    people = Office.opened(sessions)
+    number = people.propose("policy", {"name": "late", "outcome": "credit"})
+
+    with freeze_time(NOON) as clock:
+        clock.tick(timedelta(hours=71))
+        tasks.expire_proposals()
+        early = people.told()[-1]
+        clock.tick(timedelta(hours=1))
+        tasks.expire_proposals()
+
+    assert (early[1], people.told()[-1][1]) == ("proposal.create", "proposal.expire")
+    assert people.state(number) == "expired"
 
 
 def test_figures_are_counted_from_what_is_sealed(queue: Queue, sessions: Sessions) -> None:

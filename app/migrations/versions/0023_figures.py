@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0023_figures"
-down_revision = "0020_office"
+down_revision = "0022_closing"
 branch_labels = None
 depends_on = None
 

@@ -3630,6 +3630,8 @@ CREATE INDEX audit_trail_log_of_action ON public.audit_log USING btree (action, 
 
 CREATE INDEX audit_trail_log_of_actor ON public.audit_log USING btree (actor, at);
 
+CREATE INDEX audit_trail_log_of_service ON public.audit_log USING btree (at) WHERE (via = 'service'::text);
+
 CREATE INDEX audit_trail_notice_action ON public.notice_action USING btree (acted_at) WHERE (actor ~~ 'sender:%'::text);
 
 CREATE INDEX audit_trail_payment_exception_closed ON public.payment_exception USING btree (closed_at) WHERE (closed_by = 'house'::text);

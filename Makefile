@@ -9,7 +9,7 @@ NODE_STAMP := node_modules/.installed
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
-.PHONY: help install demo dev test simulate soak fuzz check format bench schema lock
+.PHONY: help install browser demo dev test simulate soak fuzz check format bench schema lock
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -29,6 +29,14 @@ $(NODE_STAMP): package-lock.json
 	@npm ci --loglevel=error
 	@$(PYTHON) app/console/vendor.py
 	@touch $@
+
+browser: ## install what tests of the console need besides: Debian's chromium and hledger
+	@if (command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null && \
+		command -v hledger >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "install chromium and hledger, on Debian: sudo apt-get install chromium hledger" >&2; exit 1; fi; \
+	echo "installing chromium and hledger"; \
+	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium fonts-liberation hledger >/dev/null
 
 demo: install ## watch an agent and a person buy credits, settled for real, granted once
 	@$(BIN)/pennyrail demo

@@ -1,5 +1,6 @@
 """Commands on the tokens of agents."""
 
+import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from rich.console import Console
 from app import agents, where
 from app.where import DevHouse
 from ledger import database
+from office import actor
+from office.errors import NothingToRevoke
 
 cli = typer.Typer(help="Tokens of the agents that buy credits.", no_args_is_help=True)
 out = Console(highlight=False)
@@ -27,9 +30,11 @@ def revoke(
     engine = database.connect(where.owner_url(folder), pool_size=1)
     try:
         with database.sessions(engine)() as session:
-            revoked = agents.revoke(session, agent_id=agent_id, now=datetime.now(UTC))
+            who = actor.command(getpass.getuser())
+            agents.take_token(session, who, agent_id=agent_id, reason="", now=datetime.now(UTC))
+    except NothingToRevoke:
+        out.print("0 revoked")
+        raise typer.Exit(1) from None
     finally:
         engine.dispose()
-    out.print(f"{revoked} revoked")
-    if not revoked:
-        raise typer.Exit(1)
+    out.print("1 revoked")

@@ -12,6 +12,9 @@ from app import tokens
 from app.models import Agent, AgentToken
 from ledger import credits, operations
 from ledger.money import CREDIT, Amount
+from office import audit
+from office.actor import Actor
+from office.errors import NothingToRevoke
 from rails import ids
 
 TOKEN_PREFIX: Final = "isk_r_"  # noqa: S105
@@ -96,6 +99,16 @@ def revoke(session: Session, *, agent_id: str, now: datetime) -> int:
         .returning(col(AgentToken.agent_id))
     )
     return len(done.all())
+
+
+def take_token(session: Session, actor: Actor, *, agent_id: str, reason: str, now: datetime) -> None:
+    """Revoke the agent's token as somebody of the house, on record. Its credits stay.
+
+    raises: NothingToRevoke
+    """
+    if not revoke(session, agent_id=agent_id, now=now):
+        raise NothingToRevoke("this agent has no token that opens anything")
+    audit.write(session, actor, "agent.revoke_token", about=("agent", agent_id), reason=reason, now=now)
 
 
 def hashed(token: str) -> bytes | None:

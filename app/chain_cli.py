@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from app import where
+from app import by_command, where
 from app.where import DevHouse
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def rescan(
         raise typer.BadParameter(f"the last block, {to_block}, is before the first, {from_block}")
     now = datetime.now(UTC)
     with _reading(folder) as house, _shown_progress(from_block, to_block) as told:
-        plan = house.chain.plan
+        plan, about = house.chain.plan, ("chain", str(house.chain.base_chain_id))
         report = scanner.rescan(
             house.sessions,
             house.providers.in_order()[0],
@@ -73,6 +73,9 @@ def rescan(
             others=plan.others,
             told=told,
         )
+        with house.sessions() as session:
+            after = {"from_block": report.from_block, "to_block": report.to_block, "new": report.new}
+            by_command.said(session, "chain.rescan", about=about, after=after, now=now)
     if report.to_block < from_block:
         out.print(f"nothing was read: the watcher has not come to block {from_block} yet")
         return
@@ -105,9 +108,12 @@ def restart(
         question = f"{stopped} Go on after block {from_block}, on the chain as it is now?"
         if not yes and not typer.confirm(question):
             raise typer.Exit(1)
-        lost = scanner.restart(
-            house.sessions, house.providers.in_order()[0], from_block=from_block, now=datetime.now(UTC)
-        )
+        now, about = datetime.now(UTC), ("chain", str(house.chain.base_chain_id))
+        with by_command.recorded(house.sessions, "chain.restart", about=about, now=now) as told:
+            lost = scanner.restart(
+                house.sessions, house.providers.in_order()[0], from_block=from_block, now=now
+            )
+            told.after = {"from_block": from_block, "stopped_at": state.block_number, "lost": len(lost)}
     out.print(f"the watcher goes on after block {from_block}")
     for each in lost:
         where_it_was = f"{each.amount} units to {each.address} in block {each.block_number}"

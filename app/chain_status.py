@@ -10,6 +10,7 @@ from rails.chain import alarms, deposits, lease, node
 from rails.chain.deposits import WatcherState
 from rails.chain.errors import RpcError
 from rails.chain.models import ChainAlarm, Deposit
+from rails.chain.providers import Providers
 from rails.chain.rpc import Node
 from workers.watching import StoryWatch
 from workers.wiring import Reader
@@ -91,7 +92,7 @@ class ChainStatus:
 def ask(house: Reader, *, now: datetime, history: int = 0) -> ChainStatus:
     """Ask the database and every node. Nodes that do not answer are part of the answer."""
     chain_id, plan = house.chain.base_chain_id, house.chain.plan
-    nodes = tuple(_node(each) for each in house.providers.nodes)
+    nodes = of_nodes(house.providers)
     with house.sessions() as session:
         found = lease.find(session, chain_id=chain_id)
         shown = [*alarms.open_alarms(session, chain_id=chain_id)]
@@ -110,6 +111,11 @@ def ask(house: Reader, *, now: datetime, history: int = 0) -> ChainStatus:
             other_tokens=_other_tokens(session, chain_id, plan.token),
             alarms=shown,
         )
+
+
+def of_nodes(providers: Providers) -> tuple[NodeStatus, ...]:
+    """What every node says now, one after the other."""
+    return tuple(_node(each) for each in providers.nodes)
 
 
 def _node(each: Node) -> NodeStatus:

@@ -64,6 +64,7 @@ cli.add_typer(
     lazily.group("app.inbox_cli", about="Webhooks that came, and what became of them."), name="inbox"
 )
 cli.add_typer(lazily.group("app.rail_cli", about="The ways of paying, and new ones."), name="rail")
+cli.add_typer(lazily.group("app.figures_cli", about="The figures of every day."), name="figures")
 cli.add_typer(
     lazily.group(
         "app.exceptions_cli", about="Money that is not as it was asked for, and what is done about it."

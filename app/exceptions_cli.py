@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import reasons, where
+from app import by_command, reasons, where
 from app.times import iso
 from app.where import DevHouse
 from ledger import database
@@ -152,6 +152,15 @@ def wait(
     with _session(folder) as session:
         decision = Decision(exception_id, actor=f"operator:{by}", reason=reason)
         resolutions.wait(session, decision, until=comes_back, now=now)
+        by_command.said(
+            session,
+            "exception.wait",
+            about=("exception", str(exception_id)),
+            by=decision.actor,
+            reason=reason,
+            after={"until": iso(comes_back)},
+            now=now,
+        )
     if as_json:
         _print_json({"exception_id": exception_id, "wait_until": iso(comes_back)})
         return
@@ -185,12 +194,27 @@ def _resolve(
 ) -> Resolved:
     now = datetime.now(UTC)
     decision = _decision(sessions, exception_id, reason=reason, by=by, received=received, now=now)
+    about = ("exception", str(exception_id))
     if how == "refund":
-        return _refund(sessions, decision, now=now)
+        with by_command.recorded(
+            sessions, "exception.resolve", about=about, by=decision.actor, reason=reason, now=now
+        ) as told:
+            done = _refund(sessions, decision, now=now)
+            told.after = _resolved_fields(done)
+        return done
     with sessions() as session:
-        if how == "credit":
-            return resolutions.credit(session, decision, now=now)
-        return resolutions.write_off(session, decision, now=now)
+        resolve_so = resolutions.credit if how == "credit" else resolutions.write_off
+        done = resolve_so(session, decision, now=now)
+        by_command.said(
+            session,
+            "exception.resolve",
+            about=about,
+            by=decision.actor,
+            reason=reason,
+            after=_resolved_fields(done),
+            now=now,
+        )
+    return done
 
 
 def _refund(sessions: Sessions, decision: Decision, *, now: datetime) -> Resolved:

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from app import errors
+from ledger.errors import Malformed, NotClosable
 from outbound.errors import OutboundError
 from rails import redaction, registry
 from rails.chain.errors import ChainError
@@ -28,7 +29,7 @@ def told(error: Exception) -> str | None:
             return f"cannot start: {error}"
         case RailError():
             return f"the payment provider did not do it: {redaction.redact(str(error))}; try again later"
-        case OutboundError() | OperatorError() | RailsError():
+        case OutboundError() | OperatorError() | RailsError() | NotClosable() | Malformed():
             return str(error)
         case ChainError():
             return f"the chain could not be read: {error}"

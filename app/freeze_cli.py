@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
 
 import typer
 from rich import box
@@ -22,6 +21,7 @@ from app.times import iso
 from app.where import DevHouse
 from ledger import database, freezes
 from ledger.freezes import Frozen
+from office import actor, freezing
 
 cli = typer.Typer(help="Agents that may not spend.", no_args_is_help=True)
 out = Console(highlight=False, markup=False)
@@ -38,31 +38,21 @@ def freeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = 
     """Have the book refuse every new hold and debit of an agent. Holds that stand are settled as ever."""
     with _session(folder) as session:
         _known(session, agent_id)
-        freezes.freeze(
-            session,
-            agent_id=agent_id,
-            reference=f"by hand:{uuid4().hex}",
-            reason=reason,
-            frozen_by=by or getpass.getuser(),
-            now=datetime.now(UTC),
-        )
+        who = actor.command(by or getpass.getuser())
+        freezing.freeze(session, who, agent_id=agent_id, reason=reason, now=datetime.now(UTC))
     out.print(f"{agent_id} may spend nothing new")
 
 
 @cli.command("unfreeze")
 def unfreeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = None) -> None:
     """Lift every freeze of an agent. None of them comes back by itself, whatever its bank says."""
-    now, lifted = datetime.now(UTC), 0
+    now, who = datetime.now(UTC), actor.command(by or getpass.getuser())
     with _session(folder) as session:
         _known(session, agent_id)
-        for each in freezes.standing(session, agent_id=agent_id):
-            lifted += freezes.lift(
-                session,
-                freeze_id=each.freeze_id,
-                reason=reason,
-                thawed_by=by or getpass.getuser(),
-                now=now,
-            )
+        stood = freezes.standing(session, agent_id=agent_id)
+        for each in stood:
+            freezing.lift(session, who, agent_id=agent_id, freeze_id=each.freeze_id, reason=reason, now=now)
+    lifted = len(stood)
     out.print(f"{lifted} lifted; {agent_id} may spend" if lifted else f"{agent_id} was not frozen")
 
 

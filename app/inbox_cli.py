@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import where
+from app import by_command, where
 from app.where import DevHouse
 from ledger import database
 from rails import inbox_desk, redaction
@@ -99,6 +99,9 @@ def replay(
             found = [inbox_desk.replay(session, name=name, actor=actor, reason=why, now=now)]
         else:
             found = list(inbox_desk.replay_dead(session, actor=actor, reason=why, now=now))
+        for each in found:
+            about = ("notice", str(each.notice_id))
+            by_command.said(session, "notice.replay", about=about, by=actor, reason=why, now=now)
     numbers = [each.notice_id for each in found]
     if as_json:
         _say_json({"replayed": numbers})
@@ -118,6 +121,8 @@ def ignore(
     now, why = datetime.now(UTC), _given(reason)
     with _session(folder) as session:
         notice = inbox_desk.ignore(session, name=name, actor=_actor(by), reason=why, now=now)
+        about = ("notice", str(notice.notice_id))
+        by_command.said(session, "notice.ignore", about=about, by=_actor(by), reason=why, now=now)
     if as_json:
         _say_json({"ignored": notice.notice_id})
     else:

@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from app import reading, where
+from app import closing_cli, reading, where
 from app.where import DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 cli = typer.Typer(help="The book.", no_args_is_help=True)
 reading.register(cli)
+closing_cli.register(cli)
 out = Console(highlight=False)
 
 
@@ -57,6 +59,45 @@ def seal(folder: DevHouse = None) -> None:
         out.print(f"seal {sealed.number}: {sealed.leaves} transactions")
     if not made:
         out.print("nothing to seal")
+
+
+@cli.command("export")
+def export(
+    to: Annotated[Path, typer.Option(metavar="FILE", help="where to write; it must not be there yet")],
+    format_name: Annotated[str, typer.Option("--format", help="csv, jsonl, parquet, beancount or hledger")],
+    begins_at: Annotated[
+        str, typer.Option("--from", help="the first day, or moment; the beginning if not given")
+    ] = "",
+    ends_at: Annotated[
+        str, typer.Option("--until", help="the first day, or moment, after the period")
+    ] = "now",
+    folder: DevHouse = None,
+) -> None:
+    """Write the journal to a file, row by row, as it stands now."""
+    from office.exports import catalogue, scope, snapshot, store
+
+    now = datetime.now(UTC)
+    period = scope.Scope(
+        ends_at=(None if ends_at == "now" else scope.day(ends_at)) or now, begins_at=scope.day(begins_at)
+    )
+    order, rows = catalogue.order(data_set="journal", format_name=format_name, scope=period), 0
+    if to.exists():
+        raise typer.BadParameter(f"{to} is there already")
+
+    def told(more: int) -> None:
+        nonlocal rows
+        rows += more
+
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
+    try:
+        with (
+            store.written(to.parent, to.name) as (file, _),
+            snapshot.opened(database.sessions(engine)) as read,
+        ):
+            catalogue.write(read, order, file, told=told)
+    finally:
+        engine.dispose()
+    out.print(f"{rows} rows are in {to}", soft_wrap=True)
 
 
 def _told(report: "Report") -> Mapping[str, object]:

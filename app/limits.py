@@ -80,6 +80,11 @@ class Limits:
         # Five hundred who come at once need no connection each, and would all wait too long for one.
         self._turn = asyncio.Semaphore(CONNECTIONS)
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What is counted here; empty if nobody is limited."""
+        return tuple(self._rules.values())
+
     async def hit(self, kind: Kind, identity: str) -> None:
         """Count a knock, in the event loop.
 

@@ -36,6 +36,7 @@ from app.mcp import mount
 from app.polling.answers import Answers
 from app.rate_card import RateCard
 from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, require
+from app.switchboard import Switchboard
 from ledger import database
 from ledger.database import Sessions
 from ledger.keys import SigningKey
@@ -64,9 +65,10 @@ def create_app(
     Without `limits` nobody is limited. `proxies` are the networks whose word on addresses is believed.
     Without `desk` there is no console.
     """
+    board = Switchboard(sessions)
     here = House(
         sessions=sessions,
-        rails=rails,
+        rails=board.over(rails),
         settings=settings,
         clock=clock,
         receipt_key=receipt_key,
@@ -78,7 +80,8 @@ def create_app(
 
     @asynccontextmanager
     async def alive(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with board.watched():
+            yield
         await answers.close()
         await here.limits.close()
 
@@ -128,7 +131,7 @@ def application() -> FastAPI:
         card=rate_card.load(internal.rate_card_file),
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,
-        desk=Desk(ConsoleSettings(), live=stripe().live),
+        desk=Desk(ConsoleSettings(), stripe().live, wake_exporters=wakeups.export_asked),
     )
     webhooks.install(app, stripe(), wake=wakeups.notices_came)
     wiring.install(app, ledger.database_url, internal)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app import reasons, settings, where
+from app import by_command, reasons, settings, where
 from app.settings import DoorSettings
 from app.times import iso
 from app.where import DevHouse
@@ -91,14 +91,12 @@ def cancel(
         )
     from rails import purchase
 
-    house = _house()
-    canceled = purchase.cancel(
-        house.sessions,
-        house.rails,
-        payment_attempt_id=payment_attempt_id,
-        reason=reason,
-        now=datetime.now(UTC),
-    )
+    house, now, about = _house(), datetime.now(UTC), ("purchase", payment_attempt_id)
+    with by_command.recorded(house.sessions, "purchase.cancel", about=about, reason=reason, now=now) as told:
+        canceled = purchase.cancel(
+            house.sessions, house.rails, payment_attempt_id=payment_attempt_id, reason=reason, now=now
+        )
+        told.after = asdict(canceled)
     if as_json:
         typer.echo(json.dumps(asdict(canceled)))
     else:

@@ -1,23 +1,35 @@
 """`pennyrail rail`: the rails there are, a new one, and whether one keeps what it declares."""
 
+import getpass
 import json
 import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from app import reasons, where
 from app.rail_kit import scaffold
 from app.rail_kit.scaffold import CannotWrite
+from app.times import iso
+from app.where import DevHouse
 from rails import registry
 from rails.registry import BrokenRail
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from office.actor import Actor
 
 cli = typer.Typer(help="The ways of paying, and new ones.", no_args_is_help=True)
 out = Console(highlight=False, markup=False)
@@ -26,6 +38,11 @@ _OF_THE_HOUSE: Final = Path(__file__).parents[1] / "tests" / "rails" / "conforma
 _CANNOT: Final = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="for scripts")]
+RailId = Annotated[str, typer.Argument(metavar="RAIL", help="an installed rail, such as stripe_checkout")]
+Reason = Annotated[
+    str, typer.Option(help="why, in a few words that stay in the house", callback=reasons.said)
+]
+By = Annotated[str | None, typer.Option(help="who says so; the user of this machine if not given")]
 
 
 @cli.command("new")
@@ -91,6 +108,76 @@ def check(
             typer.echo(f"pennyrail: {file} ran no test of the conformance suite", err=True)
             raise typer.Exit(_CANNOT)
     raise typer.Exit(done)
+
+
+@cli.command("off")
+def turn_off(rail: RailId, reason: Reason, by: By = None, folder: DevHouse = None) -> None:
+    """Refuse new quotes and payments on a rail. Payments that are open settle as ever."""
+    from office import switching
+
+    with _session(folder) as session:
+        switching.turn_off(
+            session, _actor(by), rail_id=_installed(rail), reason=reason, now=datetime.now(UTC)
+        )
+    out.print(f"{rail} is off: agents are told at once, and what is open settles as ever")
+
+
+@cli.command("on")
+def turn_on(rail: RailId, reason: Reason, by: By = None, folder: DevHouse = None) -> None:
+    """Take quotes and payments on a rail again."""
+    from office import switching
+
+    with _session(folder) as session:
+        switching.turn_on(session, _actor(by), rail_id=_installed(rail), reason=reason, now=datetime.now(UTC))
+    out.print(f"{rail} is on")
+
+
+@cli.command("switches")
+def switched(as_json: AsJson = False, folder: DevHouse = None) -> None:
+    """Show which rails are off, who turned each switch, and why. Exits 1 while one is off."""
+    from rails import switches
+
+    with _session(folder) as session:
+        turns = list(switches.last_turns(session).values())
+    if as_json:
+        typer.echo(
+            json.dumps([{**each.model_dump(), "turned_at": iso(each.turned_at)} for each in turns], indent=2)
+        )
+    elif not turns:
+        out.print("no switch was ever turned: every rail is on")
+    else:
+        table = Table("rail", "is", "since", "by", "why", box=None)
+        for each in turns:
+            is_now = "on" if each.is_on else "off"
+            table.add_row(each.rail_id, is_now, iso(each.turned_at), each.turned_by, each.reason)
+        out.print(table)
+    if not all(each.is_on for each in turns):
+        raise typer.Exit(1)
+
+
+def _actor(by: str | None) -> "Actor":
+    from office import actor
+
+    return actor.command(by or getpass.getuser())
+
+
+def _installed(rail_id: str) -> str:
+    known = _names()
+    if rail_id not in known:
+        raise typer.BadParameter(f"no rail {rail_id} is installed; there are {', '.join(known)}")
+    return rail_id
+
+
+@contextmanager
+def _session(folder: Path | None) -> Iterator["Session"]:
+    from ledger import database
+
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
+    try:
+        with database.sessions(engine)() as session:
+            yield session
+    finally:
+        engine.dispose()
 
 
 def _run(file: Path, report: Path, *, quiet: bool) -> int:

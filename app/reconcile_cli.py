@@ -16,10 +16,12 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlmodel import Session
 
-from app import settings, where
+from app import by_command, reasons, settings, where
 from app.where import DevHouse
 from ledger import database
 from ledger.money import Amount
+from office import actor
+from office import reconciliation as desk
 from rails.reconciliation import proof, report, report_page, story
 
 cli = typer.Typer(help="The processor, the chain and the book, side by side.", no_args_is_help=True)
@@ -49,7 +51,9 @@ def run(
     from workers.knocking import Knock
 
     house, now = wiring.wired(), datetime.now(UTC)
-    with _shown_progress() as progress:
+    about = ("reconciliation", "whole" if whole else "new")
+    recorded = by_command.recorded(house.sessions, "reconciliation.run", about=about, now=now)
+    with recorded as kept, _shown_progress() as progress:
         done = reconciliation.run(
             house.sessions,
             wiring.books(progress=lambda read: progress(f"reading, {read} movements", 0, 0)),
@@ -59,6 +63,7 @@ def run(
             whole=whole,
             progress=progress,
         )
+        kept.after = done.model_dump(mode="json")
     with house.sessions() as session:
         lost = proof.unexplained(session)
         items = report.open_items(session, now=now, breaks_only=False)
@@ -117,12 +122,29 @@ def breaks(
     if as_json:
         _print_json([_plain(each) for each in found])
     else:
-        rows = ((each.subject, each.matter, each.state, *report_page.sums(each)) for each in found)
-        _print_table("open", (("subject", "matter", "state", "expected", "found", "open for"), *rows))
+        rows = (
+            (str(each.item_id), each.subject, each.matter, each.state, *report_page.sums(each))
+            for each in found
+        )
+        heading = ("item", "subject", "matter", "state", "expected", "found", "open for")
+        _print_table("open", (heading, *rows))
         if found:
             out.print("the reason of each: pennyrail reconcile show PAYMENT_ATTEMPT_ID")
     if found and not every:
         raise typer.Exit(1)
+
+
+@cli.command("explain")
+def explain(
+    item_id: Annotated[int, typer.Argument(metavar="ITEM", help="the number of a break", min=1)],
+    reason: Annotated[str, typer.Option(help="why the difference is as it should be", callback=reasons.said)],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="who decides", callback=reasons.said)],
+    folder: DevHouse = None,
+) -> None:
+    """Close a break by hand. Nothing is posted; it is told again only if its amounts change."""
+    with _session(folder) as session:
+        desk.explain(session, item_id, reason=reason, by=actor.command(by), now=datetime.now(UTC))
+    out.print(f"item {item_id} is explained")
 
 
 @cli.command("show")

@@ -16,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from app import reasons, where
+from app import by_command, reasons, where
 from app.times import iso
 from app.where import DevHouse
 from ledger import database
@@ -61,7 +61,7 @@ def create(
 
     The workers ask the processor. Credits are taken when the money has left. Exits 1 if the refund failed.
     """
-    asked_for = _amount(amount)
+    asked_for, now = _amount(amount), datetime.now(UTC)
     with _sessions(folder) as sessions:
         with sessions() as session:
             placed = refunds.place(
@@ -71,8 +71,19 @@ def create(
                 reason=reason,
                 requested_by=by or getpass.getuser(),
                 key=key or f"by hand:{payment_attempt_id}:{asked_for.units if asked_for else 'all'}",
-                now=datetime.now(UTC),
+                now=now,
             )
+            if not placed.replayed:
+                told = {"refund": placed.request.refund_id, "cents": placed.request.cents}
+                by_command.said(
+                    session,
+                    "refund.create",
+                    about=("purchase", payment_attempt_id),
+                    by=by,
+                    reason=reason,
+                    after=told,
+                    now=now,
+                )
         if placed.replayed:
             typer.echo("this was asked for before; for one more refund give another --key", err=True)
         found = _answered(sessions, placed.request.refund_id, seconds=wait)

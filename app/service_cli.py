@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from sqlmodel import Session
 
-from app import service_tokens, where
+from app import by_command, service_tokens, where
 from app.where import DevHouse
 from ledger import database
 
@@ -33,6 +33,8 @@ def create(
             row, token = service_tokens.make(session, name=name, scopes=scope, expires_at=expires_at, now=now)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
+        about, after = ("service_token", row.id), {"name": row.name, "scopes": list(row.scopes)}
+        by_command.said(session, "service_token.create", about=about, after=after, now=now)
     typer.echo(f"{row.id} for {row.name}: {', '.join(row.scopes)}", err=True)
     typer.echo(token)
 
@@ -54,8 +56,12 @@ def revoke(
     folder: DevHouse = None,
 ) -> None:
     """Refuse a token from now on; a running server follows within seconds. Exits 1 if there is none."""
+    now = datetime.now(UTC)
     with _session(folder) as session:
-        revoked = service_tokens.revoke(session, name_or_id=name_or_id, now=datetime.now(UTC))
+        revoked = service_tokens.revoke(session, name_or_id=name_or_id, now=now)
+        if revoked:
+            about, after = ("service_token", name_or_id), {"revoked": revoked}
+            by_command.said(session, "service_token.revoke", about=about, after=after, now=now)
     out.print(f"{revoked} revoked")
     if not revoked:
         raise typer.Exit(1)

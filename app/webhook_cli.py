@@ -1,7 +1,7 @@
 """Commands on outgoing webhooks: who is told, what came of it, and telling again."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from sqlmodel import Session
 
-from app import where
+from app import by_command, where
 from app.where import DevHouse
 from ledger import database
 from outbound import endpoints, payloads, replays, vault
@@ -49,6 +49,9 @@ def create(
             )
         except (ForbiddenUrl, BadEventType) as error:
             raise typer.BadParameter(str(error)) from None
+        # What comes after a question mark may be a secret of theirs.
+        after = {"url": made.url.partition("?")[0], "event_types": list(made.event_types)}
+        _said(session, "endpoint.create", made.endpoint_id, after=after, now=now)
         typer.echo(f"{made.endpoint_id}: {', '.join(made.event_types)}", err=True)
     typer.echo(secret)
 
@@ -71,8 +74,11 @@ def show(folder: DevHouse = None) -> None:
 @endpoint_cli.command("disable")
 def disable(endpoint_id: EndpointId, folder: DevHouse = None) -> None:
     """Send nothing more to an endpoint. What is pending waits; what happens meanwhile can be replayed."""
+    now = datetime.now(UTC)
     with _session(folder) as session:
-        done = endpoints.disable(session, endpoint_id, reason="by hand", now=datetime.now(UTC))
+        done = endpoints.disable(session, endpoint_id, reason="by hand", now=now)
+        if done:
+            _said(session, "endpoint.disable", endpoint_id, now=now)
     out.print("disabled" if done else "it was disabled already")
 
 
@@ -81,6 +87,8 @@ def enable(endpoint_id: EndpointId, folder: DevHouse = None) -> None:
     """Send to an endpoint again, and say how to tell it what it missed."""
     with _session(folder) as session:
         since = endpoints.enable(session, endpoint_id)
+        if since:
+            _said(session, "endpoint.enable", endpoint_id, now=datetime.now(UTC))
     out.print("enabled" if since else "it was enabled already")
     if since:
         command = f"webhook replay --since {since.isoformat()} --endpoint {endpoint_id}"
@@ -100,6 +108,7 @@ def rotate_secret(
     overlap = timedelta(hours=overlap_hours)
     with _session(folder) as session:
         secret = endpoints.rotate_secret(session, endpoint_id, overlap=overlap, vault=told.vault, now=now)
+        _said(session, "endpoint.rotate_secret", endpoint_id, after={"until": _time(now + overlap)}, now=now)
     typer.echo(f"the old secret signs until {_time(now + overlap)}", err=True)
     typer.echo(secret)
 
@@ -127,14 +136,16 @@ def deliveries(
     with _session(folder) as session:
         if event is not None:
             for tried in replays.attempts(session, event_id=event):
-                out.print(f"{_time(tried.started_at)}  {tried.endpoint_id}  {_said(tried)}", soft_wrap=True)
+                out.print(
+                    f"{_time(tried.started_at)}  {tried.endpoint_id}  {_came_of(tried)}", soft_wrap=True
+                )
                 if tried.answer:
                     out.print(f"    {tried.answer}", soft_wrap=True)
             return
         for each in replays.deliveries(session, endpoint_id=endpoint, state=state, limit=limit):
             row, happened = each.delivery, each.event
             then = f"next {_time(row.try_at)}" if row.try_at else ""
-            said = _said(each.latest) if each.latest else "not tried yet"
+            said = _came_of(each.latest) if each.latest else "not tried yet"
             out.print(
                 f"{row.event_id}  {happened.type}  {_time(happened.occurred_at)}  {row.endpoint_id}"
                 f"  {row.state}  {said}  {then}".rstrip(),
@@ -165,6 +176,8 @@ def replay(
         elif since is not None:
             begins_at = since if since.tzinfo else since.replace(tzinfo=UTC)
             told = replays.replay_since(session, since=begins_at, endpoint_id=endpoint, now=now)
+        after = {"event": event_id, "since": _time(since) if since else None, "events": told}
+        _said(session, "delivery.replay", endpoint, after=after, now=now)
     out.print(f"{told} events are on their way" if told != 1 else "1 event is on its way")
 
 
@@ -180,7 +193,18 @@ def _of(folder: Path | None) -> str:
     return f" --folder {shlex.quote(str(folder))}" if folder is not None else ""
 
 
-def _said(tried: Attempt) -> str:
+def _said(
+    session: Session,
+    action: str,
+    endpoint_id: str,
+    *,
+    after: Mapping[str, object] | None = None,
+    now: datetime,
+) -> None:
+    by_command.said(session, action, about=("endpoint", endpoint_id), after=after, now=now)
+
+
+def _came_of(tried: Attempt) -> str:
     return f"{tried.status or '-'} {tried.error or 'ok'} in {tried.duration_ms} ms"
 
 

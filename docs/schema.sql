@@ -190,7 +190,15 @@ CREATE FUNCTION public.book(op public.operation, mine public.balance, id bigint,
     AS $$
 DECLARE
     happened_at constant timestamptz := coalesce(op.effective_at, op.now);
-    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    -- A month is closed only when it is over: the present one costs no statement.
+    told_at     constant timestamptz := CASE
+        WHEN happened_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN happened_at
+        ELSE open_moment(happened_at)
+    END;
+    metadata    constant jsonb := CASE
+        WHEN told_at = happened_at THEN coalesce(op.metadata, '{}')
+        ELSE with_true_time(op.metadata, happened_at)
+    END;
     house record := lock_house(house_accounts, house_amounts);
     now   constant timestamptz := greatest(
         clock_timestamp(), greatest(mine.last_at, house.last_at) + interval '1 microsecond'
@@ -206,7 +214,7 @@ BEGIN
         RETURN ('done', false, id, mine.seq, mine.posted, mine.held, credits, details)::operation_result;
     END IF;
     told := told_hash(
-        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, reverses, happened_at, now,
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, reverses, told_at, now,
         op.actor, metadata, details
     );
     link := chain_hash(
@@ -220,7 +228,7 @@ BEGIN
         )
         VALUES (
             id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, reverses,
-            happened_at, now, op.actor, metadata, details, told
+            told_at, now, op.actor, metadata, details, told
         )
     ),
     own AS (
@@ -519,6 +527,13 @@ BEGIN
     );
 END $$;
 
+CREATE FUNCTION public.closed_until() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce((max(month) + interval '1 month') AT TIME ZONE 'UTC', '-infinity') FROM period_close
+$$;
+
 CREATE FUNCTION public.debit(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
     AS $$
@@ -595,6 +610,15 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'exception % is closed: nothing more is done about it', NEW.exception_id USING ERRCODE = 'PR901';
     END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.exception_of_agent() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.agent_id := (SELECT agent_id FROM payment_attempt WHERE payment_attempt_id = NEW.payment_attempt_id);
     RETURN NEW;
 END
 $$;
@@ -864,6 +888,14 @@ BEGIN
     RETURN mine;
 END $$;
 
+CREATE FUNCTION public.open_moment(happened_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(4973, 22);
+    RETURN greatest(happened_at, closed_until());
+END $$;
+
 CREATE FUNCTION public.outcome_of(given_reference text) RETURNS SETOF public.operation_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -937,6 +969,8 @@ CREATE FUNCTION public.post_transaction(given_reference text, given_request_hash
     SET enable_seqscan TO 'off'
     AS $$
 DECLARE
+    told_at  timestamptz := given_effective_at;
+    metadata jsonb := given_metadata;
     house record;
     id    bigint;
     told  bytea;
@@ -950,17 +984,23 @@ BEGIN
     END IF;
     PERFORM check_assets(given_accounts, given_assets);
 
+    IF told_at < date_trunc('month', clock_timestamp(), 'UTC') THEN
+        told_at := open_moment(given_effective_at);
+        IF told_at > given_effective_at THEN
+            metadata := with_true_time(given_metadata, given_effective_at);
+        END IF;
+    END IF;
     id := nextval('ledger_transaction_id_seq');
     now := greatest(clock_timestamp(), house.last_at + interval '1 microsecond');
     told := told_hash(
-        id, given_reference, given_request_hash, given_kind, 'done', NULL, NULL, NULL, given_effective_at, now,
-        given_actor, given_metadata, NULL
+        id, given_reference, given_request_hash, given_kind, 'done', NULL, NULL, NULL, told_at, now,
+        given_actor, metadata, NULL
     );
     INSERT INTO ledger_transaction
         (id, reference, request_hash, kind, outcome, effective_at, created_at, actor, metadata, hash)
     VALUES
-        (id, given_reference, given_request_hash, given_kind, 'done', given_effective_at, now, given_actor,
-        given_metadata, told)
+        (id, given_reference, given_request_hash, given_kind, 'done', told_at, now, given_actor,
+        metadata, told)
     ON CONFLICT (reference) DO NOTHING;
     IF NOT FOUND THEN
         RETURN QUERY
@@ -1073,6 +1113,28 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.refuse_changed_export() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'what was exported, for whom and how it ended is not rewritten' USING ERRCODE = 'PR900';
+END
+$$;
+
+CREATE FUNCTION public.refuse_closed_period() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.effective_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.effective_at < public.open_moment(NEW.effective_at) THEN
+        RAISE EXCEPTION '% is in a month that is closed', NEW.effective_at
+        USING ERRCODE = 'PR010';
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION public.refuse_malformed_lot() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1099,6 +1161,38 @@ BEGIN
     RAISE EXCEPTION 'a closed item of reconciliation does not change' USING ERRCODE = 'PR900';
 END
 $$;
+
+CREATE FUNCTION public.refuse_unsound_close() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    ends_at constant timestamptz := (NEW.month + interval '1 month') AT TIME ZONE 'UTC';
+    draft   period_draft;
+BEGIN
+    PERFORM pg_advisory_xact_lock(4973, 22);
+    IF ends_at > clock_timestamp() THEN
+        RAISE EXCEPTION 'the month % is not over', to_char(NEW.month, 'YYYY-MM')
+        USING ERRCODE = 'PR011';
+    END IF;
+    SELECT prepared.* INTO draft FROM period_draft AS prepared WHERE prepared.draft_id = NEW.draft_id;
+    -- Who looked at the clock before the month was over had a number before the draft had one.
+    IF pg_snapshot_xmin(pg_current_snapshot()) <= draft.xid THEN
+        RAISE EXCEPTION 'somebody who began before the close was prepared is still writing: try again'
+        USING ERRCODE = 'PR011';
+    END IF;
+    IF EXISTS (
+        SELECT FROM ledger_transaction AS told
+        WHERE told.xid >= pg_snapshot_xmin(draft.snapshot::pg_snapshot)
+            AND NOT pg_visible_in_snapshot(told.xid, draft.snapshot::pg_snapshot)
+            AND told.effective_at < ends_at
+    ) THEN
+        RAISE EXCEPTION 'the book of % has changed since its close was prepared: prepare it again',
+            to_char(NEW.month, 'YYYY-MM')
+        USING ERRCODE = 'PR011';
+    END IF;
+    RETURN NEW;
+END $$;
 
 CREATE FUNCTION public.reinstate_purchase(op public.operation, mine public.balance) RETURNS public.operation_result
     LANGUAGE plpgsql
@@ -1216,9 +1310,17 @@ CREATE FUNCTION public.set_aside(op public.operation, mine public.balance, id bi
 DECLARE
     now         constant timestamptz := greatest(clock_timestamp(), mine.last_at + interval '1 microsecond');
     happened_at constant timestamptz := coalesce(op.effective_at, op.now);
-    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    -- A month is closed only when it is over: the present one costs no statement.
+    told_at     constant timestamptz := CASE
+        WHEN happened_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN happened_at
+        ELSE open_moment(happened_at)
+    END;
+    metadata    constant jsonb := CASE
+        WHEN told_at = happened_at THEN coalesce(op.metadata, '{}')
+        ELSE with_true_time(op.metadata, happened_at)
+    END;
     told        constant bytea := told_hash(
-        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, NULL, happened_at, now,
+        id, op.reference, op.request_hash, op.kind, 'done', mine.account_id, credits, NULL, told_at, now,
         op.actor, metadata, details
     );
     link        constant bytea := chain_hash(
@@ -1231,7 +1333,7 @@ BEGIN
             details, hash
         )
         VALUES (
-            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, happened_at, now,
+            id, nullif(op.reference, ''), op.request_hash, op.kind, mine.account_id, credits, told_at, now,
             op.actor, metadata, details, told
         )
     ),
@@ -1536,9 +1638,17 @@ CREATE FUNCTION public.tell(op public.operation, id bigint, outcome text, accoun
     AS $$
 DECLARE
     happened_at constant timestamptz := coalesce(op.effective_at, op.now);
-    metadata    constant jsonb := coalesce(op.metadata, '{}');
+    -- A month is closed only when it is over: the present one costs no statement.
+    told_at     constant timestamptz := CASE
+        WHEN happened_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN happened_at
+        ELSE open_moment(happened_at)
+    END;
+    metadata    constant jsonb := CASE
+        WHEN told_at = happened_at THEN coalesce(op.metadata, '{}')
+        ELSE with_true_time(op.metadata, happened_at)
+    END;
     told        constant bytea := told_hash(
-        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        id, op.reference, op.request_hash, op.kind, outcome, account_id, credits, reverses, told_at,
         created_at, op.actor, metadata, details
     );
 BEGIN
@@ -1547,7 +1657,7 @@ BEGIN
         actor, metadata, details, hash
     )
     VALUES (
-        id, nullif(op.reference, ''), op.request_hash, op.kind, outcome, account_id, credits, reverses, happened_at,
+        id, nullif(op.reference, ''), op.request_hash, op.kind, outcome, account_id, credits, reverses, told_at,
         created_at, op.actor, metadata, details, told
     );
     RETURN told;
@@ -1686,6 +1796,12 @@ BEGIN
     )
     SELECT used.cents, used.waited_for INTO STRICT more_cents, waited_for FROM used;
 END $$;
+
+CREATE FUNCTION public.with_true_time(metadata jsonb, happened_at timestamp with time zone) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(metadata, '{}') || jsonb_build_object('happened_at', seal_time(happened_at))
+$$;
 
 CREATE FUNCTION public.write_house(transaction_id bigint, told bytea, created_at timestamp with time zone, given_accounts text[], given_amounts bigint[]) RETURNS void
     LANGUAGE plpgsql
@@ -1837,6 +1953,18 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+CREATE TABLE public.assignment (
+    about_kind text NOT NULL,
+    about_id text NOT NULL,
+    turn integer NOT NULL,
+    owner text,
+    assigned_by text NOT NULL,
+    assigned_at timestamp with time zone NOT NULL,
+    CONSTRAINT assignment_about_named CHECK (((about_kind ~ '^[a-z][a-z_]{0,31}$'::text) AND (about_id <> ''::text))),
+    CONSTRAINT assignment_says_who CHECK (((owner ~ '\S'::text) AND (assigned_by ~ '\S'::text))),
+    CONSTRAINT assignment_turns_begin_at_one CHECK ((turn >= 1))
+);
+
 CREATE TABLE public.audit_log (
     audit_id bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -1868,13 +1996,6 @@ ALTER TABLE public.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
-CREATE TABLE public.buy_key (
-    agent_id text NOT NULL,
-    idempotency_key text NOT NULL,
-    quote_id text NOT NULL,
-    created_at timestamp with time zone NOT NULL
-);
-
 CREATE TABLE public.chain_alarm (
     alarm_id bigint NOT NULL,
     chain_id bigint NOT NULL,
@@ -1886,6 +2007,336 @@ CREATE TABLE public.chain_alarm (
     closed_at timestamp with time zone,
     CONSTRAINT chain_alarm_kind_known CHECK ((kind = ANY (ARRAY['head_age'::text, 'cursor_age'::text, 'node_failing'::text, 'wrong_chain'::text, 'nodes_disagree'::text, 'too_few_nodes'::text, 'block_refused'::text, 'deeper_than_final'::text, 'audit_missing'::text, 'balance_mismatch'::text]))),
     CONSTRAINT chain_alarm_times_in_order CHECK (((opened_at <= last_seen_at) AND ((closed_at IS NULL) OR (opened_at <= closed_at))))
+);
+
+CREATE TABLE public.exception_action (
+    action_id bigint NOT NULL,
+    exception_id bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    units numeric(78,0) NOT NULL,
+    cents bigint NOT NULL,
+    ledger_transaction_id bigint,
+    wait_until timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT exception_action_amounts_not_negative CHECK (((units >= (0)::numeric) AND (cents >= 0))),
+    CONSTRAINT exception_action_is_in_the_book CHECK (
+CASE action
+    WHEN 'credit'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
+    WHEN 'claim'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
+    WHEN 'write_off'::text THEN ((cents > 0) = (ledger_transaction_id IS NOT NULL))
+    ELSE (ledger_transaction_id IS NULL)
+END),
+    CONSTRAINT exception_action_known CHECK ((action = ANY (ARRAY['credit'::text, 'refund'::text, 'wait'::text, 'write_off'::text, 'claim'::text]))),
+    CONSTRAINT exception_action_says_who_and_why CHECK (((actor <> ''::text) AND (reason <> ''::text))),
+    CONSTRAINT exception_action_waits_until CHECK (((action = 'wait'::text) = (wait_until IS NOT NULL)))
+);
+
+CREATE TABLE public.notice_action (
+    action_id bigint NOT NULL,
+    notice_id bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    from_state text NOT NULL,
+    acted_at timestamp with time zone NOT NULL,
+    CONSTRAINT notice_action_known CHECK ((action = ANY (ARRAY['replay'::text, 'ignore'::text]))),
+    CONSTRAINT notice_action_says_who CHECK ((btrim(actor) <> ''::text)),
+    CONSTRAINT notice_action_says_why CHECK ((btrim(reason) <> ''::text))
+);
+
+CREATE TABLE public.payment_exception (
+    exception_id bigint NOT NULL,
+    payment_attempt_id text,
+    kind text NOT NULL,
+    asset text NOT NULL,
+    expected_units numeric(78,0) NOT NULL,
+    received_units numeric(78,0) NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    closed_by text,
+    resolution text,
+    subject text,
+    detail text,
+    final_units numeric(78,0),
+    late boolean DEFAULT false NOT NULL,
+    wait_until timestamp with time zone,
+    agent_id text,
+    CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
+    CONSTRAINT payment_exception_is_about_something CHECK ((((kind = 'deeper_than_final'::text) = (payment_attempt_id IS NULL)) AND ((payment_attempt_id IS NULL) = (subject IS NOT NULL)))),
+    CONSTRAINT payment_exception_is_of_its_agent CHECK (((agent_id IS NULL) = (payment_attempt_id IS NULL))),
+    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'deeper_than_final'::text]))),
+    CONSTRAINT payment_exception_units_not_negative CHECK (((received_units >= (0)::numeric) AND (final_units >= (0)::numeric)))
+);
+
+CREATE TABLE public.payment_reversal (
+    reference text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    cause text NOT NULL,
+    state text NOT NULL,
+    cents bigint NOT NULL,
+    booked_cents bigint DEFAULT 0 NOT NULL,
+    refused_cents bigint,
+    takings integer DEFAULT 0 NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_reversal_books_what_is_gone CHECK (((booked_cents = 0) OR ((state = 'gone'::text) AND (booked_cents <= cents)))),
+    CONSTRAINT payment_reversal_cause_known CHECK ((cause = ANY (ARRAY['refund'::text, 'dispute'::text, 'fraud_warning'::text]))),
+    CONSTRAINT payment_reversal_counts CHECK ((LEAST(cents, booked_cents, (takings)::bigint) >= 0)),
+    CONSTRAINT payment_reversal_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'gone'::text, 'back'::text, 'void'::text]))),
+    CONSTRAINT payment_reversal_warning_moves_nothing CHECK (((cause <> 'fraud_warning'::text) OR (state = ANY (ARRAY['pending'::text, 'void'::text]))))
+);
+
+CREATE TABLE public.payment_reversal_state (
+    change_id bigint NOT NULL,
+    reference text NOT NULL,
+    state text NOT NULL,
+    cents bigint NOT NULL,
+    booked_cents bigint NOT NULL,
+    transactions bigint[] NOT NULL,
+    detail jsonb NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.receipt (
+    receipt_id text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    quote_id text NOT NULL,
+    agent_id text NOT NULL,
+    credit_event_id text NOT NULL,
+    ledger_transaction_id bigint NOT NULL,
+    credits bigint NOT NULL,
+    received_cents bigint NOT NULL,
+    balance_after bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT receipt_credits_positive CHECK ((credits > 0)),
+    CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
+);
+
+CREATE TABLE public.reconciliation_run (
+    run_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    read_until timestamp with time zone NOT NULL,
+    kept integer NOT NULL,
+    booked integer NOT NULL,
+    opened integer NOT NULL,
+    closed integer NOT NULL,
+    breaks integer NOT NULL,
+    processor_cents bigint NOT NULL,
+    book_cents bigint NOT NULL
+);
+
+CREATE TABLE public.refund_request (
+    refund_id text NOT NULL,
+    payment_attempt_id text NOT NULL,
+    idempotency_key text NOT NULL,
+    cents bigint NOT NULL,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    reference text,
+    failure text,
+    tries integer DEFAULT 0 NOT NULL,
+    try_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    CONSTRAINT refund_request_answered CHECK (
+CASE state
+    WHEN 'asked'::text THEN ((try_at IS NOT NULL) AND (answered_at IS NULL) AND (reference IS NULL) AND (failure IS NULL))
+    WHEN 'accepted'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (reference IS NOT NULL) AND (failure IS NULL))
+    WHEN 'failed'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (failure IS NOT NULL))
+    ELSE false
+END),
+    CONSTRAINT refund_request_positive CHECK ((cents > 0))
+);
+
+CREATE VIEW public.audit_trail AS
+ SELECT 'operators'::text AS source,
+    (told.audit_id)::text AS id,
+    told.at,
+    told.actor,
+    told.via,
+    told.role,
+    told.action,
+    told.about_kind,
+    told.about_id,
+    told.outcome,
+    told.reason,
+    told.before,
+    told.after
+   FROM public.audit_log told
+UNION ALL
+ SELECT 'exceptions'::text AS source,
+    (told.action_id)::text AS id,
+    told.created_at AS at,
+    told.actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    ('exception.'::text ||
+        CASE
+            WHEN (told.action = ANY (ARRAY['wait'::text, 'claim'::text])) THEN told.action
+            ELSE 'resolve'::text
+        END) AS action,
+    'exception'::text AS about_kind,
+    (told.exception_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('as', told.action, 'units', (told.units)::text, 'cents', told.cents, 'transaction', told.ledger_transaction_id) AS after
+   FROM public.exception_action told
+  WHERE (told.actor !~~ 'operator:%'::text)
+UNION ALL
+ SELECT 'exceptions closed'::text AS source,
+    (told.exception_id)::text AS id,
+    told.closed_at AS at,
+    told.closed_by AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'exception.close'::text AS action,
+    'exception'::text AS about_kind,
+    (told.exception_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.resolution AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('kind', told.kind, 'attempt', told.payment_attempt_id) AS after
+   FROM public.payment_exception told
+  WHERE (told.closed_by = 'house'::text)
+UNION ALL
+ SELECT 'inbox'::text AS source,
+    (told.action_id)::text AS id,
+    told.acted_at AS at,
+    told.actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    ('notice.'::text || told.action) AS action,
+    'notice'::text AS about_kind,
+    (told.notice_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.reason,
+    jsonb_build_object('state', told.from_state) AS before,
+    NULL::jsonb AS after
+   FROM public.notice_action told
+  WHERE (told.actor ~~ 'sender:%'::text)
+UNION ALL
+ SELECT 'freezes'::text AS source,
+    (told.freeze_id)::text AS id,
+    told.frozen_at AS at,
+    told.frozen_by AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'agent.freeze'::text AS action,
+    'agent'::text AS about_kind,
+    told.agent_id AS about_id,
+    'done'::text AS outcome,
+    told.reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('reference', told.reference) AS after
+   FROM public.agent_freeze told
+  WHERE (told.frozen_by ~~ 'rail:%'::text)
+UNION ALL
+ SELECT 'thaws'::text AS source,
+    (lifted.freeze_id)::text AS id,
+    lifted.thawed_at AS at,
+    lifted.thawed_by AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'agent.lift_freeze'::text AS action,
+    'agent'::text AS about_kind,
+    told.agent_id AS about_id,
+    'done'::text AS outcome,
+    lifted.reason,
+    jsonb_build_object('reference', told.reference) AS before,
+    NULL::jsonb AS after
+   FROM (public.agent_thaw lifted
+     JOIN public.agent_freeze told ON ((told.freeze_id = lifted.freeze_id)))
+  WHERE (lifted.thawed_by ~~ 'rail:%'::text)
+UNION ALL
+ SELECT 'refunds'::text AS source,
+    told.refund_id AS id,
+    told.answered_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'refund.answer'::text AS action,
+    'purchase'::text AS about_kind,
+    told.payment_attempt_id AS about_id,
+        CASE told.state
+            WHEN 'failed'::text THEN 'failed'::text
+            ELSE 'done'::text
+        END AS outcome,
+    COALESCE(told.failure, ''::text) AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('refund', told.refund_id, 'cents', told.cents, 'asked_by', told.requested_by) AS after
+   FROM public.refund_request told
+  WHERE (told.answered_at IS NOT NULL)
+UNION ALL
+ SELECT 'reversals'::text AS source,
+    (told.change_id)::text AS id,
+    told.seen_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'reversal.book'::text AS action,
+    'purchase'::text AS about_kind,
+    whole.payment_attempt_id AS about_id,
+    'done'::text AS outcome,
+    ''::text AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('reference', told.reference, 'cause', whole.cause, 'state', told.state, 'cents', told.cents, 'booked_cents', told.booked_cents, 'transactions', to_jsonb(told.transactions)) AS after
+   FROM (public.payment_reversal_state told
+     JOIN public.payment_reversal whole ON ((whole.reference = told.reference)))
+UNION ALL
+ SELECT 'grants'::text AS source,
+    told.receipt_id AS id,
+    told.created_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'credits.grant'::text AS action,
+    'purchase'::text AS about_kind,
+    told.payment_attempt_id AS about_id,
+    'done'::text AS outcome,
+    ''::text AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('receipt', told.receipt_id, 'credits', told.credits, 'received_cents', told.received_cents, 'transaction', told.ledger_transaction_id) AS after
+   FROM public.receipt told
+UNION ALL
+ SELECT 'reconciliations'::text AS source,
+    (told.run_id)::text AS id,
+    told.started_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'reconciliation.run'::text AS action,
+    'reconciliation'::text AS about_kind,
+    (told.run_id)::text AS about_id,
+    'done'::text AS outcome,
+    ''::text AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('booked', told.booked, 'opened', told.opened, 'closed', told.closed, 'breaks', told.breaks, 'processor_cents', told.processor_cents, 'book_cents', told.book_cents) AS after
+   FROM public.reconciliation_run told
+UNION ALL
+ SELECT 'alarms'::text AS source,
+    (told.alarm_id)::text AS id,
+    told.opened_at AS at,
+    'service'::text AS actor,
+    'service'::text AS via,
+    NULL::text AS role,
+    'alarm.raise'::text AS action,
+    'alarm'::text AS about_kind,
+    (told.alarm_id)::text AS about_id,
+    'done'::text AS outcome,
+    told.detail AS reason,
+    NULL::jsonb AS before,
+    jsonb_build_object('kind', told.kind, 'subject', told.subject) AS after
+   FROM public.chain_alarm told;
+
+CREATE TABLE public.buy_key (
+    agent_id text NOT NULL,
+    idempotency_key text NOT NULL,
+    quote_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE public.chain_alarm ALTER COLUMN alarm_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2025,30 +2476,6 @@ CREATE TABLE public.evidence (
     CONSTRAINT evidence_source_named CHECK ((source ~ '^[a-z][a-z0-9_]{0,31}$'::text))
 );
 
-CREATE TABLE public.exception_action (
-    action_id bigint NOT NULL,
-    exception_id bigint NOT NULL,
-    action text NOT NULL,
-    actor text NOT NULL,
-    reason text NOT NULL,
-    units numeric(78,0) NOT NULL,
-    cents bigint NOT NULL,
-    ledger_transaction_id bigint,
-    wait_until timestamp with time zone,
-    created_at timestamp with time zone NOT NULL,
-    CONSTRAINT exception_action_amounts_not_negative CHECK (((units >= (0)::numeric) AND (cents >= 0))),
-    CONSTRAINT exception_action_is_in_the_book CHECK (
-CASE action
-    WHEN 'credit'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
-    WHEN 'claim'::text THEN ((cents > 0) AND (ledger_transaction_id IS NOT NULL))
-    WHEN 'write_off'::text THEN ((cents > 0) = (ledger_transaction_id IS NOT NULL))
-    ELSE (ledger_transaction_id IS NULL)
-END),
-    CONSTRAINT exception_action_known CHECK ((action = ANY (ARRAY['credit'::text, 'refund'::text, 'wait'::text, 'write_off'::text, 'claim'::text]))),
-    CONSTRAINT exception_action_says_who_and_why CHECK (((actor <> ''::text) AND (reason <> ''::text))),
-    CONSTRAINT exception_action_waits_until CHECK (((action = 'wait'::text) = (wait_until IS NOT NULL)))
-);
-
 ALTER TABLE public.exception_action ALTER COLUMN action_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.exception_action_action_id_seq
     START WITH 1
@@ -2056,6 +2483,86 @@ ALTER TABLE public.exception_action ALTER COLUMN action_id ADD GENERATED ALWAYS 
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.export (
+    number bigint NOT NULL,
+    export_id text NOT NULL,
+    data_set text NOT NULL,
+    format text NOT NULL,
+    parameters jsonb NOT NULL,
+    file_name text NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    about_rows bigint,
+    rows bigint NOT NULL,
+    tries integer NOT NULL,
+    lease_until timestamp with time zone,
+    begun_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    failure text,
+    file text,
+    bytes bigint,
+    sha256 text,
+    CONSTRAINT export_counts CHECK (((rows >= 0) AND (tries >= 0) AND (COALESCE(bytes, (0)::bigint) >= 0))),
+    CONSTRAINT export_is_as_its_state_says CHECK (
+CASE state
+    WHEN 'asked'::text THEN (num_nonnulls(lease_until, begun_at, ended_at, failure, file, bytes, sha256) = 0)
+    WHEN 'running'::text THEN ((num_nulls(lease_until, begun_at, file) = 0) AND (num_nonnulls(ended_at, failure, bytes, sha256) = 0))
+    WHEN 'done'::text THEN ((num_nulls(begun_at, ended_at, file, bytes, sha256) = 0) AND (num_nonnulls(lease_until, failure) = 0))
+    WHEN 'failed'::text THEN ((num_nulls(ended_at, failure) = 0) AND (num_nonnulls(lease_until, file, bytes) = 0))
+    WHEN 'cancelled'::text THEN ((ended_at IS NOT NULL) AND (num_nonnulls(lease_until, failure, file, bytes) = 0))
+    WHEN 'expired'::text THEN ((num_nulls(ended_at, bytes, sha256) = 0) AND (num_nonnulls(lease_until, file) = 0))
+    ELSE false
+END),
+    CONSTRAINT export_says_who CHECK ((asked_by <> ''::text))
+);
+
+ALTER TABLE public.export ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.export_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.figure_cursor (
+    only_one boolean DEFAULT true NOT NULL,
+    seal bigint NOT NULL,
+    purchases_until timestamp with time zone,
+    counted_at timestamp with time zone,
+    CONSTRAINT figure_cursor_only_one CHECK (only_one)
+);
+
+CREATE TABLE public.figure_day (
+    day date NOT NULL,
+    source text NOT NULL,
+    what text NOT NULL,
+    transactions bigint NOT NULL,
+    credits bigint NOT NULL,
+    cents bigint NOT NULL,
+    revenue_cents bigint NOT NULL,
+    breakage_cents bigint NOT NULL
+);
+
+CREATE TABLE public.figure_funnel (
+    day date NOT NULL,
+    rail_id text NOT NULL,
+    part text NOT NULL,
+    quotes bigint NOT NULL,
+    attempts bigint NOT NULL,
+    paid bigint NOT NULL,
+    granted bigint NOT NULL,
+    waited bigint[] NOT NULL,
+    CONSTRAINT figure_funnel_part_known CHECK ((part = ANY (ARRAY['settled'::text, 'open'::text])))
+);
+
+CREATE TABLE public.figure_outstanding (
+    source text NOT NULL,
+    credits bigint NOT NULL,
+    cents bigint NOT NULL
 );
 
 ALTER TABLE public.ledger_transaction ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
@@ -2086,6 +2593,27 @@ ALTER TABLE public.lot ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.note (
+    note_id bigint NOT NULL,
+    about_kind text NOT NULL,
+    about_id text NOT NULL,
+    said text NOT NULL,
+    author text NOT NULL,
+    written_at timestamp with time zone NOT NULL,
+    CONSTRAINT note_about_named CHECK (((about_kind ~ '^[a-z][a-z_]{0,31}$'::text) AND (about_id <> ''::text))),
+    CONSTRAINT note_says_something CHECK (((said ~ '\S'::text) AND (length(said) <= 4000))),
+    CONSTRAINT note_says_who CHECK ((author ~ '\S'::text))
+);
+
+ALTER TABLE public.note ALTER COLUMN note_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.note_note_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.notice (
     notice_id bigint NOT NULL,
     source text NOT NULL,
@@ -2107,19 +2635,6 @@ CREATE TABLE public.notice (
     CONSTRAINT notice_leased_waits CHECK (((leased_until IS NULL) OR (state = 'waiting'::text))),
     CONSTRAINT notice_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'handled'::text, 'ignored'::text, 'dead'::text]))),
     CONSTRAINT notice_waiting_has_time CHECK (((state = 'waiting'::text) = (try_at IS NOT NULL)))
-);
-
-CREATE TABLE public.notice_action (
-    action_id bigint NOT NULL,
-    notice_id bigint NOT NULL,
-    action text NOT NULL,
-    actor text NOT NULL,
-    reason text NOT NULL,
-    from_state text NOT NULL,
-    acted_at timestamp with time zone NOT NULL,
-    CONSTRAINT notice_action_known CHECK ((action = ANY (ARRAY['replay'::text, 'ignore'::text]))),
-    CONSTRAINT notice_action_says_who CHECK ((btrim(actor) <> ''::text)),
-    CONSTRAINT notice_action_says_why CHECK ((btrim(reason) <> ''::text))
 );
 
 ALTER TABLE public.notice_action ALTER COLUMN action_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2230,28 +2745,6 @@ CREATE TABLE public.payment_attempt (
     CONSTRAINT payment_attempt_state_known CHECK ((state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'expired'::text])))
 );
 
-CREATE TABLE public.payment_exception (
-    exception_id bigint NOT NULL,
-    payment_attempt_id text,
-    kind text NOT NULL,
-    asset text NOT NULL,
-    expected_units numeric(78,0) NOT NULL,
-    received_units numeric(78,0) NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    closed_at timestamp with time zone,
-    closed_by text,
-    resolution text,
-    subject text,
-    detail text,
-    final_units numeric(78,0),
-    late boolean DEFAULT false NOT NULL,
-    wait_until timestamp with time zone,
-    CONSTRAINT payment_exception_closed_says_who_and_how CHECK ((((closed_at IS NULL) = (closed_by IS NULL)) AND ((closed_at IS NULL) = (resolution IS NULL)))),
-    CONSTRAINT payment_exception_is_about_something CHECK ((((kind = 'deeper_than_final'::text) = (payment_attempt_id IS NULL)) AND ((payment_attempt_id IS NULL) = (subject IS NOT NULL)))),
-    CONSTRAINT payment_exception_kind_known CHECK ((kind = ANY (ARRAY['reversal_rejected'::text, 'underpaid'::text, 'overpaid'::text, 'topped_up'::text, 'several'::text, 'late'::text, 'after_close'::text, 'retired_address'::text, 'wrong_token'::text, 'unmatched'::text, 'unseen'::text, 'mismatch'::text, 'taken_back'::text, 'chain_evidence_pending'::text, 'deeper_than_final'::text]))),
-    CONSTRAINT payment_exception_units_not_negative CHECK (((received_units >= (0)::numeric) AND (final_units >= (0)::numeric)))
-);
-
 ALTER TABLE public.payment_exception ALTER COLUMN exception_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.payment_exception_exception_id_seq
     START WITH 1
@@ -2261,37 +2754,45 @@ ALTER TABLE public.payment_exception ALTER COLUMN exception_id ADD GENERATED ALW
     CACHE 1
 );
 
-CREATE TABLE public.payment_reversal (
-    reference text NOT NULL,
-    payment_attempt_id text NOT NULL,
-    cause text NOT NULL,
-    state text NOT NULL,
-    cents bigint NOT NULL,
-    booked_cents bigint DEFAULT 0 NOT NULL,
-    refused_cents bigint,
-    takings integer DEFAULT 0 NOT NULL,
-    first_seen_at timestamp with time zone NOT NULL,
-    changed_at timestamp with time zone NOT NULL,
-    CONSTRAINT payment_reversal_books_what_is_gone CHECK (((booked_cents = 0) OR ((state = 'gone'::text) AND (booked_cents <= cents)))),
-    CONSTRAINT payment_reversal_cause_known CHECK ((cause = ANY (ARRAY['refund'::text, 'dispute'::text, 'fraud_warning'::text]))),
-    CONSTRAINT payment_reversal_counts CHECK ((LEAST(cents, booked_cents, (takings)::bigint) >= 0)),
-    CONSTRAINT payment_reversal_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'gone'::text, 'back'::text, 'void'::text]))),
-    CONSTRAINT payment_reversal_warning_moves_nothing CHECK (((cause <> 'fraud_warning'::text) OR (state = ANY (ARRAY['pending'::text, 'void'::text]))))
-);
-
-CREATE TABLE public.payment_reversal_state (
-    change_id bigint NOT NULL,
-    reference text NOT NULL,
-    state text NOT NULL,
-    cents bigint NOT NULL,
-    booked_cents bigint NOT NULL,
-    transactions bigint[] NOT NULL,
-    detail jsonb NOT NULL,
-    seen_at timestamp with time zone NOT NULL
-);
-
 ALTER TABLE public.payment_reversal_state ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.payment_reversal_state_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.period_close (
+    month date NOT NULL,
+    previous date,
+    draft_id bigint NOT NULL,
+    prepared_by text NOT NULL,
+    control_hash bytea NOT NULL,
+    closed_by text NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    CONSTRAINT period_close_by_another CHECK ((closed_by <> prepared_by)),
+    CONSTRAINT period_close_leaves_no_gap CHECK ((previous = ((month - '1 mon'::interval))::date))
+);
+
+CREATE TABLE public.period_draft (
+    draft_id bigint NOT NULL,
+    month date NOT NULL,
+    report jsonb NOT NULL,
+    control_hash bytea NOT NULL,
+    warnings jsonb NOT NULL,
+    reason text,
+    prepared_by text NOT NULL,
+    prepared_at timestamp with time zone NOT NULL,
+    snapshot text NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT period_draft_gives_a_reason CHECK (((warnings = '[]'::jsonb) OR (COALESCE(reason, ''::text) ~ '\S'::text))),
+    CONSTRAINT period_draft_has_a_hash CHECK ((length(control_hash) = 32)),
+    CONSTRAINT period_draft_is_of_a_month CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+ALTER TABLE public.period_draft ALTER COLUMN draft_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.period_draft_draft_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2397,25 +2898,37 @@ CREATE TABLE public.quote (
     CONSTRAINT quote_price_positive CHECK ((price_cents > 0))
 );
 
-CREATE TABLE public.receipt (
-    receipt_id text NOT NULL,
-    payment_attempt_id text NOT NULL,
-    quote_id text NOT NULL,
-    agent_id text NOT NULL,
-    credit_event_id text NOT NULL,
-    ledger_transaction_id bigint NOT NULL,
-    credits bigint NOT NULL,
-    received_cents bigint NOT NULL,
-    balance_after bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    CONSTRAINT receipt_credits_positive CHECK ((credits > 0)),
-    CONSTRAINT receipt_received_not_negative CHECK ((received_cents >= 0))
+CREATE TABLE public.rail_switch (
+    rail_id text NOT NULL,
+    number integer NOT NULL,
+    is_on boolean NOT NULL,
+    reason text NOT NULL,
+    turned_by text NOT NULL,
+    turned_at timestamp with time zone NOT NULL,
+    CONSTRAINT rail_switch_goes_to_and_fro CHECK (((number > 0) AND (is_on = ((number % 2) = 0)))),
+    CONSTRAINT rail_switch_says_who_and_why CHECK (((btrim(reason) <> ''::text) AND (btrim(turned_by) <> ''::text)))
 );
 
 CREATE TABLE public.reconciliation_cursor (
     source text NOT NULL,
     read_until timestamp with time zone NOT NULL,
     read_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.reconciliation_day (
+    day date NOT NULL,
+    deposits bigint NOT NULL,
+    deposited numeric(78,0) NOT NULL,
+    gross bigint NOT NULL,
+    tax bigint NOT NULL,
+    fee bigint NOT NULL,
+    net bigint NOT NULL,
+    returned bigint NOT NULL,
+    granted bigint NOT NULL,
+    taken_back bigint NOT NULL,
+    moved jsonb NOT NULL,
+    states jsonb NOT NULL,
+    told_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.reconciliation_item (
@@ -2431,10 +2944,12 @@ CREATE TABLE public.reconciliation_item (
     opened_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
     how text,
+    closed_by text,
     CONSTRAINT reconciliation_item_closed_says_how CHECK (((closed_at IS NULL) = (how IS NULL))),
+    CONSTRAINT reconciliation_item_explained_by_somebody CHECK ((((state = 'explained'::text) = (closed_by IS NOT NULL)) AND ((state <> 'explained'::text) OR (closed_at IS NOT NULL)))),
     CONSTRAINT reconciliation_item_matched_is_closed CHECK (((state <> 'matched'::text) OR (closed_at IS NOT NULL))),
     CONSTRAINT reconciliation_item_matter_known CHECK ((matter = ANY (ARRAY['payment'::text, 'reversal'::text, 'chain'::text, 'movement'::text, 'balance'::text]))),
-    CONSTRAINT reconciliation_item_state_known CHECK ((state = ANY (ARRAY['expected'::text, 'in_review'::text, 'matched'::text, 'missing'::text, 'over'::text, 'under'::text, 'mismatch'::text, 'stripe_only'::text, 'book_only'::text, 'chain_only'::text, 'unknown'::text])))
+    CONSTRAINT reconciliation_item_state_known CHECK ((state = ANY (ARRAY['expected'::text, 'in_review'::text, 'matched'::text, 'missing'::text, 'over'::text, 'under'::text, 'mismatch'::text, 'stripe_only'::text, 'book_only'::text, 'chain_only'::text, 'unknown'::text, 'explained'::text])))
 );
 
 ALTER TABLE public.reconciliation_item ALTER COLUMN item_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2470,17 +2985,14 @@ CREATE TABLE public.reconciliation_posting (
     CONSTRAINT reconciliation_posting_part_known CHECK ((part = ANY (ARRAY['granted'::text, 'taken'::text, 'restored'::text, 'settled'::text])))
 );
 
-CREATE TABLE public.reconciliation_run (
-    run_id bigint NOT NULL,
+CREATE TABLE public.reconciliation_progress (
+    one boolean DEFAULT true NOT NULL,
+    step text NOT NULL,
+    done integer NOT NULL,
+    total integer NOT NULL,
     started_at timestamp with time zone NOT NULL,
-    read_until timestamp with time zone NOT NULL,
-    kept integer NOT NULL,
-    booked integer NOT NULL,
-    opened integer NOT NULL,
-    closed integer NOT NULL,
-    breaks integer NOT NULL,
-    processor_cents bigint NOT NULL,
-    book_cents bigint NOT NULL
+    at_work boolean NOT NULL,
+    CONSTRAINT reconciliation_progress_is_one CHECK (one)
 );
 
 ALTER TABLE public.reconciliation_run ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2490,30 +3002,6 @@ ALTER TABLE public.reconciliation_run ALTER COLUMN run_id ADD GENERATED ALWAYS A
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE public.refund_request (
-    refund_id text NOT NULL,
-    payment_attempt_id text NOT NULL,
-    idempotency_key text NOT NULL,
-    cents bigint NOT NULL,
-    reason text NOT NULL,
-    requested_by text NOT NULL,
-    requested_at timestamp with time zone NOT NULL,
-    state text NOT NULL,
-    reference text,
-    failure text,
-    tries integer DEFAULT 0 NOT NULL,
-    try_at timestamp with time zone,
-    answered_at timestamp with time zone,
-    CONSTRAINT refund_request_answered CHECK (
-CASE state
-    WHEN 'asked'::text THEN ((try_at IS NOT NULL) AND (answered_at IS NULL) AND (reference IS NULL) AND (failure IS NULL))
-    WHEN 'accepted'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (reference IS NOT NULL) AND (failure IS NULL))
-    WHEN 'failed'::text THEN ((try_at IS NULL) AND (answered_at IS NOT NULL) AND (failure IS NOT NULL))
-    ELSE false
-END),
-    CONSTRAINT refund_request_positive CHECK ((cents > 0))
 );
 
 CREATE TABLE public.reversal (
@@ -2797,6 +3285,9 @@ ALTER TABLE ONLY public.agent_token
 ALTER TABLE ONLY public.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
+ALTER TABLE ONLY public.assignment
+    ADD CONSTRAINT assignment_one_after_another PRIMARY KEY (about_kind, about_id, turn);
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
 
@@ -2842,6 +3333,24 @@ ALTER TABLE ONLY public.exception_action
 ALTER TABLE ONLY public.exception_action
     ADD CONSTRAINT exception_action_pkey PRIMARY KEY (action_id);
 
+ALTER TABLE ONLY public.export
+    ADD CONSTRAINT export_id_once UNIQUE (export_id);
+
+ALTER TABLE ONLY public.export
+    ADD CONSTRAINT export_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.figure_cursor
+    ADD CONSTRAINT figure_cursor_pkey PRIMARY KEY (only_one);
+
+ALTER TABLE ONLY public.figure_day
+    ADD CONSTRAINT figure_day_pkey PRIMARY KEY (day, source, what);
+
+ALTER TABLE ONLY public.figure_funnel
+    ADD CONSTRAINT figure_funnel_pkey PRIMARY KEY (day, rail_id, part);
+
+ALTER TABLE ONLY public.figure_outstanding
+    ADD CONSTRAINT figure_outstanding_pkey PRIMARY KEY (source);
+
 ALTER TABLE ONLY public.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (id);
 
@@ -2859,6 +3368,9 @@ ALTER TABLE ONLY public.lot
 
 ALTER TABLE ONLY public.lot
     ADD CONSTRAINT lot_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.note
+    ADD CONSTRAINT note_pkey PRIMARY KEY (note_id);
 
 ALTER TABLE ONLY public.notice_action
     ADD CONSTRAINT notice_action_pkey PRIMARY KEY (action_id);
@@ -2911,6 +3423,18 @@ ALTER TABLE ONLY public.payment_reversal
 ALTER TABLE ONLY public.payment_reversal_state
     ADD CONSTRAINT payment_reversal_state_pkey PRIMARY KEY (change_id);
 
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_follows_one UNIQUE (previous);
+
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.period_draft
+    ADD CONSTRAINT period_draft_for_its_close UNIQUE (draft_id, month, prepared_by, control_hash);
+
+ALTER TABLE ONLY public.period_draft
+    ADD CONSTRAINT period_draft_pkey PRIMARY KEY (draft_id);
+
 ALTER TABLE ONLY public.policy_change
     ADD CONSTRAINT policy_change_once_per_proposal UNIQUE (proposal_id);
 
@@ -2941,6 +3465,9 @@ ALTER TABLE ONLY public.quote
 ALTER TABLE ONLY public.quote
     ADD CONSTRAINT quote_pkey PRIMARY KEY (quote_id);
 
+ALTER TABLE ONLY public.rail_switch
+    ADD CONSTRAINT rail_switch_one_turn_at_a_time PRIMARY KEY (rail_id, number);
+
 ALTER TABLE ONLY public.receipt
     ADD CONSTRAINT receipt_once_per_attempt UNIQUE (payment_attempt_id);
 
@@ -2959,6 +3486,9 @@ ALTER TABLE ONLY public.receipt
 ALTER TABLE ONLY public.reconciliation_cursor
     ADD CONSTRAINT reconciliation_cursor_pkey PRIMARY KEY (source);
 
+ALTER TABLE ONLY public.reconciliation_day
+    ADD CONSTRAINT reconciliation_day_pkey PRIMARY KEY (day);
+
 ALTER TABLE ONLY public.reconciliation_item
     ADD CONSTRAINT reconciliation_item_pkey PRIMARY KEY (item_id);
 
@@ -2967,6 +3497,9 @@ ALTER TABLE ONLY public.reconciliation_item_state
 
 ALTER TABLE ONLY public.reconciliation_posting
     ADD CONSTRAINT reconciliation_posting_pkey PRIMARY KEY (account_id, shard, seq);
+
+ALTER TABLE ONLY public.reconciliation_progress
+    ADD CONSTRAINT reconciliation_progress_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY public.reconciliation_run
     ADD CONSTRAINT reconciliation_run_pkey PRIMARY KEY (run_id);
@@ -3051,13 +3584,27 @@ ALTER TABLE ONLY public.webhook_turn
 
 CREATE INDEX activity_of_agent ON public.activity USING btree (agent_id, occurred_at DESC);
 
+CREATE INDEX agent_by_contact ON public.agent USING btree (contact COLLATE "C", agent_id) WHERE (contact IS NOT NULL);
+
+CREATE INDEX agent_by_name ON public.agent USING btree (lower(agent_name) COLLATE "C", agent_id);
+
 CREATE INDEX agent_claim_of_agent ON public.agent_claim USING btree (agent_id, number DESC);
 
 CREATE UNIQUE INDEX agent_deposit_address_is_nobody_elses ON public.agent_deposit_address USING btree (lower(address));
 
 CREATE INDEX agent_freeze_of_agent ON public.agent_freeze USING btree (agent_id);
 
+CREATE INDEX agent_in_time ON public.agent USING btree (created_at, agent_id);
+
+CREATE INDEX agent_named ON public.agent USING btree (lower(agent_name) text_pattern_ops);
+
+CREATE INDEX agent_reached_at ON public.agent USING btree (contact text_pattern_ops);
+
+CREATE INDEX agent_token_of_agent ON public.agent_token USING btree (agent_id, created_at);
+
 CREATE UNIQUE INDEX agent_token_one_active ON public.agent_token USING btree (agent_id) WHERE (revoked_at IS NULL);
+
+CREATE INDEX assignment_of_owner ON public.assignment USING btree (owner, about_kind, about_id) WHERE (owner IS NOT NULL);
 
 CREATE INDEX audit_log_about ON public.audit_log USING btree (about_kind, about_id, audit_id DESC);
 
@@ -3067,7 +3614,37 @@ CREATE INDEX audit_log_of_action ON public.audit_log USING btree (action, audit_
 
 CREATE INDEX audit_log_of_actor ON public.audit_log USING btree (actor, audit_id DESC);
 
+CREATE INDEX audit_trail_agent_freeze ON public.agent_freeze USING btree (frozen_at);
+
+CREATE INDEX audit_trail_agent_thaw ON public.agent_thaw USING btree (thawed_at);
+
+CREATE INDEX audit_trail_chain_alarm ON public.chain_alarm USING btree (opened_at);
+
+CREATE INDEX audit_trail_exception_action ON public.exception_action USING btree (created_at) WHERE (actor !~~ 'operator:%'::text);
+
+CREATE INDEX audit_trail_log ON public.audit_log USING btree (at, audit_id);
+
+CREATE INDEX audit_trail_log_not_done ON public.audit_log USING btree (outcome, at) WHERE (outcome <> 'done'::text);
+
+CREATE INDEX audit_trail_log_of_action ON public.audit_log USING btree (action, at);
+
+CREATE INDEX audit_trail_log_of_actor ON public.audit_log USING btree (actor, at);
+
+CREATE INDEX audit_trail_notice_action ON public.notice_action USING btree (acted_at) WHERE (actor ~~ 'sender:%'::text);
+
+CREATE INDEX audit_trail_payment_exception_closed ON public.payment_exception USING btree (closed_at) WHERE (closed_by = 'house'::text);
+
+CREATE INDEX audit_trail_payment_reversal_state ON public.payment_reversal_state USING btree (seen_at);
+
+CREATE INDEX audit_trail_receipt ON public.receipt USING btree (created_at);
+
+CREATE INDEX audit_trail_reconciliation_run ON public.reconciliation_run USING btree (started_at);
+
+CREATE INDEX audit_trail_refund_request_answered ON public.refund_request USING btree (answered_at) WHERE (answered_at IS NOT NULL);
+
 CREATE INDEX balance_due_at ON public.balance USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
+
+CREATE INDEX balance_frozen ON public.balance USING btree (account_id) WHERE frozen;
 
 CREATE UNIQUE INDEX chain_alarm_open_once ON public.chain_alarm USING btree (chain_id, kind, subject) WHERE (closed_at IS NULL);
 
@@ -3075,9 +3652,19 @@ CREATE INDEX chain_alarm_opened ON public.chain_alarm USING btree (chain_id, ope
 
 CREATE INDEX chain_outflow_address ON public.chain_outflow USING btree (address, token);
 
+CREATE INDEX chain_outflow_of_transaction ON public.chain_outflow USING btree (tx_hash);
+
 CREATE INDEX deposit_address ON public.deposit USING btree (address, token);
 
+CREATE INDEX deposit_final_in_time ON public.deposit USING btree (block_time) WHERE (state = 'final'::text);
+
+CREATE INDEX deposit_from ON public.deposit USING btree (sender, block_number DESC);
+
+CREATE INDEX deposit_of_transaction ON public.deposit USING btree (tx_hash);
+
 CREATE INDEX deposit_open ON public.deposit USING btree (chain_id, block_number) WHERE (state <> 'final'::text);
+
+CREATE INDEX evidence_named ON public.evidence USING btree (external_id);
 
 CREATE INDEX evidence_of_payment_intent ON public.evidence USING btree (((detail ->> 'payment_intent_id'::text))) WHERE (source = 'stripe'::text);
 
@@ -3089,9 +3676,37 @@ CREATE UNIQUE INDEX exception_action_decides_once ON public.exception_action USI
 
 CREATE INDEX exception_action_of_exception ON public.exception_action USING btree (exception_id);
 
+CREATE INDEX export_due ON public.export USING btree (number) WHERE (state = ANY (ARRAY['asked'::text, 'running'::text]));
+
+CREATE UNIQUE INDEX export_file_once ON public.export USING btree (file) WHERE (file IS NOT NULL);
+
+CREATE INDEX export_kept ON public.export USING btree (ended_at) WHERE (state = 'done'::text);
+
+CREATE INDEX figure_attempt_in_time ON public.payment_attempt USING btree (created_at);
+
+CREATE INDEX figure_exception_in_time ON public.payment_exception USING btree (opened_at);
+
+CREATE INDEX figure_quote_in_time ON public.quote USING btree (created_at) INCLUDE (rail_id);
+
+CREATE INDEX figure_receipt_in_time ON public.receipt USING btree (created_at);
+
+CREATE INDEX health_attempt_under_way ON public.payment_attempt USING btree (rail_id, created_at) WHERE (state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text]));
+
+CREATE INDEX health_delivery_failed ON public.webhook_delivery USING btree (created_at) WHERE (state = 'failed'::text);
+
+CREATE INDEX health_exception_open ON public.payment_exception USING btree (opened_at) WHERE (closed_at IS NULL);
+
+CREATE INDEX health_item_open ON public.reconciliation_item USING btree (opened_at) WHERE (closed_at IS NULL);
+
+CREATE INDEX hold_of_job ON public.hold USING btree (job);
+
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
 
 CREATE INDEX ix_payment_attempt_deposit_address ON public.payment_attempt USING btree (deposit_address);
+
+CREATE INDEX ledger_transaction_in_effect ON public.ledger_transaction USING brin (effective_at) WITH (pages_per_range='32', autosummarize='on');
+
+CREATE INDEX ledger_transaction_of_job ON public.ledger_transaction USING btree (((details ->> 'job'::text))) WHERE (kind = 'debit'::text);
 
 CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
 
@@ -3099,27 +3714,59 @@ CREATE INDEX ledger_transaction_seal_order ON public.ledger_transaction USING bt
 
 CREATE INDEX lot_burn_order ON public.lot USING btree (account_id, priority, expires_at, promotional DESC, id) WHERE open;
 
+CREATE INDEX lot_entry_of_lot ON public.lot_entry USING btree (lot_id, transaction_id);
+
+CREATE INDEX lot_of_agent ON public.lot USING btree (account_id, id);
+
+CREATE INDEX note_about ON public.note USING btree (about_kind, about_id, note_id DESC);
+
 CREATE INDEX notice_action_of_notice ON public.notice_action USING btree (notice_id);
 
 CREATE INDEX notice_dead ON public.notice USING btree (notice_id) WHERE (state = 'dead'::text);
 
 CREATE INDEX notice_due ON public.notice USING btree (try_at) WHERE (try_at IS NOT NULL);
 
+CREATE INDEX notice_in_state ON public.notice USING btree (state, kind, notice_id);
+
+CREATE INDEX notice_mentions ON public.notice USING gin (refs);
+
+CREATE INDEX notice_retrying ON public.notice USING btree (kind, notice_id) WHERE ((state = 'waiting'::text) AND (reason IS NOT NULL));
+
 CREATE INDEX operator_session_of_operator ON public.operator_session USING btree (operator_id, session_id DESC);
 
 CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at) WHERE (look_at IS NOT NULL);
 
+CREATE INDEX payment_attempt_newest ON public.payment_attempt USING btree (created_at, payment_attempt_id);
+
 CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (agent_id, created_at);
 
+CREATE INDEX payment_attempt_of_rail ON public.payment_attempt USING btree (rail_id, created_at, payment_attempt_id);
+
+CREATE INDEX payment_attempt_of_rail_and_state ON public.payment_attempt USING btree (rail_id, state, created_at, payment_attempt_id);
+
+CREATE INDEX payment_attempt_of_state ON public.payment_attempt USING btree (state, created_at, payment_attempt_id);
+
+CREATE INDEX payment_exception_in_time ON public.payment_exception USING btree (opened_at, exception_id);
+
+CREATE INDEX payment_exception_of_agent ON public.payment_exception USING btree (agent_id, opened_at, exception_id);
+
 CREATE INDEX payment_exception_of_attempt ON public.payment_exception USING btree (payment_attempt_id);
+
+CREATE INDEX payment_exception_of_kind ON public.payment_exception USING btree (kind, opened_at, exception_id);
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_kind ON public.payment_exception USING btree (payment_attempt_id, kind, asset) WHERE (closed_at IS NULL);
 
 CREATE UNIQUE INDEX payment_exception_one_open_per_subject ON public.payment_exception USING btree (subject, kind) WHERE ((closed_at IS NULL) AND (payment_attempt_id IS NULL));
 
+CREATE INDEX payment_exception_open ON public.payment_exception USING btree (opened_at, exception_id) WHERE (closed_at IS NULL);
+
 CREATE INDEX payment_reversal_of_attempt ON public.payment_reversal USING btree (payment_attempt_id);
 
 CREATE INDEX payment_reversal_state_of_reversal ON public.payment_reversal_state USING btree (reference, change_id);
+
+CREATE UNIQUE INDEX period_close_has_one_first ON public.period_close USING btree (((previous IS NULL))) WHERE (previous IS NULL);
+
+CREATE INDEX period_draft_of_month ON public.period_draft USING btree (month, draft_id);
 
 CREATE INDEX policy_change_newest ON public.policy_change USING btree (name, change_id DESC);
 
@@ -3129,11 +3776,19 @@ CREATE INDEX proposal_decision_in_time ON public.proposal_decision USING btree (
 
 CREATE INDEX proposal_expiry ON public.proposal USING btree (expires_at);
 
-CREATE INDEX reconciliation_item_of_day ON public.reconciliation_item USING btree (day);
+CREATE INDEX reconciliation_item_of_day ON public.reconciliation_item USING btree (day, item_id);
+
+CREATE INDEX reconciliation_item_of_day_by_state ON public.reconciliation_item USING btree (day, state, item_id);
 
 CREATE INDEX reconciliation_item_of_subject ON public.reconciliation_item USING btree (subject, matter, item_id);
 
 CREATE UNIQUE INDEX reconciliation_item_one_open ON public.reconciliation_item USING btree (subject, matter) WHERE (closed_at IS NULL);
+
+CREATE INDEX reconciliation_item_state_in_time ON public.reconciliation_item_state USING brin (entered_at) WITH (pages_per_range='32', autosummarize='on');
+
+CREATE INDEX reconciliation_item_still_open ON public.reconciliation_item USING btree (day, item_id) WHERE (closed_at IS NULL);
+
+CREATE INDEX reconciliation_posting_by_effect ON public.reconciliation_posting USING btree (effective_at);
 
 CREATE INDEX reconciliation_posting_in_time ON public.reconciliation_posting USING btree (kept_at);
 
@@ -3153,6 +3808,12 @@ CREATE INDEX stripe_balance_transaction_in_time ON public.stripe_balance_transac
 
 CREATE INDEX stripe_balance_transaction_of_charge ON public.stripe_balance_transaction USING btree (charge);
 
+CREATE INDEX stripe_balance_transaction_of_intent ON public.stripe_balance_transaction USING btree (payment_intent);
+
+CREATE INDEX stripe_balance_transaction_of_source ON public.stripe_balance_transaction USING btree (source);
+
+CREATE INDEX stripe_balance_transaction_of_transfer ON public.stripe_balance_transaction USING btree (transaction_hash) WHERE (transaction_hash IS NOT NULL);
+
 CREATE INDEX stripe_booking_in_time ON public.stripe_booking USING btree (booked_at);
 
 CREATE INDEX stripe_booking_of_attempt ON public.stripe_booking USING btree (payment_attempt_id);
@@ -3164,6 +3825,10 @@ CREATE INDEX stripe_payout_part_of_payout ON public.stripe_payout_part USING btr
 CREATE INDEX webhook_attempt_of_delivery ON public.webhook_attempt USING btree (endpoint_id, event_id);
 
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (endpoint_id, try_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX webhook_delivery_in_state ON public.webhook_delivery USING btree (endpoint_id, state, created_at, event_id);
+
+CREATE INDEX webhook_delivery_retrying ON public.webhook_delivery USING btree (endpoint_id, created_at, event_id) WHERE ((state = 'pending'::text) AND (tries > 0));
 
 CREATE INDEX webhook_event_in_time ON public.webhook_event USING btree (occurred_at);
 
@@ -3212,6 +3877,14 @@ ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_is_never_truncate
 CREATE TRIGGER agent_thaw_never_changes BEFORE DELETE OR UPDATE ON public.agent_thaw FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.agent_thaw ENABLE ALWAYS TRIGGER agent_thaw_never_changes;
+
+CREATE TRIGGER assignment_is_never_truncated BEFORE TRUNCATE ON public.assignment FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.assignment ENABLE ALWAYS TRIGGER assignment_is_never_truncated;
+
+CREATE TRIGGER assignment_never_changes BEFORE DELETE OR UPDATE ON public.assignment FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.assignment ENABLE ALWAYS TRIGGER assignment_never_changes;
 
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -3269,6 +3942,14 @@ CREATE TRIGGER exception_action_never_changes BEFORE DELETE OR UPDATE ON public.
 
 ALTER TABLE public.exception_action ENABLE ALWAYS TRIGGER exception_action_never_changes;
 
+CREATE TRIGGER export_is_never_deleted BEFORE DELETE ON public.export FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.export ENABLE ALWAYS TRIGGER export_is_never_deleted;
+
+CREATE TRIGGER export_stays_what_was_asked BEFORE UPDATE ON public.export FOR EACH ROW WHEN ((((((((old.export_id IS DISTINCT FROM new.export_id) OR (old.data_set IS DISTINCT FROM new.data_set)) OR (old.format IS DISTINCT FROM new.format)) OR (old.parameters IS DISTINCT FROM new.parameters)) OR (old.asked_by IS DISTINCT FROM new.asked_by)) OR (old.asked_at IS DISTINCT FROM new.asked_at)) OR (old.state = ANY (ARRAY['failed'::text, 'cancelled'::text, 'expired'::text])) OR ((old.state = 'done'::text) AND (new.state <> 'expired'::text)))) EXECUTE FUNCTION public.refuse_changed_export();
+
+ALTER TABLE public.export ENABLE ALWAYS TRIGGER export_stays_what_was_asked;
+
 CREATE TRIGGER hold_is_closed_once BEFORE UPDATE ON public.hold FOR EACH ROW WHEN (((old.closed_in IS NOT NULL) OR ((new.state = 'open'::public.hold_state) <> (new.closed_in IS NULL)) OR ((new.captured < 0) OR (new.captured > new.credits)))) EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.hold ENABLE ALWAYS TRIGGER hold_is_closed_once;
@@ -3288,6 +3969,10 @@ ALTER TABLE public.hold ENABLE ALWAYS TRIGGER hold_is_never_truncated;
 CREATE TRIGGER ledger_transaction_is_append_only BEFORE DELETE OR UPDATE ON public.ledger_transaction FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
 
 ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_append_only;
+
+CREATE TRIGGER ledger_transaction_is_in_an_open_period BEFORE INSERT ON public.ledger_transaction FOR EACH ROW EXECUTE FUNCTION public.refuse_closed_period();
+
+ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_in_an_open_period;
 
 CREATE TRIGGER ledger_transaction_is_never_truncated BEFORE TRUNCATE ON public.ledger_transaction FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
 
@@ -3317,6 +4002,14 @@ CREATE TRIGGER lot_is_well_formed BEFORE INSERT ON public.lot FOR EACH ROW EXECU
 
 ALTER TABLE public.lot ENABLE ALWAYS TRIGGER lot_is_well_formed;
 
+CREATE TRIGGER note_is_never_truncated BEFORE TRUNCATE ON public.note FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.note ENABLE ALWAYS TRIGGER note_is_never_truncated;
+
+CREATE TRIGGER note_never_changes BEFORE DELETE OR UPDATE ON public.note FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.note ENABLE ALWAYS TRIGGER note_never_changes;
+
 CREATE TRIGGER notice_action_never_changes BEFORE DELETE OR UPDATE ON public.notice_action FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.notice_action ENABLE ALWAYS TRIGGER notice_action_never_changes;
@@ -3337,6 +4030,10 @@ CREATE TRIGGER payment_exception_closed_stays BEFORE UPDATE ON public.payment_ex
 
 ALTER TABLE public.payment_exception ENABLE ALWAYS TRIGGER payment_exception_closed_stays;
 
+CREATE TRIGGER payment_exception_knows_its_agent BEFORE INSERT ON public.payment_exception FOR EACH ROW EXECUTE FUNCTION public.exception_of_agent();
+
+ALTER TABLE public.payment_exception ENABLE ALWAYS TRIGGER payment_exception_knows_its_agent;
+
 CREATE TRIGGER payment_exception_never_vanishes BEFORE DELETE ON public.payment_exception FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.payment_exception ENABLE ALWAYS TRIGGER payment_exception_never_vanishes;
@@ -3352,6 +4049,26 @@ ALTER TABLE public.payment_reversal ENABLE ALWAYS TRIGGER payment_reversal_is_of
 CREATE TRIGGER payment_reversal_state_never_changes BEFORE DELETE OR UPDATE ON public.payment_reversal_state FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.payment_reversal_state ENABLE ALWAYS TRIGGER payment_reversal_state_never_changes;
+
+CREATE TRIGGER period_close_is_append_only BEFORE DELETE OR UPDATE ON public.period_close FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_close ENABLE ALWAYS TRIGGER period_close_is_append_only;
+
+CREATE TRIGGER period_close_is_never_truncated BEFORE TRUNCATE ON public.period_close FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_close ENABLE ALWAYS TRIGGER period_close_is_never_truncated;
+
+CREATE TRIGGER period_close_is_sound BEFORE INSERT ON public.period_close FOR EACH ROW EXECUTE FUNCTION public.refuse_unsound_close();
+
+ALTER TABLE public.period_close ENABLE ALWAYS TRIGGER period_close_is_sound;
+
+CREATE TRIGGER period_draft_is_append_only BEFORE DELETE OR UPDATE ON public.period_draft FOR EACH ROW EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_draft ENABLE ALWAYS TRIGGER period_draft_is_append_only;
+
+CREATE TRIGGER period_draft_is_never_truncated BEFORE TRUNCATE ON public.period_draft FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_book_change();
+
+ALTER TABLE public.period_draft ENABLE ALWAYS TRIGGER period_draft_is_never_truncated;
 
 CREATE TRIGGER policy_change_is_never_truncated BEFORE TRUNCATE ON public.policy_change FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -3384,6 +4101,10 @@ ALTER TABLE public.proposal ENABLE ALWAYS TRIGGER proposal_never_changes;
 CREATE TRIGGER quote_never_changes BEFORE DELETE OR UPDATE ON public.quote FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.quote ENABLE ALWAYS TRIGGER quote_never_changes;
+
+CREATE TRIGGER rail_switch_never_changes BEFORE DELETE OR UPDATE ON public.rail_switch FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.rail_switch ENABLE ALWAYS TRIGGER rail_switch_never_changes;
 
 CREATE TRIGGER receipt_never_changes BEFORE DELETE OR UPDATE ON public.receipt FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -3533,6 +4254,12 @@ ALTER TABLE ONLY public.payment_reversal
 
 ALTER TABLE ONLY public.payment_reversal_state
     ADD CONSTRAINT payment_reversal_state_reference_fkey FOREIGN KEY (reference) REFERENCES public.payment_reversal(reference);
+
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_follows FOREIGN KEY (previous) REFERENCES public.period_close(month);
+
+ALTER TABLE ONLY public.period_close
+    ADD CONSTRAINT period_close_is_what_was_prepared FOREIGN KEY (draft_id, month, prepared_by, control_hash) REFERENCES public.period_draft(draft_id, month, prepared_by, control_hash);
 
 ALTER TABLE ONLY public.policy_change
     ADD CONSTRAINT policy_change_by_a_decision FOREIGN KEY (proposal_id, decision) REFERENCES public.proposal_decision(proposal_id, decision) DEFERRABLE INITIALLY DEFERRED;

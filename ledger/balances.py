@@ -59,6 +59,35 @@ class Snapshot:
         return sum(kept, Amount(0, CREDIT))
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The balance of one agent as it was booked last, without its holds and lots.
+
+    From `due_at` on the clock has made something due that the book does next: then less, or more, is there.
+    """
+
+    version: int
+    posted: Amount
+    held: Amount
+    due_at: datetime | None
+    frozen: bool
+
+    @property
+    def available(self) -> Amount:
+        """What can be spent."""
+        return self.posted - self.held
+
+
+_STANDING: Final = text(
+    """
+    SELECT
+        balance.seq, balance.posted, balance.held, balance.frozen,
+        CASE WHEN balance.due_at < 'infinity' THEN balance.due_at END AS due_at
+    FROM account
+    JOIN balance ON balance.account_id = account.id AND balance.shard = 0
+    WHERE account.name = :account
+    """
+)
 # One statement sees one state of the database, however many rows it reads. Python's times know no infinity.
 _SNAPSHOT: Final = text(
     """
@@ -96,6 +125,14 @@ def snapshot(session: Session, *, agent_id: str, now: datetime) -> Snapshot:
         session.connection().execute(_SETTLE, {"agent": agent_id, "now": now})
         found = _read(session, agent_id)
     return found
+
+
+def standing(session: Session, *, agent_id: str) -> Standing | None:
+    """What was booked last for the agent; None if it was never given credits. Nothing is done that is due."""
+    row = session.connection().execute(_STANDING, {"account": chart.agent(agent_id)}).one_or_none()
+    if row is None:
+        return None
+    return Standing(row.seq, Amount(row.posted, CREDIT), Amount(row.held, CREDIT), row.due_at, row.frozen)
 
 
 def preview_jobs(session: Session, *, agent_id: str, day: date) -> int:

@@ -14,6 +14,7 @@ BookError
 │       ├── UnsealedReceipt  unsealed_receipt: the answer says that there is no receipt yet
 │       ├── OtherKey         signed_with_another_key: of another book, or the key was changed
 │       └── ChangedReceipt   changed_receipt: something in it is not what was signed or sealed
+├── NotClosable              month_not_closable: what stands against closing a month
 ├── TryAgain                 try_again: another transaction was faster with the same key
 └── Malformed                malformed_posting: nobody should have asked; the transaction is lost
     ├── Unbalanced           unbalanced: the legs do not sum to zero in every asset
@@ -56,6 +57,12 @@ class UnknownAccount(Refused):
     def __init__(self, *, account: str) -> None:
         super().__init__(f"no such account: {account}")
         self.account = account
+
+
+class NotClosable(BookError):
+    """A month cannot be closed, or not yet; the message says why. Nothing was written."""
+
+    code = "month_not_closable"
 
 
 class HorizonWentBack(BookError):

@@ -200,7 +200,8 @@ def explain(session: Session, *, agent_id: str, at: datetime) -> Explanation:
     )
 
 
-def _what(row: Any) -> str:
+def what(row: Any) -> str:
+    """What a change of a lot was, by the `kind` of its transaction and what that `reverses`."""
     if row.kind == "grant":
         return "granted"
     if row.kind == "lot_expiry":
@@ -216,7 +217,7 @@ def _what(row: Any) -> str:
 
 def _movement(row: Any) -> Movement:
     return Movement(
-        what=_what(row),
+        what=what(row),
         lot_id=row.lot_id,
         transaction_id=row.transaction_id,
         kind=row.kind,

@@ -11,6 +11,7 @@ from ledger.models import Freeze, Thaw
 
 _FREEZE: Final = text("SELECT freeze_id, made FROM freeze_agent(:agent, :reference, :reason, :by, :at)")
 _THAW: Final = text("SELECT thaw_agent(:freeze_id, :reason, :by, :at)")
+_LIFTED: Final = select(Thaw.freeze_id).where(col(Thaw.freeze_id) == col(Freeze.freeze_id)).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,14 @@ def lift(session: Session, *, freeze_id: int, reason: str, thawed_by: str, now: 
 
 def standing(session: Session, *, agent_id: str) -> Sequence[Freeze]:
     """What keeps an agent from spending now, oldest first."""
-    return [found.freeze for found in history(session, agent_id=agent_id) if found.thaw is None]
+    return session.exec(
+        select(Freeze).where(Freeze.agent_id == agent_id, ~_LIFTED).order_by(col(Freeze.freeze_id))
+    ).all()
 
 
 def all_standing(session: Session) -> Sequence[Freeze]:
     """Every freeze that stands, of whomever, oldest first."""
-    lifted = select(Thaw.freeze_id).where(col(Thaw.freeze_id) == col(Freeze.freeze_id)).exists()
-    return session.exec(select(Freeze).where(~lifted).order_by(col(Freeze.freeze_id))).all()
+    return session.exec(select(Freeze).where(~_LIFTED).order_by(col(Freeze.freeze_id))).all()
 
 
 def history(session: Session, *, agent_id: str) -> Sequence[Frozen]:
@@ -58,6 +60,25 @@ def history(session: Session, *, agent_id: str) -> Sequence[Frozen]:
         .order_by(col(Freeze.freeze_id))
     )
     return [Frozen(each, thaw) for each, thaw in rows]
+
+
+def newest(session: Session, *, agent_id: str, most: int, before: int | None = None) -> Sequence[Frozen]:
+    """An agent's freezes, lifted or not, the newest first; those before the freeze `before` if given."""
+    query = (
+        select(Freeze, Thaw)
+        .outerjoin(Thaw, col(Thaw.freeze_id) == col(Freeze.freeze_id))
+        .where(Freeze.agent_id == agent_id)
+    )
+    if before is not None:
+        query = query.where(col(Freeze.freeze_id) < before)
+    rows = session.exec(query.order_by(col(Freeze.freeze_id).desc()).limit(most))
+    return [Frozen(each, thaw) for each, thaw in rows]
+
+
+def of_id(session: Session, *, freeze_id: int) -> Frozen | None:
+    """One freeze, lifted or not; None if there is none of this number."""
+    found = session.get(Freeze, freeze_id)
+    return Frozen(found, session.get(Thaw, freeze_id)) if found is not None else None
 
 
 def of_reference(session: Session, *, reference: str) -> Frozen | None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     Enum,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -74,7 +75,10 @@ class Balance(SQLModel, table=True):
     """What one shard of an account holds now; the sum over the shards is what the account holds."""
 
     __tablename__: ClassVar[str] = "balance"
-    __table_args__ = (Index("balance_due_at", "due_at", postgresql_where=text("due_at < 'infinity'")),)
+    __table_args__ = (
+        Index("balance_due_at", "due_at", postgresql_where=text("due_at < 'infinity'")),
+        Index("balance_frozen", "account_id", postgresql_where=text("frozen")),
+    )
 
     account_id: int = Field(
         sa_column=Column(
@@ -100,6 +104,17 @@ class Transaction(SQLModel, table=True):
         UniqueConstraint("reference", name="ledger_transaction_reference_unique"),
         Index("ledger_transaction_reverses", "reverses", postgresql_where=text("reverses IS NOT NULL")),
         Index("ledger_transaction_seal_order", "xid", "id"),
+        Index(
+            "ledger_transaction_in_effect",
+            "effective_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+        ),
+        Index(
+            "ledger_transaction_of_job",
+            text("(details ->> 'job')"),
+            postgresql_where=text("kind = 'debit'"),
+        ),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(), primary_key=True))
@@ -159,6 +174,7 @@ class Lot(SQLModel, table=True):
             *("account_id", "priority", "expires_at", text("promotional DESC"), "id"),
             postgresql_where=text("open"),
         ),
+        Index("lot_of_agent", "account_id", "id"),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
@@ -184,6 +200,7 @@ class LotEntry(SQLModel, table=True):
     """One change of what a lot is worth; the sums of a lot's rows are the lot."""
 
     __tablename__: ClassVar[str] = "lot_entry"
+    __table_args__ = (Index("lot_entry_of_lot", "lot_id", "transaction_id"),)
 
     transaction_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     place: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
@@ -200,6 +217,7 @@ class Hold(SQLModel, table=True):
     __tablename__: ClassVar[str] = "hold"
     __table_args__ = (
         Index("hold_open", "account_id", "expires_at", postgresql_where=text("state = 'open'")),
+        Index("hold_of_job", "job"),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
@@ -256,6 +274,7 @@ class Freeze(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("reference", name="agent_freeze_once_per_reference"),
         Index("agent_freeze_of_agent", "agent_id"),
+        Index("audit_trail_agent_freeze", "frozen_at"),
     )
 
     freeze_id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
@@ -270,6 +289,7 @@ class Thaw(SQLModel, table=True):
     """That a freeze was lifted, by whom and why."""
 
     __tablename__: ClassVar[str] = "agent_thaw"
+    __table_args__ = (Index("audit_trail_agent_thaw", "thawed_at"),)
 
     freeze_id: int = Field(
         sa_column=Column(
@@ -306,3 +326,67 @@ class SealLeaf(SQLModel, table=True):
     transaction_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     xid: str = Field(sa_column=Column(TransactionNumber, nullable=False))
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class PeriodDraft(SQLModel, table=True):
+    """The report of one month as one person prepared it; `snapshot` is the state of the book it tells of."""
+
+    __tablename__: ClassVar[str] = "period_draft"
+    __table_args__ = (
+        UniqueConstraint(
+            "draft_id", "month", "prepared_by", "control_hash", name="period_draft_for_its_close"
+        ),
+        Index("period_draft_of_month", "month", "draft_id"),
+    )
+
+    draft_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    month: date = Field(sa_column=Column(Date, nullable=False))
+    report: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    control_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    warnings: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    prepared_by: str = Field(sa_column=Column(Text, nullable=False))
+    prepared_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+    snapshot: str = Field(sa_column=Column(Text, nullable=False))
+    xid: str | None = Field(
+        default=None,
+        sa_column=Column(TransactionNumber, nullable=False, server_default=text("pg_current_xact_id()")),
+    )
+
+
+class PeriodClose(SQLModel, table=True):
+    """A month that is closed for ever, by another person than the one who prepared it."""
+
+    __tablename__: ClassVar[str] = "period_close"
+    __table_args__ = (
+        UniqueConstraint("previous", name="period_close_follows_one"),
+        ForeignKeyConstraint(
+            ["draft_id", "month", "prepared_by", "control_hash"],
+            [
+                "period_draft.draft_id",
+                "period_draft.month",
+                "period_draft.prepared_by",
+                "period_draft.control_hash",
+            ],
+            name="period_close_is_what_was_prepared",
+        ),
+        Index(
+            "period_close_has_one_first",
+            text("(previous IS NULL)"),
+            unique=True,
+            postgresql_where=text("previous IS NULL"),
+        ),
+    )
+
+    month: date = Field(sa_column=Column(Date, primary_key=True))
+    previous: date | None = Field(
+        default=None,
+        sa_column=Column(Date, ForeignKey("period_close.month", name="period_close_follows")),
+    )
+    draft_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    prepared_by: str = Field(sa_column=Column(Text, nullable=False))
+    control_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    closed_by: str = Field(sa_column=Column(Text, nullable=False))
+    closed_at: datetime = Field(sa_column=Column(Moment, nullable=False))

@@ -203,6 +203,8 @@ def check(operation: Operation) -> None:
     _check_amount("cents", values.get("cents"), USD, at_least=1 if isinstance(operation, Refund) else 0)
     _check_amount("minimum_left", values.get("minimum_left"), CREDIT, at_least=0)
     _check_clearing(values.get("clearing"))
+    if "happened_at" in operation.metadata:
+        raise Malformed("happened_at is what the book writes when it books late")
     if isinstance(operation, Grant):
         _check_grant(operation)
     if isinstance(operation, Hold | Start) and operation.expires_at is not None:

@@ -1,8 +1,9 @@
 """Reports over all accounts: the trial balance of a moment, and the roll-forward of a period."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session, text
 
@@ -118,30 +119,7 @@ _TRIAL: Final = text(
     """
 )
 
-# Every change of what agents own has its other leg on issued, spent or expired; every change of what is owed
-# for it is a leg of prepaid_liability. So the entries of four accounts between two moments tell the period.
-_MOVEMENTS: Final = text(
-    """
-    WITH told AS (
-        SELECT entry.transaction_id, account.asset, entry.amount
-        FROM account
-        CROSS JOIN LATERAL shards_at(account.id, :before) AS opening
-        JOIN LATERAL shards_at(account.id, :until) AS closing ON closing.shard = opening.shard
-        JOIN entry
-            ON entry.account_id = account.id
-            AND entry.shard = opening.shard
-            AND entry.seq > opening.seq
-            AND entry.seq <= closing.seq
-        WHERE account.name IN ('issued', 'spent', 'expired', 'prepaid_liability')
-    ), moved AS (
-        SELECT
-            told.transaction_id,
-            -coalesce(sum(told.amount) FILTER (WHERE told.asset = 'CREDIT'), 0)::bigint AS credits,
-            coalesce(sum(told.amount) FILTER (WHERE told.asset = 'USD'), 0)::bigint AS cents
-        FROM told
-        GROUP BY told.transaction_id
-    )
-    SELECT
+WHAT: Final = """
         CASE
             WHEN event.kind = 'grant' THEN 'granted'
             WHEN event.kind IN ('debit', 'capture', 'hold_expiry') AND event.reverses IS NULL THEN 'spent'
@@ -150,7 +128,43 @@ _MOVEMENTS: Final = text(
             WHEN event.kind IN ('refund', 'clawback') THEN 'reversed'
             WHEN event.kind = 'reinstate' THEN 'reinstated'
             ELSE 'adjusted'
-        END AS what,
+        END"""
+"""In SQL, which movement of the roll-forward a transaction of the book, `event`, is."""
+
+# Every change of what agents own has its other leg on issued, spent or expired; every change of what is owed
+# for it is a leg of prepaid_liability. So the entries of four accounts between two moments tell the period.
+_BOOKED: Final = """
+    SELECT entry.transaction_id, account.asset, entry.amount
+    FROM account
+    CROSS JOIN LATERAL shards_at(account.id, :before) AS opening
+    JOIN LATERAL shards_at(account.id, :until) AS closing ON closing.shard = opening.shard
+    JOIN entry
+        ON entry.account_id = account.id
+        AND entry.shard = opening.shard
+        AND entry.seq > opening.seq
+        AND entry.seq <= closing.seq
+    WHERE account.name IN ('issued', 'spent', 'expired', 'prepaid_liability')
+"""
+_HAPPENED: Final = """
+    SELECT entry.transaction_id, account.asset, entry.amount
+    FROM ledger_transaction AS told
+    JOIN entry ON entry.transaction_id = told.id
+    JOIN account ON account.id = entry.account_id
+    WHERE told.effective_at >= :begins_at
+        AND told.effective_at < :ends_at
+        AND account.name IN ('issued', 'spent', 'expired', 'prepaid_liability')
+"""
+_MOVEMENTS: Final = """
+    WITH told AS ({told}), moved AS (
+        SELECT
+            told.transaction_id,
+            -coalesce(sum(told.amount) FILTER (WHERE told.asset = 'CREDIT'), 0)::bigint AS credits,
+            coalesce(sum(told.amount) FILTER (WHERE told.asset = 'USD'), 0)::bigint AS cents
+        FROM told
+        GROUP BY told.transaction_id
+    )
+    SELECT
+        {what} AS what,
         CASE
             WHEN event.kind <> 'grant' THEN NULL
             WHEN lot.promotional THEN 'promotional'
@@ -170,8 +184,9 @@ _MOVEMENTS: Final = text(
             AND account.class_name = 'clearing'
     ) AS paid ON true
     GROUP BY 1, 2
-    """
-)
+"""
+_BY_BOOKING: Final = text(_MOVEMENTS.format(told=_BOOKED, what=WHAT))
+_BY_EFFECT: Final = text(_MOVEMENTS.format(told=_HAPPENED, what=WHAT))
 _ORDER: Final = ("granted", "spent", "unwound", "expired", "reversed", "reinstated", "adjusted")
 
 
@@ -201,18 +216,27 @@ def roll_forward(session: Session, *, begins_at: datetime, ends_at: datetime) ->
     session.connection().execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     opening, closing = (_owed(trial_balance(session, at=end - MOMENT)) for end in (begins_at, ends_at))
     given = {"before": begins_at - MOMENT, "until": ends_at - MOMENT}
-    rows = session.connection().execute(_MOVEMENTS, given).all()
-    movements = [
-        Movement(row.what, row.source, Flow(Amount(row.credits, CREDIT), Amount(row.cents, USD)))
-        for row in rows
-    ]
     return RollForward(
         begins_at=begins_at,
         ends_at=ends_at,
         opening=opening,
-        movements=tuple(sorted(movements, key=lambda each: (_ORDER.index(each.what), each.source or ""))),
+        movements=_in_order(session.connection().execute(_BY_BOOKING, given).all()),
         closing=closing,
     )
+
+
+def happened(session: Session, *, begins_at: datetime, ends_at: datetime) -> tuple[Movement, ...]:
+    """The movements of what happened from `begins_at` until before `ends_at`, whenever it was booked."""
+    given = {"begins_at": begins_at, "ends_at": ends_at}
+    return _in_order(session.connection().execute(_BY_EFFECT, given).all())
+
+
+def _in_order(rows: Iterable[Any]) -> tuple[Movement, ...]:
+    movements = [
+        Movement(row.what, row.source, Flow(Amount(row.credits, CREDIT), Amount(row.cents, USD)))
+        for row in rows
+    ]
+    return tuple(sorted(movements, key=lambda each: (_ORDER.index(each.what), each.source or "")))
 
 
 def _owed(trial: TrialBalance) -> Flow:

@@ -24,10 +24,11 @@ _LAST_LEAF: Final = text(
 # Whatever is older than everybody who is still writing is decided, and visible here if it was committed; ids
 # cannot tell that. One statement: horizon and rows must be of one snapshot. Row by row along the indexes, or
 # a seal would read the whole book whenever the planner thinks it small.
-_SETTINGS: Final = text(
+ALONG_INDEXES: Final = text(
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
     " SET LOCAL jit = off"
 )
+"""What whoever reads the book seal by seal says first."""
 _HORIZON: Final = "pg_snapshot_xmin(pg_current_snapshot())"
 _TAKE: Final = text(
     f"""
@@ -69,7 +70,7 @@ def seal_next(session: Session, *, now: datetime, most: int = MOST_LEAVES) -> Se
     connection = session.connection()
     if not connection.execute(_LOCK, {"key": SEAL_LOCK}).scalar_one():
         return None
-    connection.execute(_SETTINGS)
+    connection.execute(ALONG_INDEXES)
     before = session.exec(select(Seal).order_by(col(Seal.number).desc()).limit(1)).one_or_none()
     number = before.number + 1 if before is not None else 1
     after = connection.execute(_LAST_LEAF, {"number": number - 1}).one_or_none()

@@ -18,7 +18,9 @@ DISPUTE_KEYS: Final = "dispute:"
 _TOLD: Final = text(
     """
     SELECT
-        told.id, told.kind, told.credits, told.effective_at, told.created_at, told.details,
+        told.id, told.kind, told.credits, told.created_at, told.details,
+        -- Booked in a later month if its own was closed: then the metadata say when it was.
+        coalesce(CAST(told.metadata ->> 'happened_at' AS timestamptz), told.effective_at) AS happened_at,
         substr(account.name, 7) AS agent_id,
         coalesce(mine.balance_after, CAST(told.details ->> 'posted' AS bigint)) AS posted,
         coalesce(mine.held_after, CAST(told.details ->> 'held' AS bigint)) AS held,
@@ -116,7 +118,7 @@ def _hold_expiry(row: Row[Any]) -> Payload:
             hold_id=row.hold_id,
             job_id=row.job,
             outcome="charged" if row.hold_state == "charged" else "released",
-            expired_at=row.effective_at,
+            expired_at=row.happened_at,
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlmodel import Session, col, select, text
@@ -26,10 +26,12 @@ _AGAIN: Final = """
     END
     RETURNING event_id
 """
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+"""An end that nothing is later than."""
 _ONE: Final = text(_AGAIN.format(which="event.event_id = :event"))
 _SINCE: Final = text(
     _AGAIN.format(
-        which="event.occurred_at >= :since AND event.type = ANY"
+        which="event.occurred_at >= :since AND event.occurred_at < :until AND event.type = ANY"
         " (SELECT unnest(event_types) FROM webhook_endpoint WHERE endpoint_id = :endpoint)"
     )
 )
@@ -55,13 +57,18 @@ def replay_one(session: Session, *, event_id: str, endpoint_id: str, now: dateti
         raise NoSuchEvent("no event has this id")
 
 
-def replay_since(session: Session, *, since: datetime, endpoint_id: str, now: datetime) -> int:
+def replay_since(
+    session: Session, *, since: datetime, endpoint_id: str, now: datetime, until: datetime | None = None
+) -> int:
     """Have everything since a time told again to one endpoint, delivered or not; how many events that are.
+
+    What happened at `until` or later is left out.
 
     raises: NoSuchEndpoint
     """
     endpoints.get(session, endpoint_id)
-    told = session.connection().execute(_SINCE, {**_when(now), "endpoint": endpoint_id, "since": since})
+    when = {**_when(now), "since": since, "until": until or NEVER}
+    told = session.connection().execute(_SINCE, {**when, "endpoint": endpoint_id})
     return len(told.all())
 
 

@@ -22,6 +22,7 @@ RailsError
 
 OperatorError                 what a person of the house asked for and cannot be done; no agent meets it
 ├── NothingToCancel           the attempt has ended, or nothing was opened yet
+├── SwitchedAlready           the rail is as it was to become
 ├── RefundError
 │   ├── NothingPaid           nothing is left of the payment
 │   ├── RefundTooLarge        less than that is left of it
@@ -31,6 +32,9 @@ OperatorError                 what a person of the house asked for and cannot be
 │   ├── NotAllowed            this kind, at this moment, cannot be resolved so
 │   ├── AlreadyResolved       somebody, or the house, has closed it
 │   └── ChangedMeanwhile      what arrived is not what the operator decided about
+├── BreakError
+│   ├── BreakNotFound
+│   └── NotABreak             nothing is open here that a person could explain
 └── InboxError
     ├── NoticeNotFound
     ├── NoticeBusy            somebody handles it right now
@@ -51,6 +55,12 @@ class OperatorError(Exception):
     """What a person of the house asked for cannot be done: the message says why, and no agent hears it."""
 
     code = "OPERATOR_ERROR"
+
+
+class SwitchedAlready(OperatorError):
+    """The rail is as it was to become, by this or by somebody else's hand."""
+
+    code = "RAIL_SWITCHED_ALREADY"
 
 
 class BadRequest(RailsError):
@@ -266,3 +276,19 @@ class NothingToDo(InboxError):
     """The notice needs nobody any more."""
 
     code = "NOTICE_NOT_WAITING"
+
+
+class BreakError(OperatorError):
+    """A break of reconciliation cannot be explained."""
+
+
+class BreakNotFound(BreakError):
+    """No item of reconciliation has this number."""
+
+    code = "BREAK_NOT_FOUND"
+
+
+class NotABreak(BreakError):
+    """The witnesses agree, are waited for, or somebody was faster."""
+
+    code = "NOT_A_BREAK"

@@ -3,17 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
-from ledger.money import ASSETS, Amount, Asset
+from ledger.money import Amount
 from rails import errors, promises, resolutions
+from rails.accounted import asset_of
 from rails.choices import Action, Choice, Situation, choices
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Receipt
 
 State = Literal["open", "waiting", "closed", "all"]
+IN_TIME: Final = (col(PaymentException.opened_at), col(PaymentException.exception_id))
+"""The order of every list: as they were opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +87,19 @@ class Case:
     """`credit` if the attempt's published policy decides it, else `review`."""
 
 
-def asset_of(item: PaymentException) -> Asset:
-    """What an exception is counted in: another token counts in its own smallest units."""
-    return ASSETS.get(item.asset) or Asset(item.asset, 0)
-
-
 def listed(session: Session, wanted: Wanted, *, now: datetime, limit: int = 100) -> Sequence[Line]:
     """The exceptions that are wanted, the oldest first."""
-    query = (
+    query = chosen(wanted, now=now).order_by(*IN_TIME).limit(limit)
+    return [Line(item, attempt, now) for item, attempt in session.exec(query)]
+
+
+def chosen(wanted: Wanted, *, now: datetime) -> Select[PaymentException, PaymentAttempt]:
+    """The statement that reads the exceptions that are wanted, for who narrows or orders it further."""
+    return (
         select(PaymentException, PaymentAttempt)
         .join(PaymentAttempt, isouter=True)
         .where(*_conditions(wanted, now=now))
-        .order_by(col(PaymentException.opened_at), col(PaymentException.exception_id))
-        .limit(limit)
     )
-    return [Line(item, attempt, now) for item, attempt in session.exec(query)]
 
 
 def case(session: Session, exception_id: int, *, now: datetime) -> Case:
@@ -145,7 +147,7 @@ def _conditions(wanted: Wanted, *, now: datetime) -> list[ColumnElement[bool]]:
     if wanted.kind is not None:
         conditions.append(col(PaymentException.kind) == wanted.kind)
     if wanted.agent_id is not None:
-        conditions.append(col(PaymentAttempt.agent_id) == wanted.agent_id)
+        conditions.append(col(PaymentException.agent_id) == wanted.agent_id)
     if wanted.payment_attempt_id is not None:
         conditions.append(col(PaymentException.payment_attempt_id) == wanted.payment_attempt_id)
     if wanted.older_than is not None:

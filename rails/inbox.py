@@ -243,15 +243,16 @@ def _may_be_reversed(sessions: Sessions, settled: purchase.Settled) -> bool:
 
 def _mentioned(sessions: Sessions, knock: Knock, ask: Ask | None) -> Sequence[str]:
     with sessions() as session:
-        found = _attempts(session, knock.refs)
+        found = attempts_of(session, knock.refs)
     if found or ask is None:
         return found
     more = tuple(ask(knock))
     with sessions() as session:
-        return _attempts(session, more)
+        return attempts_of(session, more)
 
 
-def _attempts(session: Session, refs: Iterable[str]) -> Sequence[str]:
+def attempts_of(session: Session, refs: Iterable[str]) -> Sequence[str]:
+    """The attempts that these ids of a processor's, or of ours, are about."""
     found = session.connection().execute(_MENTIONED, {"refs": list(refs)})
     return [row.payment_attempt_id for row in found]
 

@@ -59,6 +59,18 @@ class OwnedAddress(SQLModel, table=True):
     owner: str = Field(sa_type=Text)
 
 
+class RailSwitch(SQLModel, table=True):
+    """One turn of a rail's switch: the odd ones are off. Never updated."""
+
+    __tablename__ = "rail_switch"
+    rail_id: str = Field(sa_column=Column(Text, primary_key=True))
+    number: int = Field(primary_key=True)
+    is_on: bool
+    reason: str = Field(sa_type=Text)
+    turned_by: str = Field(sa_type=Text)
+    turned_at: datetime = _time()
+
+
 class BuyKey(SQLModel, table=True):
     """A buy key of an agent, and the quote it was used for."""
 
@@ -104,7 +116,8 @@ class Receipt(SQLModel, table=True):
 class PaymentException(SQLModel, table=True):
     """Money that waits for a decision. `asset` is the token's contract where another token came.
 
-    `final_units` is how much of it no reorganisation takes back, None where nobody can say.
+    `final_units` is how much of it no reorganisation takes back, None where nobody can say. `agent_id` is
+    the attempt's, and written by the database.
     """
 
     __tablename__ = "payment_exception"
@@ -114,6 +127,7 @@ class PaymentException(SQLModel, table=True):
     payment_attempt_id: str | None = Field(
         default=None, sa_type=Text, foreign_key="payment_attempt.payment_attempt_id"
     )
+    agent_id: str | None = Field(default=None, sa_type=Text)
     subject: str | None = Field(default=None, sa_type=Text)
     detail: str | None = Field(default=None, sa_type=Text)
     kind: str = Field(sa_type=Text)

@@ -31,6 +31,7 @@ from rails import (
     spending,
     states,
     status,
+    switches,
 )
 from rails.accounted import accounted
 from rails.catalog import Terms
@@ -88,8 +89,9 @@ def quote(
 
     raises: MethodUnavailable, QuoteConflict if the key belongs to other terms.
     """
-    rail, fresh_id = _sellable(rails, terms.rail_id), ids.new("quote")
+    fresh_id = ids.new("quote")
     with sessions() as session:
+        rail = _sellable(session, rails, terms.rail_id)
         session.execute(
             insert(Quote)
             .values(
@@ -114,9 +116,9 @@ def quote(
         return Quoted(kept, replayed=kept.quote_id != fresh_id)
 
 
-def _sellable(rails: Rails, rail_id: str) -> Rail:
+def _sellable(session: Session, rails: Rails, rail_id: str) -> Rail:
     rail = rails.get(rail_id)
-    if rail is None or rail.unavailable_reason is not None:
+    if rail is None or rail.unavailable_reason is not None or switches.is_off(session, rail_id=rail_id):
         raise errors.MethodUnavailable("no payment method of this name takes payments now")
     return rail
 
@@ -157,7 +159,7 @@ def buy(
         wanted = _quote_of(session, agent_id=agent_id, quote_id=quote_id, rail_id=rail_id)
         attempt = _claim(session, rails, wanted=wanted, idempotency_key=idempotency_key, now=now)
         # Before the lease is taken, or a closed rail would hold it for nothing.
-        rail = _sellable(rails, rail_id) if attempt.state == "opening" else None
+        rail = _sellable(session, rails, rail_id) if attempt.state == "opening" else None
         lease = _lease(session, attempt, now=now)
     if lease is not None and rail is not None:
         _open(sessions, rail, wanted=wanted, attempt=attempt, lease=lease, now=now)
@@ -187,7 +189,7 @@ def _claim(
         return existing
     if wanted.expires_at <= now:
         raise errors.QuoteExpired(wanted.credits, wanted.pack_id, wanted.rail_id)
-    if not _sellable(rails, wanted.rail_id).limits.take(Amount(wanted.price_cents, USD)):
+    if not _sellable(session, rails, wanted.rail_id).limits.take(Amount(wanted.price_cents, USD)):
         raise errors.PriceNotTaken(wanted.credits, wanted.rail_id)
     spending.take_turn(session, agent_id=wanted.agent_id)
     # Whoever had the turn before may have opened this very payment.

@@ -1,6 +1,6 @@
 """Refunds that the house asks for, as rows: what was asked, what was answered, and when to ask again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,11 +18,11 @@ def of_exception(exception_id: int) -> str:
     return f"exception:{exception_id}"
 
 
-def failed_keys(session: Session, payment_attempt_id: str) -> frozenset[str]:
-    """The keys of an attempt's refunds that were refused, or came back: none of their money is gone."""
+def failed_keys(session: Session, payment_attempt_ids: Collection[str]) -> frozenset[str]:
+    """The keys of these attempts' refunds that were refused, or came back: none of their money is gone."""
     found = session.exec(
         select(RefundRequest.idempotency_key).where(
-            RefundRequest.payment_attempt_id == payment_attempt_id, RefundRequest.state == "failed"
+            col(RefundRequest.payment_attempt_id).in_(payment_attempt_ids), RefundRequest.state == "failed"
         )
     )
     return frozenset(found)

@@ -4,7 +4,7 @@ Each is one transaction: the decision's row, its posting and the closing of the 
 the attempt's row. Only a refund asks the processor, under the exception's own key: it can be repeated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,9 +15,17 @@ from sqlmodel import Session, col, select
 from ledger import book, chart
 from ledger.book import Leg, Posting
 from ledger.database import Sessions
-from ledger.money import ASSETS, USD, USDC, Amount, Asset
+from ledger.money import USD, USDC, Amount, Asset
 from rails import arrived, errors, grants, pricing, refund_requests, reviews, states
-from rails.accounted import REFUND_FAILED, accounted, in_usdc, is_counted, undecided
+from rails.accounted import (
+    REFUND_FAILED,
+    accounted,
+    accounted_of,
+    asset_of,
+    in_usdc,
+    is_counted,
+    left_of,
+)
 from rails.choices import Action, Choice, Situation, choice
 from rails.models import EvidenceRow, ExceptionAction, PaymentAttempt, PaymentException, Quote, Receipt
 from rails.rail import Rails
@@ -48,11 +56,19 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """An exception under lock, and the attempt it is about; None for one that is about the chain."""
+    """An exception and the attempt it is about, None for one about the chain; from `lock` under lock."""
 
     item: PaymentException
     attempt: PaymentAttempt | None
     receipt: Receipt | None
+
+
+Permit = Callable[[Session, Amount], None]
+"""Told what would be given away, under lock and before anything is kept. Raises to have nothing done."""
+
+
+def _permit_all(_session: Session, _amount: Amount) -> None:
+    """Whoever decides here is not limited."""
 
 
 class PlaceRefund(Protocol):
@@ -106,16 +122,19 @@ def credit(session: Session, decision: Decision, *, now: datetime) -> Resolved:
     return _write(session, found, chosen, decision, transaction_id=transaction_id, now=now)
 
 
-def write_off(session: Session, decision: Decision, *, now: datetime) -> Resolved:
+def write_off(
+    session: Session, decision: Decision, *, now: datetime, permit: Permit = _permit_all
+) -> Resolved:
     """Close an exception without credits: whole cents that arrived are booked as unclaimed. Once.
 
-    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile
+    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile, and what `permit` raises
     """
     found = lock(session, decision.exception_id)
     before = _done_before(session, found, "write_off")
     if before is not None:
         return before
     chosen = _choose(session, found, "write_off", decision)
+    permit(session, chosen.cents)
     transaction_id = _book_unclaimed(session, found, chosen, actor=decision.actor, now=now)
     _knock(found.attempt, now=now)
     return _write(session, found, chosen, decision, transaction_id=transaction_id, now=now)
@@ -140,7 +159,13 @@ def wait(session: Session, decision: Decision, *, until: datetime, now: datetime
 
 
 def refund(
-    sessions: Sessions, rails: Rails, request: RequestRefund, decision: Decision, *, now: datetime
+    sessions: Sessions,
+    rails: Rails,
+    request: RequestRefund,
+    decision: Decision,
+    *,
+    now: datetime,
+    permit: Permit = _permit_all,
 ) -> Resolved:
     """Have the processor send its charge back, and close the exception.
 
@@ -148,7 +173,8 @@ def refund(
     processor does not answer the exception stays open, and the same call goes on with it. When it refuses,
     this exception ends and the next look opens another.
 
-    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile; RailUnreachable, RailRefused
+    raises: ExceptionNotFound, NotAllowed, AlreadyResolved, ChangedMeanwhile, and what `permit` raises;
+    RailUnreachable, RailRefused
     """
     with sessions() as session:
         found = lock(session, decision.exception_id)
@@ -157,6 +183,7 @@ def refund(
             return before
         if before is None:
             chosen = _choose(session, found, "refund", decision)
+            permit(session, chosen.cents)
             before = _write(session, found, chosen, decision, transaction_id=None, now=now, closes=False)
         assert found.attempt is not None
         attempt_id = found.attempt.payment_attempt_id
@@ -286,14 +313,61 @@ def situation(
     session: Session, item: PaymentException, attempt: PaymentAttempt | None, receipt: Receipt | None
 ) -> Situation:
     """What decides what may be done about an exception."""
-    left = undecided(session, item) if attempt is not None and is_counted(item) else Amount(0, USDC)
-    charged = attempt is not None and _is_charged(session, attempt, receipt)
+    [found] = situations(session, [Locked(item, attempt, receipt)])
+    return found
+
+
+def situations(session: Session, found: Sequence[Locked]) -> Sequence[Situation]:
+    """What decides what may be done about each of several exceptions, asked for all of them at once."""
+    known = _known(session, found)
+    return [_situation(each, known) for each in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of some attempts, by their ids; of quotes and of the book's transactions by theirs."""
+
+    accounted: Mapping[str, Amount]
+    said: Mapping[str, Sequence[EvidenceRow]]
+    prices: Mapping[str, int]
+    by_decision: frozenset[int | None]
+
+
+def _known(session: Session, found: Sequence[Locked]) -> _Known:
+    attempts = {each.attempt.payment_attempt_id: each.attempt for each in found if each.attempt is not None}
+    if not attempts:
+        return _Known({}, {}, {}, frozenset())
+    said: dict[str, list[EvidenceRow]] = {each: [] for each in attempts}
+    for row in session.exec(select(EvidenceRow).where(col(EvidenceRow.payment_attempt_id).in_(attempts))):
+        said[row.payment_attempt_id].append(row)
+    quotes = {attempt.quote_id for attempt in attempts.values()}
+    priced = session.exec(select(Quote.quote_id, Quote.price_cents).where(col(Quote.quote_id).in_(quotes)))
+    granted = [each.receipt.ledger_transaction_id for each in found if each.receipt is not None]
+    decided = select(ExceptionAction.ledger_transaction_id).where(
+        col(ExceptionAction.ledger_transaction_id).in_(granted)
+    )
+    return _Known(
+        accounted=accounted_of(session, attempts),
+        said=said,
+        prices=dict(priced.all()),
+        by_decision=frozenset(session.exec(decided).all() if granted else ()),
+    )
+
+
+def _situation(found: Locked, known: _Known) -> Situation:
+    item, attempt, receipt = found.item, found.attempt, found.receipt
+    left, charged, said = Amount(0, USDC), False, list[EvidenceRow]()
+    if attempt is not None:
+        said = list(known.said[attempt.payment_attempt_id])
+        charged = _is_charged(said, receipt, known.by_decision)
+        if is_counted(item):
+            left = left_of(item, known.accounted[attempt.payment_attempt_id])
     return Situation(
         kind=item.kind,
         undecided=left,
         deep_enough=min(left, _deep_enough(item, left)),
         charged=charged,
-        charge=_charge(session, item, attempt) if charged else Amount(0, USD),
+        charge=_charge(item, said, known.prices[attempt.quote_id]) if charged and attempt else Amount(0, USD),
         granted=receipt is not None,
     )
 
@@ -306,21 +380,13 @@ def _deep_enough(item: PaymentException, left: Amount) -> Amount:
     return max(left - Amount(int(shallow), USDC), Amount(0, USDC))
 
 
-def _is_charged(session: Session, attempt: PaymentAttempt, receipt: Receipt | None) -> bool:
-    said = session.exec(
-        select(EvidenceRow).where(
-            EvidenceRow.payment_attempt_id == attempt.payment_attempt_id, EvidenceRow.source != "chain"
-        )
-    ).all()
-    if any(_took_money(row) for row in said):
+def _is_charged(
+    said: Sequence[EvidenceRow], receipt: Receipt | None, by_decision: Collection[int | None]
+) -> bool:
+    if any(_took_money(row) for row in said if row.source != "chain"):
         return True
-    if receipt is None:
-        return False
     # A receipt without a decision behind it is the processor's: nothing else grants.
-    by_decision = select(ExceptionAction.action_id).where(
-        ExceptionAction.ledger_transaction_id == receipt.ledger_transaction_id
-    )
-    return session.exec(by_decision).first() is None
+    return receipt is not None and receipt.ledger_transaction_id not in by_decision
 
 
 def _took_money(row: EvidenceRow) -> bool:
@@ -330,19 +396,15 @@ def _took_money(row: EvidenceRow) -> bool:
     )
 
 
-def _charge(session: Session, item: PaymentException, attempt: PaymentAttempt | None) -> Amount:
-    assert attempt is not None
+def _charge(item: PaymentException, said: Sequence[EvidenceRow], price_cents: int) -> Amount:
     if item.kind == "mismatch":
         came = int(item.received_units)
-        return Amount(max(came, _total(session, attempt)) if came else 0, USD)
-    return Amount(session.get_one(Quote, attempt.quote_id).price_cents, USD)
+        return Amount(max(came, _total(said)) if came else 0, USD)
+    return Amount(price_cents, USD)
 
 
-def _total(session: Session, attempt: PaymentAttempt) -> int:
+def _total(said: Sequence[EvidenceRow]) -> int:
     """What a page says that it took, tax included; zero where none says it."""
-    said = session.exec(
-        select(EvidenceRow).where(EvidenceRow.payment_attempt_id == attempt.payment_attempt_id)
-    )
     totals = [row.detail.get("amount_total_cents") for row in said]
     return max((total for total in totals if isinstance(total, int)), default=0)
 
@@ -365,7 +427,7 @@ def _check_seen(session: Session, found: Locked, decision: Decision) -> None:
     recorded = int(found.item.received_units)
     if decision.seen is not None and decision.seen.units != recorded:
         raise errors.ChangedMeanwhile(
-            f"exception {found.item.exception_id} is about {Amount(recorded, ASSETS[found.item.asset])} now,"
+            f"exception {found.item.exception_id} is about {Amount(recorded, asset_of(found.item))} now,"
             f" not {decision.seen}"
         )
     if found.attempt is None or found.item.asset != USDC.code or not is_counted(found.item):

@@ -136,7 +136,7 @@ def _stays_closed(session: Session, item: PaymentException) -> bool:
     if item.closed_by == HOUSE or item.exception_id is None:
         return False
     key = refund_requests.of_exception(item.exception_id)
-    return key not in refund_requests.failed_keys(session, item.payment_attempt_id)
+    return key not in refund_requests.failed_keys(session, [item.payment_attempt_id])
 
 
 def _bring_up_to_date(item: PaymentException, review: NeedsReview) -> None:

@@ -252,6 +252,7 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_WEBHOOK_KEYS": webhook_key(folder),
         "PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK": str(mode == "test").lower(),
         "PENNYRAIL_CONSOLE_KEYS": console_key(folder),
+        "PENNYRAIL_EXPORT_FOLDER": str(folder / "exports"),
     }
     return House(folder, addresses, environment, twin, net, {})
 
@@ -286,6 +287,7 @@ def environment(folder: Path) -> dict[str, str]:
         "PENNYRAIL_PUBLIC_URL": found.api_url,
         "PENNYRAIL_BASE_RPC_URL": found.rpc_url,
         "PENNYRAIL_CONSOLE_KEYS": console_key(folder),
+        "PENNYRAIL_EXPORT_FOLDER": str(folder / "exports"),
     }
 
 

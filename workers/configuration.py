@@ -61,6 +61,11 @@ beat_schedule = {
         "schedule": queue().pennyrail_expire_seconds,
         "options": {"expires": 10},
     },
+    "count-figures": {
+        "task": "workers.tasks.count_figures",
+        "schedule": queue().pennyrail_figures_seconds,
+        "options": {"expires": 30},
+    },
     "tell-events": {
         "task": "workers.tasks.tell_events",
         "schedule": queue().pennyrail_tell_seconds,
@@ -74,6 +79,16 @@ beat_schedule = {
     "reconcile": {
         "task": "workers.tasks.reconcile",
         "schedule": queue().pennyrail_reconcile_seconds,
+        "options": {"expires": 600},
+    },
+    "make-exports": {
+        "task": "workers.exporting.make_exports",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "remove-exports": {
+        "task": "workers.exporting.remove_exports",
+        "schedule": 3600.0,
         "options": {"expires": 600},
     },
     "recover-notices": {

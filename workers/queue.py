@@ -7,7 +7,7 @@ from celery import Celery, signals
 
 from rails import redaction
 
-celery = Celery("pennyrail", include=["workers.tasks"])
+celery = Celery("pennyrail", include=["workers.tasks", "workers.exporting"])
 celery.config_from_object("workers.configuration")
 
 

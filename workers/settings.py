@@ -17,6 +17,7 @@ class QueueSettings(BaseSettings):
     pennyrail_seal_seconds: float = Field(default=2, gt=0)
     pennyrail_expire_seconds: float = Field(default=5, gt=0)
     pennyrail_tell_seconds: float = Field(default=2, gt=0)
+    pennyrail_figures_seconds: float = Field(default=30, gt=0)
     pennyrail_reconcile_seconds: float = Field(default=3600, gt=0)
     pennyrail_recover_seconds: float = Field(
         default=300, gt=0, description="how often Stripe's own list of events is read"

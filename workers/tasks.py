@@ -5,6 +5,7 @@ from typing import Any
 
 from ledger import credits, seals
 from ledger.errors import HorizonWentBack
+from office import figures
 from office.proposals import deciding
 from outbound import delivery, telling
 from outbound.delivery import Courier
@@ -25,6 +26,7 @@ from rails.chain import watcher
 from rails.chain.errors import ChainError, RangeRefused, RpcError
 from rails.chain.scanner import Outcome
 from rails.errors import RailError
+from rails.reconciliation import progress as reconciliation_progress
 from rails.reconciliation import run as reconciliation
 from rails.reconciliation.settings import ReconciliationSettings
 from workers import account_news, clock
@@ -224,18 +226,29 @@ def reconcile(**_: Any) -> None:
     """Hold the processor's books, the chain and our own against each other."""
     house, now = wired(), clock.now()
     try:
-        done = reconciliation.run(
-            house.sessions,
-            books(),
-            knock=Knock(house.sessions, house.rails, now),
-            settings=ReconciliationSettings(),
-            now=now,
-        )
+        with reconciliation_progress.shown(house.sessions, now=now) as progress:
+            done = reconciliation.run(
+                house.sessions,
+                books(),
+                knock=Knock(house.sessions, house.rails, now),
+                settings=ReconciliationSettings(),
+                now=now,
+                progress=progress,
+            )
     except RailError as error:
         logger.warning("the processor's books could not be read: %s", error)
         return
     say = logger.error if done.breaks else logger.info
     say("reconciled: %s new movements, %s breaks are open", done.booked, done.breaks)
+
+
+# The first run counts all that was ever booked; what it leaves is counted by the next ones.
+@celery.task(soft_time_limit=600, time_limit=660)
+def count_figures(**_: Any) -> None:
+    """Count what was sealed and bought since the last time. Does nothing while another worker does it."""
+    counted = figures.count_all(wired().sessions, now=clock.now())
+    if counted:
+        logger.info("%s seals are in the figures", counted)
 
 
 @celery.task

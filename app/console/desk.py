@@ -1,14 +1,20 @@
 """What the console needs at hand beside the house: its settings, its words, and whether money is live."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from jinja2 import Environment
 from starlette.requests import Request
 
 from app.console import wording
+from office.exports.settings import ExportSettings
 from office.settings import ConsoleSettings
 from outbound.vault import Vault
+
+
+def nobody() -> None:
+    """Wake nobody: whoever asks for an export waits for the clock."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,9 @@ class Desk:
 
     settings: ConsoleSettings
     live: bool
+    exports: ExportSettings = field(default_factory=ExportSettings)
+    wake_exporters: Callable[[], None] = nobody
+    """Tells the workers that an export was asked for; the clock wakes them too."""
 
     @cached_property
     def vault(self) -> Vault:

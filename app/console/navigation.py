@@ -28,7 +28,19 @@ class Line:
 
 
 ENTRIES: Final = (
+    Entry("Overview", "/console/"),
+    Entry("Purchases", "/console/purchases"),
+    Entry("Agents", "/console/agents"),
+    Entry("Exceptions", "/console/exceptions"),
     Entry("Proposals", "/console/proposals"),
+    Entry("Reconciliation", "/console/reconciliation"),
+    Entry("Periods", "/console/periods"),
+    Entry("Exports", "/console/exports"),
+    Entry("Rails", "/console/rails"),
+    Entry("Inbox", "/console/inbox"),
+    Entry("Deliveries", "/console/deliveries"),
+    Entry("Services", "/console/services"),
+    Entry("Audit log", "/console/audit"),
     Entry("Operators", "/console/operators", "operators"),
     Entry("My sessions", "/console/sessions"),
 )

@@ -8,14 +8,15 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from app.console import errors
 from app.console.desk import desk
-from app.console.show import PATH, back, is_part, show_stranger, wants_json
+from app.console.show import PATH, back, is_part, show, show_stranger, wants_json
+from app.console.visit import Visit, found
 from ledger.errors import BookError
 from office.errors import OfficeError, SignInRefused
 from outbound.errors import OutboundError
@@ -51,6 +52,7 @@ def install(console: FastAPI) -> None:
     console.add_exception_handler(errors.ConsoleError, _console)
     console.add_exception_handler(RequestValidationError, _fields)
     console.add_exception_handler(HTTPException, _routing)
+    console.add_exception_handler(DataError, _unheard_of)
     console.add_exception_handler(OperationalError, _not_ready)
     console.add_exception_handler(InterfaceError, _not_ready)
     console.add_exception_handler(Exception, _broken)
@@ -65,25 +67,34 @@ def refuse(request: Request, status: int, code: str, message: str, **more: Any) 
             desk(request).templates.get_template("_refusal.html").render(code=code, message=message, **more)
         )
         return Response(page, status, media_type="text/html")
-    return show_stranger(
-        request,
-        "problem.html",
-        status=status,
-        title=_TITLES.get(status, "Not done"),
-        message=message,
-        code=code,
-        back=back(request),
-    )
+    told = {
+        "title": _TITLES.get(status, "Not done"),
+        "message": message,
+        "code": code,
+        "back": back(request),
+    }
+    who = _visitor(request) if status < 500 else None
+    if who is None:
+        return show_stranger(request, "problem.html", status=status, **told)
+    return show(who, "problem.html", status=status, **told)
 
 
-async def _console(request: Request, error: Exception) -> Response:
+def _visitor(request: Request) -> Visit | None:
+    """Who is told no, so that the page keeps its menu."""
+    try:
+        return found(request)
+    except (errors.SignInNeeded, SQLAlchemyError):
+        return None
+
+
+def _console(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ConsoleError)
     if isinstance(error, errors.SignInNeeded) and not wants_json(request):
         return _to_sign_in(request)
     return refuse(request, error.status, error.code, str(error))
 
 
-async def _domain(request: Request, error: Exception) -> Response:
+def _domain(request: Request, error: Exception) -> Response:
     code: str = getattr(error, "code", "REFUSED")
     message = redaction.redact(str(error)) or code
     if isinstance(error, RailError):
@@ -100,7 +111,7 @@ async def _domain(request: Request, error: Exception) -> Response:
     return refuse(request, status, code, message)
 
 
-async def _fields(request: Request, error: Exception) -> Response:
+def _fields(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     told = "; ".join(
         f"{str(each['loc'][-1]).replace('_', ' ')}: {each['msg'].removeprefix('Value error, ')}"
@@ -109,18 +120,25 @@ async def _fields(request: Request, error: Exception) -> Response:
     return refuse(request, 422, "BAD_FORM", told[:500])
 
 
-async def _routing(request: Request, error: Exception) -> Response:
+def _routing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said = {404: "nothing is at this address", 405: "this address is not for that"}
     message = said.get(error.status_code, str(error.detail))
     return refuse(request, error.status_code, "NOT_FOUND", message)
 
 
-async def _not_ready(request: Request, _error: Exception) -> Response:
+def _unheard_of(request: Request, _error: Exception) -> Response:
+    # A number or a text that no column could hold names nothing that we know.
+    if request.method == "GET":
+        return refuse(request, 404, "NOT_FOUND", "nothing has this name or number")
+    return refuse(request, 422, "BAD_FORM", "a field holds what no text or number of ours can be")
+
+
+def _not_ready(request: Request, _error: Exception) -> Response:
     return refuse(request, 503, "NOT_READY", "the database does not answer; try again in a few seconds")
 
 
-async def _broken(request: Request, error: Exception) -> Response:
+def _broken(request: Request, error: Exception) -> Response:
     trace = f"trace_{secrets.token_hex(8)}"
     # Where it broke, not what it said: a database's message quotes the row that it refused.
     frames = "".join(traceback.format_tb(error.__traceback__))

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from app.console import links
+from app.console.plotting import plotted
 from app.times import iso
 from ledger.money import USD, Amount
 
@@ -25,7 +27,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(amount=amount, cents=cents, moment=moment, iso=iso, age=age, words=words, short=short)
-    made.globals.update(with_query=with_query)
+    made.filters.update(plotted=plotted)
+    made.globals.update(with_query=with_query, link=links.to)
     return made
 
 

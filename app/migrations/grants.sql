@@ -78,6 +78,23 @@ GRANT UPDATE ON notice_cursor TO pennyrail_service;
 GRANT INSERT ON operator, operator_session, audit_log TO pennyrail_service;
 GRANT UPDATE ON operator TO pennyrail_service;
 GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;
+-- The close of a month, of which nothing ever changes, and what a run of reconciliation shows of itself.
+GRANT INSERT ON period_draft, period_close TO pennyrail_service;
+GRANT EXECUTE ON FUNCTION closed_until() TO pennyrail_service, pennyrail_reader;
+GRANT UPDATE (closed_by) ON reconciliation_item TO pennyrail_service;
+GRANT INSERT, UPDATE ON reconciliation_day, reconciliation_progress TO pennyrail_service;
+-- The operators' desk: what they say, and who takes care of what. Only ever added to.
+GRANT INSERT ON note, assignment TO pennyrail_service;
+
 
 -- Maker and checker. A proposal, its decision and what followed from it are only ever added.
 GRANT INSERT ON proposal, proposal_decision, policy_change TO pennyrail_service;
+
+-- The switches of the rails, and the figures: sums that the book can tell again.
+GRANT INSERT ON rail_switch, figure_day, figure_outstanding, figure_funnel TO pennyrail_service;
+GRANT UPDATE ON figure_day, figure_outstanding, figure_funnel, figure_cursor TO pennyrail_service;
+
+-- Exports: what was asked for stays, how far it is changes.
+GRANT INSERT ON export TO pennyrail_service;
+GRANT UPDATE (state, about_rows, rows, tries, lease_until, begun_at, ended_at, failure, file, bytes, sha256)
+ON export TO pennyrail_service;

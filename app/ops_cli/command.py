@@ -1,6 +1,7 @@
 """The commands of operators: built from the rows, and the few that are about the session itself."""
 
 import inspect
+import keyword
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -139,7 +140,11 @@ def _command(row: Row) -> Callable[..., None]:
     def run(**given: Any) -> None:
         as_json, code = given.pop("as_json"), given.pop("code", "")
         path = _ARGUMENTS.sub(lambda found: quote(str(given.pop(found[1])), safe=""), row.path)
-        told = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
+        # `from` and `for` are fields of forms, and no names of parameters.
+        told = {
+            name.rstrip("_"): value.value if isinstance(value, Enum) else value
+            for name, value in given.items()
+        }
         found = speaking.get(path, told) if row.method == "GET" else speaking.post(path, told, code=code)
         printing.show(found, as_json=as_json)
 
@@ -169,6 +174,7 @@ def _one_of(option: Option) -> type[Enum]:
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    name = f"{name}_" if keyword.iskeyword(name) else name
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -45,6 +45,8 @@ class Answer:
     version: tuple[Any, ...]
     good_until: datetime | None
     """When the clock alone changes it, None if never."""
+    closed: tuple[str | None, ...]
+    """Why each rail takes no payments, None where it does: what to do next depends on it."""
 
 
 class Answers:
@@ -131,7 +133,12 @@ class Answers:
     def _still_good(self, kept: Answer, mark: Mark) -> bool:
         now = self._here.clock()
         due = mark.due_at is not None and mark.due_at <= now
-        return kept.version == mark.version and not due and (kept.good_until is None or now < kept.good_until)
+        if due or (kept.good_until is not None and now >= kept.good_until):
+            return False
+        return (kept.version, kept.closed) == (mark.version, self._closed())
+
+    def _closed(self) -> tuple[str | None, ...]:
+        return tuple(rail.unavailable_reason for rail in self._here.rails.values())
 
     def _remember(self, quote_id: str, answer: Answer) -> None:
         self._answers[quote_id] = answer
@@ -140,7 +147,7 @@ class Answers:
             self._answers.popitem(last=False)
 
     def _make(self, agent_id: str, quote_id: str, version: tuple[Any, ...]) -> Answer:
-        here, now = self._here, self._here.clock()
+        here, now, closed = self._here, self._here.clock(), self._closed()
         with here.sessions() as session:
             agent = session.get_one(Agent, agent_id)
             view = status.view(session, quote=session.get_one(Quote, quote_id), now=now)
@@ -159,6 +166,7 @@ class Answers:
             retry_after_seconds=seconds if isinstance(seconds, int) else None,
             version=version,
             good_until=min((each for each in moments if each is not None), default=None),
+            closed=closed,
         )
 
 

@@ -9,7 +9,7 @@ from app.shapes import money
 from app.times import iso
 from ledger.money import Amount
 from rails import promises
-from rails.exceptions import asset_of
+from rails.accounted import asset_of
 from rails.models import EvidenceRow, PaymentException
 from rails.redaction import redact
 from rails.status import PurchaseView

@@ -15,6 +15,7 @@ WITH started AS (
         started.hold_id IS NOT NULL AS is_started,
         greatest((placed.details ->> 'expires_at')::timestamptz, started.expires_at) AS expected_expiry,
         closed.effective_at AS closed_at,
+        closed.metadata ->> 'happened_at' AS closed_truly,
         closed.kind AS closed_kind,
         closed.details ->> 'hold' AS closed_hold,
         closed.account_id AS closed_agent,
@@ -64,7 +65,12 @@ CROSS JOIN LATERAL (
         ('state', state <> 'charged' OR in_flight AND captured = credits, 'captured in full', captured::text),
         ('state', state <> 'expired' OR NOT in_flight AND captured = 0, 'nothing captured', captured::text),
         ('state', state NOT IN ('open', 'released') OR captured = 0, 'nothing captured', captured::text),
-        ('expiry', closed_kind <> 'hold_expiry' OR closed_at = expires_at, closed_at::text, expires_at::text),
+        (
+            'expiry',
+            closed_kind <> 'hold_expiry' OR closed_at = expires_at
+                OR expires_at < closed_at AND to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') = closed_truly,
+            closed_at::text, expires_at::text
+        ),
         ('captured', state = 'open' OR captured = -spent, (-spent)::text, captured::text),
         ('let go', state = 'open' OR let_go = -credits, (-let_go)::text, credits::text)
 ) AS found (what, agrees, expected, found)

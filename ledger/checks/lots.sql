@@ -30,6 +30,7 @@ WITH worth AS (
         told.account_id AS agent,
         told.credits AS told_credits,
         told.effective_at AS told_at,
+        told.metadata ->> 'happened_at' AS true_time,
         given.credits AS given_credits,
         given.cents AS given_cents,
         worth.credits AS expected_credits,
@@ -63,7 +64,12 @@ CROSS JOIN LATERAL (
         ('lot row', id IS NOT NULL, 'one', 'none'),
         ('granted_in', is_granted, 'the grant of the lot', granted_in::text),
         ('account_id', account_id = agent, agent::text, account_id::text),
-        ('effective_at', effective_at = told_at, told_at::text, effective_at::text),
+        (
+            'effective_at',
+            -- Of a month that was closed when it was told: the lot begins when it began.
+            effective_at = told_at OR effective_at < told_at AND to_char(effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') = true_time,
+            told_at::text, effective_at::text
+        ),
         ('expires_at', expires_at > effective_at, 'after ' || effective_at, expires_at::text),
         ('granted', granted = told_credits AND granted = given_credits, told_credits::text, granted::text),
         ('paid_cents', paid_cents = given_cents, given_cents::text, paid_cents::text),

@@ -24,6 +24,11 @@ class Counts:
     closed: int = 0
 
 
+def lock(session: Session) -> None:
+    """Be the only one who writes items, until the end of the caller's transaction."""
+    session.connection().execute(_LOCK)
+
+
 def record(
     session: Session,
     found: Iterable[tuple[str, Finding]],
@@ -36,13 +41,13 @@ def record(
 
     One run at a time writes: the lock stays until the end of the caller's transaction.
     """
-    session.connection().execute(_LOCK)
+    lock(session)
     findings = list(found)
     latest = _latest(session, [subject for subject, _ in findings])
     moved: list[tuple[Item, str]] = []
     for subject, finding in findings:
         item = latest.get((subject, finding.matter))
-        if item is not None and _says(item, finding):
+        if item is not None and (_says(item, finding) or _explained(item, finding)):
             continue
         if item is None or item.closed_at is not None:
             item = _open(subject, finding, payment_attempt_id=subject if of_attempts else None, now=now)
@@ -52,14 +57,14 @@ def record(
             counts.closed += finding.state == "matched"
         moved.append((item, finding.why))
     session.add_all([item for item, _ in moved])
-    _remember(session, moved, now=now)
+    remember(session, moved, now=now)
 
 
 def close_gone(
     session: Session, found: Iterable[tuple[str, Finding]], *, prefix: str, now: datetime, counts: Counts
 ) -> None:
     """Close the open items of subjects with this prefix that nobody finds any more: they have an owner."""
-    session.connection().execute(_LOCK)
+    lock(session)
     still = {subject for subject, _ in found}
     query = select(Item).where(col(Item.closed_at).is_(None), col(Item.subject).startswith(prefix))
     gone = [item for item in session.exec(query) if item.subject not in still]
@@ -68,7 +73,7 @@ def close_gone(
         item.state, item.closed_at, item.how = "matched", now, why
         item.found_units = item.expected_units
         counts.closed += 1
-    _remember(session, [(item, why) for item in gone], now=now)
+    remember(session, [(item, why) for item in gone], now=now)
 
 
 def _latest(session: Session, subjects: Sequence[str]) -> Mapping[Key, Item]:
@@ -87,6 +92,12 @@ def _says(item: Item, finding: Finding) -> bool:
     """Whether an item tells this already."""
     told = (item.state, item.expected_units, item.found_units)
     return told == (finding.state, Decimal(finding.expected.units), Decimal(finding.found.units))
+
+
+def _explained(item: Item, finding: Finding) -> bool:
+    """Whether a person has explained these very amounts. Others are another difference."""
+    amounts = (Decimal(finding.expected.units), Decimal(finding.found.units))
+    return item.state == "explained" and (item.expected_units, item.found_units) == amounts
 
 
 def _open(subject: str, finding: Finding, *, payment_attempt_id: str | None, now: datetime) -> Item:
@@ -114,8 +125,8 @@ def _move(item: Item, finding: Finding, *, now: datetime) -> None:
         item.closed_at, item.how = now, finding.why
 
 
-def _remember(session: Session, moved: Sequence[tuple[Item, str]], *, now: datetime) -> None:
-    """Append the state that each of these items is in now to its history."""
+def remember(session: Session, moved: Sequence[tuple[Item, str]], *, now: datetime) -> None:
+    """Append the state that each of these items is in now to its history. `lock` stays taken."""
     session.flush()
     places = dict(
         session.exec(

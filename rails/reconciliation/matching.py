@@ -23,6 +23,7 @@ State = Literal[
     "book_only",
     "chain_only",
     "unknown",
+    "explained",
 ]
 Matter = Literal["payment", "reversal", "chain", "movement", "balance"]
 NO_BREAK: Final[frozenset[State]] = frozenset({"expected", "in_review", "matched"})

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, Numeric, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 
@@ -103,6 +104,7 @@ class Item(SQLModel, table=True):
     opened_at: datetime = _time()
     closed_at: datetime | None = _time(nullable=True)
     how: str | None = Field(default=None, sa_type=Text)
+    closed_by: str | None = Field(default=None, sa_type=Text)
 
 
 class ItemState(SQLModel, table=True):
@@ -134,3 +136,34 @@ class Run(SQLModel, table=True):
     breaks: int
     processor_cents: int = Field(sa_type=BigInteger)
     book_cents: int = Field(sa_type=BigInteger)
+
+
+class KeptDay(SQLModel, table=True):
+    """A day by each witness, as the run added it up that last saw it change."""
+
+    __tablename__ = "reconciliation_day"
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    deposits: int = Field(sa_type=BigInteger)
+    deposited: Decimal = Field(sa_type=Numeric(78))
+    gross: int = Field(sa_type=BigInteger)
+    tax: int = Field(sa_type=BigInteger)
+    fee: int = Field(sa_type=BigInteger)
+    net: int = Field(sa_type=BigInteger)
+    returned: int = Field(sa_type=BigInteger)
+    granted: int = Field(sa_type=BigInteger)
+    taken_back: int = Field(sa_type=BigInteger)
+    moved: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
+    states: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
+    told_at: datetime = _time()
+
+
+class ShownProgress(SQLModel, table=True):
+    """What the run that is at work does now."""
+
+    __tablename__ = "reconciliation_progress"
+    one: bool = Field(default=True, primary_key=True)
+    step: str = Field(sa_type=Text)
+    done: int
+    total: int
+    started_at: datetime = _time()
+    at_work: bool

@@ -92,11 +92,10 @@ def of_day(session: Session, day: date, *, now: datetime) -> DayReport:
     begins_at = datetime.combine(day, time(), UTC)
     ends = {"begins_at": begins_at, "ends_at": begins_at + timedelta(days=1)}
     connection = session.connection()
-    lines = tuple(Line(*row) for row in connection.execute(_LINES, ends))
     return DayReport(
         day=day,
-        totals=_totals(session, ends),
-        movements=lines,
+        totals=totals(session, **ends),
+        movements=moved(session, **ends),
         accounts=tuple(
             AccountDay(row.name, Amount(row.opening, USD), Amount(row.closing, USD))
             for row in connection.execute(_ACCOUNTS, ends)
@@ -112,7 +111,7 @@ def of_day(session: Session, day: date, *, now: datetime) -> DayReport:
             )
             for row in connection.execute(_PAYOUTS, ends)
         ),
-        states=tuple((row.state, row.items) for row in connection.execute(_STATES, {"day": day})),
+        states=states(session, day),
         breaks=open_items(session, now=now),
     )
 
@@ -230,8 +229,21 @@ _STATES: Final = text(
 )
 
 
-def _totals(session: Session, ends: dict[str, datetime]) -> Totals:
-    row = session.connection().execute(_TOTALS, ends).one()
+def states(session: Session, day: date) -> tuple[tuple[str, int], ...]:
+    """How many of the day's items are in which state now."""
+    rows = session.connection().execute(_STATES, {"day": day})
+    return tuple((row.state, row.items) for row in rows)
+
+
+def moved(session: Session, *, begins_at: datetime, ends_at: datetime) -> tuple[Line, ...]:
+    """The processor's movements between two moments, by type."""
+    rows = session.connection().execute(_LINES, {"begins_at": begins_at, "ends_at": ends_at})
+    return tuple(Line(*row) for row in rows)
+
+
+def totals(session: Session, *, begins_at: datetime, ends_at: datetime) -> Totals:
+    """What came and went between two moments, by each witness."""
+    row = session.connection().execute(_TOTALS, {"begins_at": begins_at, "ends_at": ends_at}).one()
     return Totals(
         deposits=row.deposits,
         deposited=Amount(int(row.deposited), USDC),

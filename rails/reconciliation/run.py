@@ -16,7 +16,7 @@ from ledger.database import Sessions
 from ledger.money import USD, Amount
 from rails import errors
 from rails.processor import Books
-from rails.reconciliation import booking, facts, items, postings, reading
+from rails.reconciliation import booking, days, facts, items, postings, reading
 from rails.reconciliation.facts import Standing
 from rails.reconciliation.items import Counts
 from rails.reconciliation.matching import NO_BREAK, judge, reveals
@@ -75,6 +75,7 @@ def run(
             book_cents=stands.units,
         )
         session.add(done)
+    _add_up(sessions, now=now, progress=progress)
     return done
 
 
@@ -155,6 +156,16 @@ def _compare(
         ownerless = [*facts.nobodys(session), *facts.book_only(session), *strays]
         items.record(session, ownerless, of_attempts=False, now=now, counts=counts)
         items.close_gone(session, strays, prefix="deposit:", now=now, counts=counts)
+
+
+def _add_up(sessions: Sessions, *, now: datetime, progress: Progress) -> None:
+    with sessions() as session:
+        told_at = days.last_told(session)
+        changed = days.touched(session, since=told_at - _AGAIN if told_at is not None else None)
+    for done, day in enumerate(changed):
+        progress("adding up days", done, len(changed))
+        with sessions() as session:
+            days.add_up(session, [day], now=now)
 
 
 def _accounts(

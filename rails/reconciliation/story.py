@@ -70,7 +70,7 @@ def of_attempt(session: Session, payment_attempt_id: str, *, now: datetime) -> A
         rail_id=attempt.rail_id,
         state=attempt.state,
         movements=_movements(session, payment_attempt_id),
-        items=tuple(ItemStory(line(item, now=now), item.closed_at, _states(session, item)) for item in items),
+        items=tuple(ItemStory(line(item, now=now), item.closed_at, states(session, item)) for item in items),
     )
 
 
@@ -97,7 +97,8 @@ def _movements(session: Session, payment_attempt_id: str) -> tuple[MovementLine,
     )
 
 
-def _states(session: Session, item: Item) -> tuple[StateLine, ...]:
+def states(session: Session, item: Item) -> tuple[StateLine, ...]:
+    """Every state that an item was in, the first one first."""
     asset = ASSETS[item.asset]
     rows = session.exec(
         select(ItemState).where(ItemState.item_id == item.item_id).order_by(col(ItemState.place))

@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from sqlmodel import col, select
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from app.models import Agent
 from ledger.database import Sessions
+from office.models import AuditRow
 from rails import errors, refund_requests, refunds
 from rails.conformance.fakes import crypto_deposit
 from tests.rails.reversing import AGENT, NOON, Bought, opened, state
@@ -136,6 +138,13 @@ def test_an_agent_is_frozen_and_unfrozen_by_hand(bought: Bought) -> None:
     assert (lifted.exit_code, bought.spend("after", 1)) == (0, "done")
     shown = run("agent-spending", "show", AGENT)
     assert (shown.exit_code, "new token" in shown.output) == (0, True)
+    with bought.sessions() as session:
+        rows = session.exec(select(AuditRow).order_by(col(AuditRow.audit_id))).all()
+    assert [(row.action, row.via) for row in rows] == [
+        ("agent.freeze", "command"),
+        ("agent.lift_freeze", "command"),
+    ]
+    assert (rows[0].actor, rows[0].reason) == ("mia", "stolen token")
 
 
 def test_nobody_freezes_an_agent_that_does_not_exist(bought: Bought) -> None:

@@ -11,13 +11,15 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
 
 from app.migrations import roles
 from app.migrations.run import migrate
-from ledger import balances, chart, credits, database, explain, freezes, reports, statements
+from ledger import balances, chart, credits, database, explain, freezes, reports, seals, statements
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount
-from rails import exceptions, inbox, purchase, refunds, resolutions
+from office import dashboard, figures, house_health, rail_health
+from rails import exceptions, inbox, purchase, refunds, resolutions, switches
 from rails.conformance.fakes import crypto_deposit
 from rails.notice import Incoming
 from rails.resolutions import Decision
@@ -296,6 +298,23 @@ def test_the_service_hears_of_money_that_leaves_refunds_and_freezes(
             "dispute:dp_service"
         ]
     assert (state, sorted(booked for _, booked in bought.rows().values())) == ("handled", [100, 400])
+
+
+def test_the_service_counts_figures_and_turns_switches_and_forgets_none(service_sessions: Sessions) -> None:
+    seals.seal_all(service_sessions, now=NOON)
+    counted = figures.count_all(service_sessions, now=NOON)
+    with service_sessions() as session:
+        switches.turn_off(session, rail_id="fake_page", reason="why", by="ann", now=NOON)
+        house = house_health.of_house(session, now=NOON)
+        rails = rail_health.of_rails(session, ["fake_page"], now=NOON)
+        told = dashboard.overview(session, days=7, now=NOON)
+
+    with pytest.raises(ProgrammingError, match="permission denied"), service_sessions() as session:
+        figures.forget(session)
+    assert counted
+    assert told.outstanding.units
+    assert [each.is_on for each in rails] == [False]
+    assert house.difference == house_health.Difference(0, 0)
 
 
 def test_a_reader_reads_and_no_more(owner: psycopg.Connection) -> None:

@@ -19,11 +19,12 @@ from tests.ledger.snapshot import SNAPSHOT, dump
 BOOK = {
     *("account_class", "account", "balance", "ledger_transaction", "entry"),
     *("lot", "lot_entry", "hold", "reversal", "preview_day", "agent_freeze", "agent_thaw"),
+    *("period_draft", "period_close"),
 }
 MODELS = (
     *(models.AccountClass, models.Account, models.Balance, models.Transaction, models.Entry),
     *(models.Lot, models.LotEntry, models.Hold, models.Reversal, models.PreviewDay),
-    *(models.Freeze, models.Thaw),
+    *(models.Freeze, models.Thaw, models.PeriodDraft, models.PeriodClose),
 )
 
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from rails.redaction import RedactingFormatter, redact
+from rails.redaction import RedactingFormatter, hide_secrets, redact
 
 SECRETS = [
     "isk_r_Zx81-kd_02kfmmA9s",
@@ -48,3 +48,16 @@ def test_a_traceback_is_redacted_too() -> None:
 
     assert "ValueError" in line
     assert "pi_3Mtw" not in line
+
+
+@pytest.mark.parametrize("secret", [each for each in SECRETS if not each.startswith(("pi_", "cs_"))])
+def test_what_opens_a_door_is_hidden_from_operators_too(secret: str) -> None:
+    assert hide_secrets(f"said '{secret}'") == "said '[redacted]'"
+
+
+def test_operators_see_the_processors_ids_without_the_client_secret() -> None:
+    assert (
+        hide_secrets("pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKrib")
+        == "pi_3MtwBwLkdIwHu7ix28a3tqPa[redacted]"
+    )
+    assert hide_secrets("redis://:hunter2@queue:6379/0") == "redis://[redacted]@queue:6379/0"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
-from sqlmodel import select
+from sqlmodel import select, text
 
 from ledger import audit, balances
 from ledger.database import Sessions
@@ -314,3 +314,16 @@ def test_proposals_that_nobody_decided_in_time_are_expired_by_the_workers_clock(
 
     assert (early[1], people.told()[-1][1]) == ("proposal.create", "proposal.expire")
     assert people.state(number) == "expired"
+
+
+def test_figures_are_counted_from_what_is_sealed(queue: Queue, sessions: Sessions) -> None:
+    assert queue.attempts == []
+    do(sessions, make.grant("g1", 10, cents=10))
+    tasks.seal()
+
+    tasks.count_figures()
+    tasks.count_figures()
+
+    with sessions() as session:
+        found = session.connection().execute(text("SELECT what, credits, cents FROM figure_day")).all()
+    assert [tuple(row) for row in found] == [("granted", 10, 10)]

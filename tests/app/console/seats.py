@@ -149,7 +149,7 @@ class Console:
         body = {"agent_name": name, "runtime": "tests", "return_token": True}
         with httpx.Client(base_url=self.url) as http:
             data = http.post("/v1/agent-signups", json=body).json()
-        return data["actor"]["id"], data["data"]["token"]
+        return data["data"]["actor"]["actor_id"], data["data"]["token"]
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Exports: what is in the books, whole, in files that other programs read."""

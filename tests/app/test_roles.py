@@ -261,9 +261,10 @@ def test_the_service_writes_down_what_two_people_decide(
     people.approve(people.propose("policy", {"name": "late", "outcome": "credit"}))
 
     assert people.holds("agent:agt_office") == 70
-    for table in ("proposal", "proposal_decision", "policy_change"):
+    changes = ("proposal SET cents = 0", "proposal_decision SET reason = ''", "policy_change SET value = ''")
+    for change in changes:
         with pytest.raises(errors.InsufficientPrivilege):
-            service.execute(sql.SQL("UPDATE {} SET proposal_id = 0").format(sql.Identifier(table)))
+            service.execute(f"UPDATE {change}".encode())
         service.rollback()
 
 

@@ -26,6 +26,7 @@ from rails.resolutions import Decision
 from rails.settings import story
 from tests.conftest import in_database, new_database
 from tests.ledger.story import AGENT, NOON, do, everything, paid, processor_fee
+from tests.office.proposing import Office
 from tests.rails.conftest import NOON as BUYING_NOON
 from tests.rails.conftest import buy
 from tests.rails.reversing import opened
@@ -248,6 +249,23 @@ def test_the_service_decides_exceptions_and_changes_no_decision(
     assert decided == [400, 100]
     with pytest.raises(errors.InsufficientPrivilege):
         service.execute("UPDATE exception_action SET cents = 0")
+
+
+def test_the_service_writes_down_what_two_people_decide(
+    service_sessions: Sessions, service: psycopg.Connection
+) -> None:
+    do(service_sessions, paid("of_office", 100, agent="agt_office"))
+    people = Office.opened(service_sessions)
+    taken = {"agent_id": "agt_office", "direction": "down", "credits": "30"}
+    people.approve(people.propose("adjustment", taken))
+    people.approve(people.propose("policy", {"name": "late", "outcome": "credit"}))
+
+    assert people.holds("agent:agt_office") == 70
+    changes = ("proposal SET cents = 0", "proposal_decision SET reason = ''", "policy_change SET value = ''")
+    for change in changes:
+        with pytest.raises(errors.InsufficientPrivilege):
+            service.execute(f"UPDATE {change}".encode())
+        service.rollback()
 
 
 def test_the_service_hears_of_money_that_leaves_refunds_and_freezes(

@@ -60,6 +60,8 @@ class Effort:
     """The number of clients where only one is measured, and that the goals are set for."""
     book_entries: tuple[int, ...] = (1_000_000, 5_000_000)
     long_account: int = 500_000
+    purchases: tuple[int, int] = (1_000, 1_000_000)
+    """Of the small and of the large shop, where pages over them are compared."""
     calls: int = 3_000
     """Calls per round, where single calls are measured."""
 
@@ -71,6 +73,7 @@ QUICK = Effort(
     book_entries=(200_000,),
     long_account=50_000,
     calls=500,
+    purchases=(1_000, 50_000),
 )
 
 

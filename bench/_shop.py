@@ -1,6 +1,7 @@
 """A database with as many purchases as wanted, and everything that follows from them."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,9 @@ from psycopg import sql
 
 from bench import Progress
 from bench._server import Server, connect, settle
+from ledger import database
+from office import figures
+from rails.reconciliation import days
 
 _SQL: Final = Path(__file__).with_name("shop.sql")
 _INDEXES: Final = """
@@ -42,8 +46,23 @@ def shop(server: Server, name: str, *, purchases: int, progress: Progress) -> st
         for definition, _ in indexes:
             progress(f"{purchases:,} purchases, {definition.split(' ON ')[0]}")
             _run(connection, definition)
+    _count(url, progress=progress)
     settle(url)
     return url
+
+
+def _count(url: str, *, progress: Progress) -> None:
+    """Let the house count what it shows as figures: what a beat does every minute, here for the year."""
+    engine, now = database.connect(url, pool_size=2), datetime.now(UTC)
+    try:
+        sessions = database.sessions(engine)
+        progress("figures of every day")
+        figures.count_all(sessions, now=now, steps=1_000_000)
+        progress("days of the reconciliation")
+        with sessions() as session:
+            days.add_up(session, days.touched(session, since=None), now=now)
+    finally:
+        engine.dispose()
 
 
 def _statements(text: str) -> list[str]:

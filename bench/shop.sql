@@ -253,9 +253,9 @@ SELECT 'stripe', 'evt_' || md5('notice' || number), CASE WHEN on_chain THEN 'pay
 FROM purchase WHERE state <> 'expired';
 
 INSERT INTO payment_exception (
-    payment_attempt_id, kind, asset, expected_units, received_units, opened_at, closed_at, closed_by, resolution, final_units
+    payment_attempt_id, agent_id, kind, asset, expected_units, received_units, opened_at, closed_at, closed_by, resolution, final_units
 )
-SELECT attempt, 'underpaid', 'USDC', credits * 10000, credits * 10000 - 100000, at + interval '1 minute',
+SELECT attempt, agent, 'underpaid', 'USDC', credits * 10000, credits * 10000 - 100000, at + interval '1 minute',
     CASE WHEN paid THEN at + interval '1 day' END, CASE WHEN paid THEN 'operator:finance@example.com' END,
     CASE WHEN paid THEN 'credit' END, credits * 10000 - 100000
 FROM purchase WHERE state = 'needs_review' OR (paid AND number % 50 = 0) ORDER BY number;
@@ -349,3 +349,29 @@ SELECT at, 'operator:' || (ARRAY['finance', 'support', 'approver'])[1 + number %
     (ARRAY['purchase.look', 'exception.resolve', 'refund.create', 'agent.freeze'])[1 + number % 4], 'purchase', attempt,
     CASE WHEN number % 97 = 0 THEN 'refused' ELSE 'done' END, 'as the customer asked'
 FROM purchase WHERE number % 5 = 0 ORDER BY number;
+INSERT INTO note (about_kind, about_id, said, author, written_at)
+SELECT 'exception', exception_id::text, 'the owner was asked', 'operator:support@example.com', opened_at + interval '1 hour'
+FROM payment_exception;
+INSERT INTO assignment (about_kind, about_id, turn, owner, assigned_by, assigned_at)
+SELECT 'exception', exception_id::text, 1, 'operator:support@example.com', 'operator:finance@example.com', opened_at
+FROM payment_exception WHERE exception_id % 3 = 0;
+INSERT INTO proposal (
+    key, kind, about_kind, about_id, content, cents, reason, evidence, proposed_by, proposed_by_id, proposed_at, expires_at
+)
+SELECT 'key-' || number, 'adjustment', 'agent', agent, '{"credits": 100}', 100, 'a job that failed twice', 'ticket 12',
+    'operator:finance@example.com', 'op_finance', at, at + interval '3 days'
+FROM purchase WHERE number % 1000 = 1 OR number > {purchases} - 5 ORDER BY number;
+INSERT INTO proposal_decision (
+    proposal_id, decision, decided_by, decided_by_id, reason, decided_at, proposed_by, proposed_by_id, expires_at
+)
+SELECT proposal_id, 'approved', 'operator:approver@example.com', 'op_approver', 'seen', proposed_at + interval '1 hour',
+    proposed_by, proposed_by_id, expires_at
+FROM proposal WHERE expires_at < now();
+INSERT INTO hold (
+    id, account_id, credits, lots, pins, job, in_flight, state, captured, expires_at, placed_in, closed_in
+)
+SELECT 'hold_' || md5('hold' || id), account_id, 100, ARRAY[]::bigint[], ARRAY[]::integer[], 'job-' || id, false, 'captured', 100,
+    at + interval '1 hour', id, id
+FROM movement WHERE kind = 'debit' AND id % 5 = 0;
+INSERT INTO service_token (id, name, token_hash, scopes, created_at)
+VALUES ('svc_bench', 'jobs', sha256('jobs'), ARRAY['credits'], now());

@@ -8,13 +8,12 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from ledger import database
 from ledger.database import Sessions
 from office.roles import Role
 from sandbox import house
 from sandbox.agent import Agent
 from sandbox.house import House
-from tests.browser import people
+from tests.browser import people, stock
 from tests.browser.people import Person
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -38,8 +37,10 @@ class Somebody(Protocol):
 
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The house, with every process of its own, and a console."""
+    """The house, with every process of its own, and a console. Its book begins last month."""
     with house.running(tmp_path_factory.mktemp("house")) as running:
+        with stock.opened(running.environment["DATABASE_URL"]) as sessions:
+            stock.began_last_month(sessions)
         yield running
 
 
@@ -58,9 +59,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def sessions(home: House) -> Iterator[Sessions]:
     """The house's database, as its processes see it."""
-    engine = database.connect(home.environment["DATABASE_URL"], pool_size=5)
-    yield database.sessions(engine)
-    engine.dispose()
+    with stock.opened(home.environment["DATABASE_URL"]) as found:
+        yield found
 
 
 @pytest.fixture

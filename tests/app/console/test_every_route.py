@@ -15,7 +15,7 @@ from office.models import AuditRow
 from tests.app.console.seats import Console, Seat
 
 # Whoever is not signed in yet.
-STRANGERS = {"/sign-in", "/enrol", "/sso/start", "/sso/callback"}
+STRANGERS = {"/sign-in", "/enrol", "/sso/start", "/sso/back"}
 # What everybody does with one's own session.
 OWN = {"/sign-out", "/step-up", "/sessions/{session_id}/end", "/sessions/end-others"}
 JSON = {"accept": "application/json"}

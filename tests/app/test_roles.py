@@ -155,7 +155,7 @@ def test_every_function_that_is_not_on_the_list_belongs_to_its_owner_alone(
 
     callable_by_role = {name for name, allowed in functions if allowed}
 
-    reading = {"outcome_of", "shards_at", "balance_at", "seal_time"}
+    reading = {"outcome_of", "shards_at", "balance_at", "seal_time", "closed_until"}
     assert len(functions) > 30
     assert callable_by_role == {"service": GRANTED, "reader": reading, "stranger": set()}[role]
 
@@ -332,7 +332,9 @@ def test_a_reader_reads_and_no_more(owner: psycopg.Connection) -> None:
             owner.execute(change)
 
 
-@pytest.mark.parametrize("table", ["agent_token", "service_token", "webhook_secret"])
+@pytest.mark.parametrize(
+    "table", [*("agent_token", "service_token", "webhook_secret"), "operator", "operator_session"]
+)
 def test_a_reader_reads_no_credentials(owner: psycopg.Connection, table: str) -> None:
     owner.execute("SET LOCAL ROLE pennyrail_reader")
 

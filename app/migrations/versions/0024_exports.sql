@@ -74,7 +74,6 @@ CREATE INDEX audit_trail_agent_freeze ON agent_freeze (frozen_at);
 CREATE INDEX audit_trail_agent_thaw ON agent_thaw (thawed_at);
 CREATE INDEX audit_trail_refund_request_answered ON refund_request (answered_at) WHERE answered_at IS NOT NULL;
 CREATE INDEX audit_trail_payment_reversal_state ON payment_reversal_state (seen_at);
-CREATE INDEX audit_trail_receipt ON receipt (created_at);
 CREATE INDEX audit_trail_reconciliation_run ON reconciliation_run (started_at);
 CREATE INDEX audit_trail_chain_alarm ON chain_alarm (opened_at);
 

@@ -3630,13 +3630,13 @@ CREATE INDEX audit_trail_log_of_action ON public.audit_log USING btree (action, 
 
 CREATE INDEX audit_trail_log_of_actor ON public.audit_log USING btree (actor, at);
 
+CREATE INDEX audit_trail_log_of_service ON public.audit_log USING btree (at) WHERE (via = 'service'::text);
+
 CREATE INDEX audit_trail_notice_action ON public.notice_action USING btree (acted_at) WHERE (actor ~~ 'sender:%'::text);
 
 CREATE INDEX audit_trail_payment_exception_closed ON public.payment_exception USING btree (closed_at) WHERE (closed_by = 'house'::text);
 
 CREATE INDEX audit_trail_payment_reversal_state ON public.payment_reversal_state USING btree (seen_at);
-
-CREATE INDEX audit_trail_receipt ON public.receipt USING btree (created_at);
 
 CREATE INDEX audit_trail_reconciliation_run ON public.reconciliation_run USING btree (started_at);
 
@@ -3682,10 +3682,6 @@ CREATE UNIQUE INDEX export_file_once ON public.export USING btree (file) WHERE (
 
 CREATE INDEX export_kept ON public.export USING btree (ended_at) WHERE (state = 'done'::text);
 
-CREATE INDEX figure_attempt_in_time ON public.payment_attempt USING btree (created_at);
-
-CREATE INDEX figure_exception_in_time ON public.payment_exception USING btree (opened_at);
-
 CREATE INDEX figure_quote_in_time ON public.quote USING btree (created_at) INCLUDE (rail_id);
 
 CREATE INDEX figure_receipt_in_time ON public.receipt USING btree (created_at);
@@ -3693,8 +3689,6 @@ CREATE INDEX figure_receipt_in_time ON public.receipt USING btree (created_at);
 CREATE INDEX health_attempt_under_way ON public.payment_attempt USING btree (rail_id, created_at) WHERE (state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text]));
 
 CREATE INDEX health_delivery_failed ON public.webhook_delivery USING btree (created_at) WHERE (state = 'failed'::text);
-
-CREATE INDEX health_exception_open ON public.payment_exception USING btree (opened_at) WHERE (closed_at IS NULL);
 
 CREATE INDEX health_item_open ON public.reconciliation_item USING btree (opened_at) WHERE (closed_at IS NULL);
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from sqlmodel import Session, col, select, text
 
 from office import errors, notes, places
-from office.notes import Note
+from office.models import Note
 from outbound import endpoints
 from outbound.models import Attempt, Endpoint, Event
 from rails import redaction

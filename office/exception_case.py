@@ -11,8 +11,8 @@ from ledger.money import USD, Amount
 from office import exception_queue, notes, owners, proposals
 from office.actor import Actor
 from office.exception_queue import KIND, Queued
-from office.notes import Note
-from office.owners import Assignment, Owned
+from office.models import Assignment, Note
+from office.owners import Owned
 from rails import errors, exceptions, redaction
 from rails.accounted import asset_of
 from rails.choices import Action, Choice

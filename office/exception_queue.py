@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from ledger.money import USD, Amount
 from office import owners, places
-from office.owners import NOBODYS, Assignment, Owned
+from office.models import Assignment
+from office.owners import NOBODYS, Owned
 from rails import exceptions, kinds, promises, resolutions
 from rails.choices import Action, Choice, Situation, choices
 from rails.exceptions import Line, Wanted

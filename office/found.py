@@ -10,7 +10,9 @@ from sqlmodel import Session, text
 
 from ledger.money import USD, Amount
 
-Kind = Literal["purchase", "quote", "agent", "exception", "notice", "transaction", "hold", "message"]
+Kind = Literal[
+    "purchase", "quote", "agent", "exception", "notice", "transaction", "hold", "message", "service"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,14 @@ _DESCRIBED: Final[Mapping[Kind, TextClause]] = {
         SELECT event_id AS key, type AS about, NULL AS state, agent_id, occurred_at AS at,
             NULL AS credits, NULL AS price_cents
         FROM webhook_event WHERE event_id = ANY(:keys)
+        """
+    ),
+    "service": text(
+        """
+        SELECT id AS key, name || ', ' || array_to_string(scopes, ', ') AS about,
+            CASE WHEN revoked_at IS NOT NULL THEN 'revoked' ELSE 'given' END AS state, NULL AS agent_id,
+            created_at AS at, NULL AS credits, NULL AS price_cents
+        FROM service_token WHERE id = ANY(:keys)
         """
     ),
 }

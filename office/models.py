@@ -1,4 +1,4 @@
-"""Rows of operators, their sessions and the audit log. The constraints stand in 0020_office.sql."""
+"""Rows of operators, their sessions, the audit log and the desk. Constraints stand in the migrations."""
 
 from datetime import datetime
 from typing import Any
@@ -67,3 +67,25 @@ class AuditRow(SQLModel, table=True):
     reason: str = ""
     before: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     after: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+
+
+class Note(SQLModel, table=True):
+    """What somebody said of something. Never updated."""
+
+    note_id: int | None = Field(default=None, primary_key=True)
+    about_kind: str
+    about_id: str
+    said: str
+    author: str
+    written_at: datetime
+
+
+class Assignment(SQLModel, table=True):
+    """One turn: who takes care of something from then on. Never updated."""
+
+    about_kind: str = Field(primary_key=True)
+    about_id: str = Field(primary_key=True)
+    turn: int = Field(primary_key=True)
+    owner: str | None = None
+    assigned_by: str
+    assigned_at: datetime

@@ -4,25 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from office import audit, errors
 from office.actor import Actor
 from office.audit import About
+from office.models import Note
 from rails import redaction
 
 LONGEST: Final = 4000
-
-
-class Note(SQLModel, table=True):
-    """One note. Never updated."""
-
-    note_id: int | None = Field(default=None, primary_key=True)
-    about_kind: str
-    about_id: str
-    said: str
-    author: str
-    written_at: datetime
 
 
 def write(session: Session, *, about: About, said: str, by: Actor, now: datetime) -> Note:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from sqlmodel import Session, col, select, text
 
 from office import notes, places
-from office.notes import Note
+from office.models import Note
 from rails import inbox, inbox_desk, redaction
 from rails.models import Notice, NoticeCursor
 

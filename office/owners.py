@@ -6,23 +6,13 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy.dialects.postgresql import distinct_on, insert
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from office import audit, errors, operators
 from office.actor import Actor
 from office.audit import About
+from office.models import Assignment
 from office.roles import may
-
-
-class Assignment(SQLModel, table=True):
-    """One turn: who has it from then on. Never updated."""
-
-    about_kind: str = Field(primary_key=True)
-    about_id: str = Field(primary_key=True)
-    turn: int = Field(primary_key=True)
-    owner: str | None = None
-    assigned_by: str
-    assigned_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from ledger.lot_uses import LotUse
 from ledger.money import CREDIT, USD, USDC, Amount
 from ledger.transactions import Told
 from office import notes, notice_queue, timeline, transfers, witnesses
-from office.models import AuditRow
-from office.notes import Note
+from office.models import AuditRow, Note
 from office.timeline import Event, Known
 from office.transfers import Transfer
 from office.witnesses import Witnesses

@@ -31,6 +31,7 @@ Shape = Literal[
     "agent",
     "organization",
     "message",
+    "service",
     "transaction hash",
     "address",
     "number",
@@ -50,6 +51,7 @@ _SHAPES: Final[Mapping[Shape, re.Pattern[str]]] = {
     "agent": re.compile(r"agt_\w+"),
     "organization": re.compile(r"org_\w+"),
     "message": re.compile(r"(?:msg|test)_[0-9a-f]+"),
+    "service": re.compile(r"svctok_\w+"),
     "transaction hash": re.compile(r"(?:0x)?[0-9a-f]{64}", re.IGNORECASE),
     "address": re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE),
     "number": re.compile(r"#?([0-9]{1,19})"),
@@ -115,6 +117,7 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
     "message": text(
         "SELECT 'message', event_id, 'told to subscribers' FROM webhook_event WHERE event_id = :q"
     ),
+    "service": text("SELECT 'service', id, 'the token of this service' FROM service_token WHERE id = :q"),
     # A transfer to an agent's own address is the attempt's that claimed it, and the agent's if none did.
     "transaction hash": text(
         """
@@ -322,6 +325,7 @@ UNDERSTOOD: Final[Sequence[tuple[str, str]]] = (
     ("ledger transaction", "its number, or its key such as purchase:payatt_…"),
     ("exception, notice", "its number: 12, exception 12, notice 12"),
     ("event that was told to subscribers", "msg_…"),
+    ("service, by the id of its token", "svctok_…"),
 )
 """What the box understands, and how it is written."""
 

@@ -8,8 +8,7 @@ from typing import Final, Literal
 from ledger.lot_uses import LotUse
 from ledger.money import ASSETS, CREDIT, USD, USDC, Amount, Asset
 from ledger.transactions import Told
-from office.models import AuditRow
-from office.notes import Note
+from office.models import AuditRow, Note
 from office.transfers import Transfer
 from rails import kinds
 from rails.models import (

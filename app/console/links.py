@@ -19,5 +19,7 @@ _PAGES: Final[Mapping[str, str]] = {
 
 
 def to(kind: str, key: str | int) -> str:
-    """The address of the page of one thing."""
+    """The address of the page of one thing, of services the page of all."""
+    if kind == "service":
+        return f"{PATH}/services"
     return f"{PATH}/{_PAGES[kind]}/{quote(str(key), safe='')}"

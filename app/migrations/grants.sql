@@ -80,7 +80,9 @@ GRANT UPDATE ON operator TO pennyrail_service;
 GRANT UPDATE (last_seen_at, stepped_up_at, revoked_at, revoked_by) ON operator_session TO pennyrail_service;
 -- The close of a month, of which nothing ever changes, and what a run of reconciliation shows of itself.
 GRANT INSERT ON period_draft, period_close TO pennyrail_service;
-GRANT EXECUTE ON FUNCTION closed_until() TO pennyrail_service, pennyrail_reader;
+GRANT EXECUTE ON FUNCTION
+    closed_until()
+TO pennyrail_service, pennyrail_reader;
 GRANT UPDATE (closed_by) ON reconciliation_item TO pennyrail_service;
 GRANT INSERT, UPDATE ON reconciliation_day, reconciliation_progress TO pennyrail_service;
 -- The operators' desk: what they say, and who takes care of what. Only ever added to.

@@ -428,6 +428,7 @@ ROWS: Final = (
         ),
     ),
     Row("rails list", "GET", "/console/rails", "How well each rail does, and what reads the chain."),
+    Row("rails nodes", "GET", "/console/rails/nodes", "Ask every node of the chain now."),
     Row("rails off", "POST", "/console/rails/{rail_id}/off", "Take nothing new on a rail.", (REASON,)),
     Row("rails on", "POST", "/console/rails/{rail_id}/on", "Take payments on it again.", (REASON,)),
     Row("reconciliation days", "GET", "/console/reconciliation", "Days by each witness.", (AFTER,)),

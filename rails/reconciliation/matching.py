@@ -143,7 +143,8 @@ def _reversal(facts: Facts) -> Finding | None:
         return Finding("reversal", "expected", taken.amount, returned.amount, returned.since, why)
     part = "sent back a part of it" if returned.amount.units else "not sent it back"
     why = f"the processor has {part}"
-    return Finding("reversal", "expected", taken.amount, returned.amount, taken.since, why)
+    found = Finding("reversal", "expected", taken.amount, returned.amount, taken.since, why)
+    return _known(found) if _is_undone(facts) else found
 
 
 def _chain(facts: Facts) -> Finding | None:
@@ -160,9 +161,17 @@ def _chain(facts: Facts) -> Finding | None:
     wanted = Word(pricing.in_usdc(owed.amount), owed.since)
     if facts.deposited is None:
         why = "the chain has not carried it"
-        return Finding("chain", "expected", wanted.amount, _none(wanted.amount), owed.since, why)
+        found = Finding("chain", "expected", wanted.amount, _none(wanted.amount), owed.since, why)
+        return _known(found) if _is_undone(facts) else found
     found = _compared("chain", wanted, facts.deposited)
     return _known(found) if facts.reviewed and found.state != "matched" else found
+
+
+def _is_undone(facts: Facts) -> bool:
+    """Whether a decision took back all that another had granted, because the money was gone after all."""
+    taken, granted = facts.reversed, facts.granted
+    nothing_came = facts.reviewed and facts.paid is None and facts.deposited is None
+    return nothing_came and taken is not None and granted is not None and taken.amount == granted.amount
 
 
 def _compared(matter: Matter, expected: Word, found: Word) -> Finding:

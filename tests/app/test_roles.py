@@ -26,6 +26,7 @@ from rails.resolutions import Decision
 from rails.settings import story
 from tests.conftest import in_database, new_database
 from tests.ledger.story import AGENT, NOON, do, everything, paid, processor_fee
+from tests.office.proposing import Office
 from tests.rails.conftest import NOON as BUYING_NOON
 from tests.rails.conftest import buy
 from tests.rails.reversing import opened
@@ -154,7 +155,7 @@ def test_every_function_that_is_not_on_the_list_belongs_to_its_owner_alone(
 
     callable_by_role = {name for name, allowed in functions if allowed}
 
-    reading = {"outcome_of", "shards_at", "balance_at", "seal_time"}
+    reading = {"outcome_of", "shards_at", "balance_at", "seal_time", "closed_until"}
     assert len(functions) > 30
     assert callable_by_role == {"service": GRANTED, "reader": reading, "stranger": set()}[role]
 
@@ -250,6 +251,23 @@ def test_the_service_decides_exceptions_and_changes_no_decision(
         service.execute("UPDATE exception_action SET cents = 0")
 
 
+def test_the_service_writes_down_what_two_people_decide(
+    service_sessions: Sessions, service: psycopg.Connection
+) -> None:
+    do(service_sessions, paid("of_office", 100, agent="agt_office"))
+    people = Office.opened(service_sessions)
+    taken = {"agent_id": "agt_office", "direction": "down", "credits": "30"}
+    people.approve(people.propose("adjustment", taken))
+    people.approve(people.propose("policy", {"name": "late", "outcome": "credit"}))
+
+    assert people.holds("agent:agt_office") == 70
+    changes = ("proposal SET cents = 0", "proposal_decision SET reason = ''", "policy_change SET value = ''")
+    for change in changes:
+        with pytest.raises(errors.InsufficientPrivilege):
+            service.execute(f"UPDATE {change}".encode())
+        service.rollback()
+
+
 def test_the_service_hears_of_money_that_leaves_refunds_and_freezes(
     service_sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +332,9 @@ def test_a_reader_reads_and_no_more(owner: psycopg.Connection) -> None:
             owner.execute(change)
 
 
-@pytest.mark.parametrize("table", ["agent_token", "service_token", "webhook_secret"])
+@pytest.mark.parametrize(
+    "table", [*("agent_token", "service_token", "webhook_secret"), "operator", "operator_session"]
+)
 def test_a_reader_reads_no_credentials(owner: psycopg.Connection, table: str) -> None:
     owner.execute("SET LOCAL ROLE pennyrail_reader")
 

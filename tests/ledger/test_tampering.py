@@ -121,7 +121,17 @@ def test_a_row_that_is_gone_is_found(forger: Forger, table: str) -> None:
 
 FORGED = {
     "account": "INSERT INTO account (id, name, class_name, asset) VALUES (99, 'agent:x', 'agent', 'CREDIT')",
-    "balance": "INSERT INTO balance (account_id, shard, posted) SELECT max(id), 15, 7 FROM account",
+    # The shards of a house account that exist depend on which connections wrote it.
+    "balance": """
+        INSERT INTO balance (account_id, shard, posted)
+        SELECT account.id, free.shard, 7
+        FROM account
+        CROSS JOIN generate_series(0, 15) AS free (shard)
+        LEFT JOIN balance AS taken ON taken.account_id = account.id AND taken.shard = free.shard
+        WHERE taken.account_id IS NULL
+        ORDER BY account.id DESC
+        LIMIT 1
+        """,
     "ledger_transaction": """
         INSERT INTO ledger_transaction (reference, request_hash, kind, effective_at, created_at, actor, hash)
         VALUES ('forged', '', 'grant', now(), now(), 'forger', '')

@@ -70,12 +70,13 @@ class Market:
         sender: str = WALLET,
         state: str = "final",
         at: timedelta = MINUTE,
+        log: int = 0,
     ) -> str:
         """Let the chain carry tokens to the address of an attempt; the transaction's hash."""
         with self.sessions() as session:
             address = session.get_one(PaymentAttempt, attempt_id).deposit_address
         assert address is not None
-        return self.transfer_to(address, number, cents=cents, sender=sender, state=state, at=at)
+        return self.transfer_to(address, number, cents=cents, sender=sender, state=state, at=at, log=log)
 
     def transfer_to(
         self,
@@ -86,6 +87,7 @@ class Market:
         sender: str = WALLET,
         state: str = "final",
         at: timedelta = MINUTE,
+        log: int = 0,
     ) -> str:
         """Let the chain carry tokens to an address; the transaction's hash."""
         seen = NOON + at
@@ -94,7 +96,7 @@ class Market:
                 Deposit(
                     chain_id=_CHAIN,
                     block_hash=tx(1000 + number),
-                    log_index=0,
+                    log_index=log,
                     block_number=100 + number,
                     block_time=seen,
                     tx_hash=tx(number),

@@ -11,9 +11,8 @@ from sqlmodel import col, select
 from ledger.database import Sessions
 from office import errors, notes, operators, owners
 from office.actor import Actor
-from office.models import AuditRow
-from office.notes import Note
-from office.owners import Assignment, Owned
+from office.models import Assignment, AuditRow, Note
+from office.owners import Owned
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

@@ -210,6 +210,19 @@ def test_a_transfer_to_an_agents_own_address_is_told_with_its_claim(market: Mark
     assert "claim.made" in whats(case)
 
 
+def test_of_two_transfers_in_one_transaction_each_purchase_shows_its_own(market: Market) -> None:
+    market.own_address()
+    bought = [market.buy_at_agents_address(key) for key in ("1", "2")]
+    for log in (0, 1):
+        market.transfer(bought[0], 1, log=log)
+    for attempt_id in bought:
+        market.claim(attempt_id)
+
+    shown = [[each.log_index for each in case_of(market, each_id).transfers] for each_id in bought]
+
+    assert sorted(shown) == [[0], [1]]
+
+
 def test_an_orphaned_transfer_and_another_token_are_told_and_never_counted(market: Market) -> None:
     attempt_id = market.shop.buy(market.shop.deposit)
     market.transfer(attempt_id, 1, state="orphaned")

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from app import service_tokens
 from ledger import database
 from ledger.database import Sessions
 from ledger.models import Transaction
@@ -93,6 +94,7 @@ def _names(market: Market) -> dict[str, str]:
         "event": told or "",
         "notice": str(market.notice("evt_1Notice", "payment_intent.succeeded", shop.reference(deposit))),
         "message": market.tell(),
+        "service": _service(market),
         "item": str(item.exception_id),
         "grant": str(grant),
         "debit": str(debit),
@@ -101,6 +103,14 @@ def _names(market: Market) -> dict[str, str]:
         "charge": f"ch_{page}",
         "charged": f"pi_{page}",
     }
+
+
+def _service(market: Market) -> str:
+    with market.sessions() as session:
+        made, _ = service_tokens.make(
+            session, name="runner", scopes=[service_tokens.SCOPES[0]], expires_at=None, now=NOON
+        )
+        return made.id
 
 
 def _unbought(market: Market) -> str:
@@ -136,6 +146,7 @@ ONE_THING = [
     ("evt_1Notice", "notice", "{notice}"),
     ("{event}", "purchase", "{deposit}"),
     ("{message}", "message", "{message}"),
+    ("{service}", "service", "{service}"),
     ("{hash}", "purchase", "{deposit}"),
     ("{claimed}", "purchase", "{shared}"),
     ("{unclaimed}", "agent", "{buyer}"),

@@ -21,6 +21,7 @@ from rails.pricing import in_usdc, price
 from rails.resolutions import Decision
 from tests.ledger import make
 from tests.ledger.make import AGENT, RAIL, after
+from tests.ledger.test_periods import close
 from tests.outbound.conftest import House, Json, Receiver, payloads
 from tests.rails.conftest import NOON as BUYING_NOON
 from tests.rails.conftest import buy
@@ -106,6 +107,18 @@ def test_a_hold_that_runs_out_is_told_as_released_or_as_charged(house: House) ->
     assert [expired[each.hold_id]["credits"] for each in (waiting, started)] == [5, 7]
     assert expired[waiting.hold_id]["job_id"] == "job of waits"
     assert expired[waiting.hold_id]["expired_at"] == after(10).isoformat().replace("+00:00", "Z")
+
+
+def test_a_hold_that_ran_out_in_a_closed_month_is_told_with_its_true_time(house: House) -> None:
+    waiting = make.hold("waits", 5)
+    house.do(make.grant("g", 100, cents=100), waiting)
+    close(house.sessions)
+
+    house.do(make.debit("touch", 1), now=after(60 * 24 * 40))
+    house.tell()
+
+    (expired,) = (data for kind, data in events(house) if kind == "hold.expired")
+    assert expired["expired_at"] == after(10).isoformat().replace("+00:00", "Z")
 
 
 def test_holds_captures_debits_and_refusals_are_not_news(house: House) -> None:

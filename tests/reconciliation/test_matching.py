@@ -102,6 +102,15 @@ def test_what_the_chain_carried(facts: Facts, soon: str | None, late: str | None
     assert states(facts, after=2 * DAY).get("chain") == late
 
 
+def test_what_a_decision_granted_and_another_took_back_is_no_break() -> None:
+    undone = Facts(granted=said(500), reversed=said(500), on_chain=True, reviewed=True)
+    calm = {"payment": "in_review", "reversal": "in_review", "chain": "in_review"}
+
+    assert states(undone, after=2 * DAY) == calm
+    assert states(replace(undone, reviewed=False), after=2 * DAY)["chain"] == "missing"
+    assert states(replace(undone, reversed=said(200)), after=2 * DAY)["reversal"] == "book_only"
+
+
 @pytest.mark.parametrize(
     ("facts", "asked"),
     [

@@ -17,7 +17,7 @@ from ledger import balances, chart, freezes, history, holds, lots, statements
 from ledger.errors import UnknownAccount
 from ledger.history import Held
 from ledger.statements import Position, Statement
-from office import agents
+from office import agents, notes
 from office.agents import AgentPage, By
 from rails import activity, receipts, spending
 
@@ -87,6 +87,7 @@ def overview(visit: Reading, agent_id: str, at: str = "", days: int = 30) -> Res
             "preview": _preview(visit, session, agent_id),
             "freezes": freezes.standing(session, agent_id=agent_id) if profile.standing.frozen else [],
             "next_used": lots.next_used(session, agent_id=agent_id, most=5) if course else [],
+            "notes": notes.listed(session, about=("agent", agent_id)),
         }
     due_at = profile.standing.due_at
     return show(
@@ -94,6 +95,7 @@ def overview(visit: Reading, agent_id: str, at: str = "", days: int = 30) -> Res
         "agents/overview.html",
         agent=profile,
         **told,
+        about=("agent", agent_id),
         knocks=_knocks(visit),
         overdue=due_at is not None and due_at <= visit.now,
         course=course,

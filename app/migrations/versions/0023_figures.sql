@@ -65,13 +65,10 @@ INSERT INTO figure_cursor (seal) VALUES (0);
 
 -- By time, for the figures and for what is looked at lately.
 CREATE INDEX figure_quote_in_time ON quote (created_at) INCLUDE (rail_id);
-CREATE INDEX figure_attempt_in_time ON payment_attempt (created_at);
 CREATE INDEX figure_receipt_in_time ON receipt (created_at);
-CREATE INDEX figure_exception_in_time ON payment_exception (opened_at);
 
 -- What is not over yet, so that nobody reads what is.
 CREATE INDEX health_attempt_under_way ON payment_attempt (rail_id, created_at)
     WHERE state IN ('opening', 'requires_action', 'processing', 'needs_review');
-CREATE INDEX health_exception_open ON payment_exception (opened_at) WHERE closed_at IS NULL;
 CREATE INDEX health_delivery_failed ON webhook_delivery (created_at) WHERE state = 'failed';
 CREATE INDEX health_item_open ON reconciliation_item (opened_at) WHERE closed_at IS NULL;

@@ -66,6 +66,7 @@ CREATE INDEX audit_trail_log ON audit_log (at, audit_id);
 CREATE INDEX audit_trail_log_of_actor ON audit_log (actor, at);
 CREATE INDEX audit_trail_log_of_action ON audit_log (action, at);
 CREATE INDEX audit_trail_log_not_done ON audit_log (outcome, at) WHERE outcome <> 'done';
+CREATE INDEX audit_trail_log_of_service ON audit_log (at) WHERE via = 'service';
 CREATE INDEX audit_trail_exception_action ON exception_action (created_at) WHERE actor NOT LIKE 'operator:%';
 CREATE INDEX audit_trail_payment_exception_closed ON payment_exception (closed_at) WHERE closed_by = 'house';
 CREATE INDEX audit_trail_notice_action ON notice_action (acted_at) WHERE actor LIKE 'sender:%';
@@ -73,7 +74,6 @@ CREATE INDEX audit_trail_agent_freeze ON agent_freeze (frozen_at);
 CREATE INDEX audit_trail_agent_thaw ON agent_thaw (thawed_at);
 CREATE INDEX audit_trail_refund_request_answered ON refund_request (answered_at) WHERE answered_at IS NOT NULL;
 CREATE INDEX audit_trail_payment_reversal_state ON payment_reversal_state (seen_at);
-CREATE INDEX audit_trail_receipt ON receipt (created_at);
 CREATE INDEX audit_trail_reconciliation_run ON reconciliation_run (started_at);
 CREATE INDEX audit_trail_chain_alarm ON chain_alarm (opened_at);
 

@@ -289,6 +289,22 @@ def test_a_lot_tells_what_its_credits_were_used_for(console: Console, support: S
     assert support.get(f"/console/agents/{other}/lots/{lot['lot_id']}").status_code == 404
 
 
+def test_a_note_about_an_agent_stands_on_its_page(console: Console, support: Seat, agent: str) -> None:
+    support.send("/console/notes", about_kind="agent", about_id=agent, said=f"called its owner {SCRIPT}")
+
+    page = support.page(f"/console/agents/{agent}")
+    [note] = support.json(f"/console/agents/{agent}")["notes"]
+
+    assert ("called its owner &lt;script&gt;" in page, SCRIPT in page) == (True, False)
+    assert note["author"] == "operator:support@example.com"
+    assert (
+        console.operator("viewer")
+        .send("/console/notes", about_kind="agent", about_id=agent, said="hello")
+        .status_code
+        == 403
+    )
+
+
 def test_an_adjustment_is_proposed_by_who_may(console: Console, support: Seat, agent: str) -> None:
     link = f"/console/proposals/new?kind=adjustment&amp;agent_id={agent}"
 

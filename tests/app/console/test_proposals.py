@@ -13,7 +13,7 @@ from tests.ledger.make import grant
 from tests.ledger.story import do
 
 AGENT = "agt_1"
-TAKEN = {
+TAKEN: dict[str, str | int] = {
     "agent_id": AGENT,
     "direction": "down",
     "credits": 30,
@@ -34,7 +34,7 @@ def bob(console: Console) -> Seat:
     return console.operator("approver", "bob@example.com")
 
 
-def proposed(seat: Seat, kind: str = "adjustment", **fields: str | int) -> str:
+def proposed(seat: Seat, fields: dict[str, str | int], *, kind: str = "adjustment") -> str:
     """Propose it, as the form does; the path of its page."""
     answer = seat.act(f"/console/proposals/{kind}", **fields)
     return answer.headers["location"]
@@ -54,7 +54,7 @@ def credits_of(console: Console) -> int:
 
 
 def test_one_proposes_and_another_approves(console: Console, ann: Seat, bob: Seat) -> None:
-    path = proposed(ann, **TAKEN)
+    path = proposed(ann, TAKEN)
 
     before = bob.page(path)
     bob.act(f"{path}/approve", reason="the ticket says so")
@@ -74,7 +74,7 @@ def test_one_proposes_and_another_approves(console: Console, ann: Seat, bob: Sea
 def test_the_maker_is_shown_why_not_and_a_raw_request_is_forbidden(
     console: Console, ann: Seat, bob: Seat
 ) -> None:
-    path = proposed(ann, **TAKEN)
+    path = proposed(ann, TAKEN)
 
     page = ann.page(path)
     answers = [
@@ -92,14 +92,15 @@ def test_the_maker_is_shown_why_not_and_a_raw_request_is_forbidden(
 def test_who_may_not_propose_or_approve_is_forbidden_and_on_record(
     console: Console, ann: Seat, role: str
 ) -> None:
-    path = proposed(ann, **TAKEN)
+    path = proposed(ann, TAKEN)
     other = console.operator(role, "eve@example.com")  # type: ignore[arg-type]
 
+    mine: dict[str, str | int] = {"reason": "mine"}
     for to, fields in (
         ("/console/proposals/adjustment", TAKEN),
-        (f"{path}/approve", {"reason": "mine"}),
-        (f"{path}/reject", {"reason": "mine"}),
-        (f"{path}/withdraw", {"reason": "mine"}),
+        (f"{path}/approve", mine),
+        (f"{path}/reject", mine),
+        (f"{path}/withdraw", mine),
     ):
         answer = other.send(to, code=other.code(), **fields)
         assert answer.status_code == 403
@@ -110,16 +111,16 @@ def test_who_may_not_propose_or_approve_is_forbidden_and_on_record(
 
 
 def test_finance_proposes_and_does_not_approve(console: Console, ann: Seat) -> None:
-    path = proposed(ann, **TAKEN)
+    path = proposed(ann, TAKEN)
     finance = console.operator("finance", "fay@example.com")
 
     assert "only approvers decide" in finance.page(path)
     assert finance.send(f"{path}/approve", reason="yes", code=finance.code()).status_code == 403
-    assert proposed(finance, **TAKEN)
+    assert proposed(finance, TAKEN)
 
 
 def test_money_needs_a_fresh_code(console: Console, ann: Seat, bob: Seat) -> None:
-    path = proposed(ann, **TAKEN)
+    path = proposed(ann, TAKEN)
     console.clock.now += timedelta(minutes=20)
 
     assert bob.send(f"{path}/approve", reason="yes").status_code == 403
@@ -130,7 +131,7 @@ def test_money_needs_a_fresh_code(console: Console, ann: Seat, bob: Seat) -> Non
 
 
 def test_an_operator_who_was_disabled_decides_nothing(console: Console, ann: Seat, bob: Seat) -> None:
-    path, admin = proposed(ann, **TAKEN), console.operator("admin")
+    path, admin = proposed(ann, TAKEN), console.operator("admin")
     token = bob.form_token()
     people = {each["email"]: each["operator_id"] for each in admin.json("/console/operators")["people"]}
     admin.act(f"/console/operators/{people[bob.email]}/disable", reason="left")
@@ -142,7 +143,7 @@ def test_an_operator_who_was_disabled_decides_nothing(console: Console, ann: Sea
 
 
 def test_a_proposal_lapses(console: Console, ann: Seat, bob: Seat) -> None:
-    path = proposed(ann, **TAKEN)
+    path = proposed(ann, TAKEN)
     console.clock.now += timedelta(hours=72)
     for seat in (ann, bob):
         seat.sign_in()
@@ -155,7 +156,7 @@ def test_a_proposal_lapses(console: Console, ann: Seat, bob: Seat) -> None:
 
 
 def test_the_maker_withdraws(console: Console, ann: Seat, bob: Seat) -> None:
-    path = proposed(ann, **TAKEN)
+    path = proposed(ann, TAKEN)
 
     assert bob.send(f"{path}/withdraw", reason="not mine", code=bob.code()).status_code == 403
     ann.act(f"{path}/withdraw", reason="my mistake")
@@ -169,7 +170,7 @@ def test_a_form_that_is_sent_twice_proposes_once(console: Console, ann: Seat) ->
     key = re.search(r'name="key" value="(\w+)"', page)
     assert key is not None
 
-    paths = {proposed(ann, key=key[1], **TAKEN) for _ in range(2)}
+    paths = {proposed(ann, {**TAKEN, "key": key[1]}) for _ in range(2)}
 
     assert len(paths) == 1
     assert f'value="{AGENT}"' in page
@@ -187,9 +188,9 @@ def test_links_of_other_pages_fill_the_form(ann: Seat) -> None:
 
 def test_what_waits_stands_first_and_the_rest_is_paged(console: Console, ann: Seat, bob: Seat) -> None:
     for number in range(3):
-        path = proposed(ann, **{**TAKEN, "credits": number + 1})
+        path = proposed(ann, {**TAKEN, "credits": number + 1})
         bob.act(f"{path}/reject", reason="no")
-    waiting = proposed(ann, **TAKEN)
+    waiting = proposed(ann, TAKEN)
 
     told = ann.json("/console/proposals")
     oldest = told["proposals"][-1]["proposal_id"]
@@ -205,7 +206,7 @@ def test_what_waits_stands_first_and_the_rest_is_paged(console: Console, ann: Se
 
 
 def test_what_has_become_impossible_is_told_and_not_done(console: Console, ann: Seat, bob: Seat) -> None:
-    first, second = (proposed(ann, **{**TAKEN, "credits": 60}) for _ in range(2))
+    first, second = (proposed(ann, {**TAKEN, "credits": 60}) for _ in range(2))
     bob.act(f"{first}/approve", reason="yes")
 
     page, answer = bob.page(second), bob.send(f"{second}/approve", reason="yes", code=bob.code())
@@ -217,7 +218,7 @@ def test_what_has_become_impossible_is_told_and_not_done(console: Console, ann: 
 
 def test_free_text_is_shown_as_text(ann: Seat, bob: Seat) -> None:
     hostile = "<script>alert(1)</script>"
-    path = proposed(ann, **{**TAKEN, "reason": hostile, "evidence": f"javascript:{hostile}"})
+    path = proposed(ann, {**TAKEN, "reason": hostile, "evidence": f"javascript:{hostile}"})
 
     page = bob.page(path)
 
@@ -227,11 +228,12 @@ def test_free_text_is_shown_as_text(ann: Seat, bob: Seat) -> None:
 
 
 def test_policies_and_corrections_are_proposed_by_their_forms(console: Console, ann: Seat, bob: Seat) -> None:
-    changed = proposed(ann, "policy", name="alone_most_cents", amount="50.00", reason="less at once")
+    less: dict[str, str | int] = {"name": "alone_most_cents", "amount": "50.00", "reason": "less at once"}
+    changed = proposed(ann, less, kind="policy")
     bob.act(f"{changed}/approve", reason="yes")
-    bob.act(f"{proposed(ann, **TAKEN)}/approve", reason="yes")
-    fields = {"source": "unclaimed", "target": "revenue", "amount": "0.24", "evidence": "memo 3"}
-    moved = proposed(ann, "correction", reason="nobody is owed it", **fields)
+    bob.act(f"{proposed(ann, TAKEN)}/approve", reason="yes")
+    fields: dict[str, str | int] = {"source": "unclaimed", "target": "revenue", "amount": "0.24"}
+    moved = proposed(ann, {**fields, "evidence": "memo 3", "reason": "nobody is owed it"}, kind="correction")
     bob.act(f"{moved}/approve", reason="yes")
 
     assert "50.00 USD" in ann.page("/console/proposals/new", kind="refund")
@@ -240,7 +242,7 @@ def test_policies_and_corrections_are_proposed_by_their_forms(console: Console, 
 
 
 def test_the_data_of_a_proposal_is_what_the_page_shows(ann: Seat) -> None:
-    told: Json = ann.json(proposed(ann, **TAKEN))
+    told: Json = ann.json(proposed(ann, TAKEN))
 
     assert told["proposal"]["content"]["credits"] == {"units": 30, "asset": "CREDIT"}
     assert told["why_not"] == "you have proposed it: somebody else has to decide"

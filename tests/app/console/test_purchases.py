@@ -247,3 +247,20 @@ def test_a_form_from_elsewhere_does_nothing(console: Console, paid: str) -> None
 
     assert answer.status_code == 403
     assert refunds_of(console) == []
+
+
+def test_a_note_stands_on_the_page_and_in_the_timeline(console: Console, paid: str) -> None:
+    support = console.operator("support")
+
+    support.send("/console/notes", about_kind="purchase", about_id=paid, said="the agent called")
+
+    case = support.json(f"/console/purchases/{paid}")["case"]
+    assert [each["said"] for each in case["notes"]] == ["the agent called"]
+    assert [event["by"] for event in case["events"] if event["what"] == "note"] == [
+        "operator:support@example.com"
+    ]
+
+
+@pytest.mark.parametrize("path", ["purchases/%00", "quotes/%00", "receipts/%00", "ledger/holds/%00"])
+def test_what_no_id_can_be_is_refused_and_breaks_nothing(console: Console, path: str) -> None:
+    assert console.operator("viewer").get(f"/console/{path}").status_code in (404, 422)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 from pydantic import SecretStr
 
 from ledger.database import Sessions
@@ -76,6 +76,13 @@ class Person:
         }
         answer = self.context.request.post(f"{self.url}/console/sign-in", form=form, max_redirects=0)
         assert answer.status == 303, answer.text()
+
+    def press(self, form: Locator, name: str) -> None:
+        """Press a button of a form, and see that it was done: the page that follows says so."""
+        form.get_by_role("button", name=name, exact=True).click()
+        answer = self.page.locator("main .said, main .refusal[role=alert]").first
+        answer.wait_for()
+        assert answer.get_attribute("role") == "status", answer.inner_text()
 
     def said(self) -> str:
         """What the page says was done."""

@@ -28,8 +28,8 @@ from outbound import vault
 
 LIMIT: Final = 5
 """How many times longer than over the small shop a page may take."""
-ASKED: Final = 30
-WARM: Final = 3
+ASKED: Final = 21
+WARM: Final = 2
 EXPORTED: Final = (("journal", "hledger"), ("purchases", "csv"), ("audit", "parquet"))
 MORE_MEMORY: Final = 1.5
 """How many times more memory the process of a large export may have than that of a small one."""

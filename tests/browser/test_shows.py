@@ -18,6 +18,8 @@ from sandbox.house import House
 from tests.browser import stock
 from tests.browser.conftest import Somebody
 
+MAY_BE_EMPTY = ("exceptions", "reversals", "reconciliation", "deliveries")
+
 
 def test_a_purchase_is_found_by_its_transaction_hash(home: House, somebody: Somebody) -> None:
     bought, ada = stock.bought(home), somebody("viewer")
@@ -144,7 +146,7 @@ def test_every_export_is_downloaded(home: House, somebody: Somebody, tmp_path: P
             link.click()
         file = tmp_path / f"{len(endings)}-{waiting.value.suggested_filename}"
         waiting.value.save_as(file)
-        assert file.stat().st_size > 0, file
+        assert file.stat().st_size > 0 or any(each in file.name for each in MAY_BE_EMPTY), file
         endings.append(file.suffix.removeprefix("."))
     assert sorted(endings) == sorted(form.ending for _, form in wanted)
 

@@ -57,7 +57,7 @@ _ASKED: Final = {
     "/search/suggestions": ("q=agt_", "q={payment_attempt_id}"),
     "/purchases": ("state=needs_review", "state=succeeded", "agent={agent_id}", "rail=stripe_checkout"),
     "/exceptions": ("state=closed", "state=all", "kind=underpaid", "agent={agent_id}"),
-    "/inbox": ("state=all", "state=handled"),
+    "/inbox": ("state=waiting", "state=handled"),
     "/deliveries": ("state=failed", "state=delivered"),
     "/audit": ("who=operator%3Afinance%40example.com", "action=refund.create", "outcome=refused"),
     "/agents": ("q=agent+1", "by=contact&q=owner", "frozen=true"),

@@ -46,6 +46,8 @@ def shop(server: Server, name: str, *, purchases: int, progress: Progress) -> st
         for definition, _ in indexes:
             progress(f"{purchases:,} purchases, {definition.split(' ON ')[0]}")
             _run(connection, definition)
+    # Whoever counts relies on what the planner knows of the tables.
+    settle(url)
     _count(url, progress=progress)
     settle(url)
     return url

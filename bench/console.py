@@ -62,7 +62,8 @@ class Door:
         began = time.perf_counter()
         answer = self.http.get(self.pages[name].path)
         taken = (time.perf_counter() - began) * 1000
-        if answer.status_code not in (200, 303):
+        # No role may open every page: what an admin may not propose is refused as fast as it is shown.
+        if answer.status_code not in (200, 303, 403):
             raise RuntimeError(f"{self.pages[name].path} answered {answer.status_code}")
         return taken
 

@@ -358,7 +358,7 @@ FROM payment_exception WHERE exception_id % 3 = 0;
 INSERT INTO proposal (
     key, kind, about_kind, about_id, content, cents, reason, evidence, proposed_by, proposed_by_id, proposed_at, expires_at
 )
-SELECT 'key-' || number, 'adjustment', 'agent', agent, '{"credits": 100}', 100, 'a job that failed twice', 'ticket 12',
+SELECT 'key-' || number, 'adjustment', 'agent', agent, jsonb_build_object('agent_id', agent, 'direction', 'up', 'credits', 100, 'expires_at', now() + interval '90 days'), 100, 'a job that failed twice', 'ticket 12',
     'operator:finance@example.com', 'op_finance', at, at + interval '3 days'
 FROM purchase WHERE number % 1000 = 1 OR number > {purchases} - 5 ORDER BY number;
 INSERT INTO proposal_decision (

@@ -79,6 +79,11 @@ def test_the_same_form_proposes_once_and_is_nobody_elses(office: Office) -> None
     assert office.propose("adjustment", TAKEN, key="form-1") == first
     with pytest.raises(BadProposal, match="somebody else"):
         office.propose("adjustment", TAKEN, key="form-1", by=office.bob)
+    for other in ({**TAKEN, "credits": "31"}, GOODWILL):
+        with pytest.raises(BadProposal, match="something else"):
+            office.propose("adjustment", other, key="form-1")
+    with pytest.raises(BadProposal, match="something else"):
+        office.propose("adjustment", TAKEN, key="form-1", evidence="ticket 18")
 
 
 def test_the_maker_cannot_approve_or_reject_and_it_is_on_record(office: Office) -> None:

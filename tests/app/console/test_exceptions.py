@@ -203,6 +203,7 @@ def test_more_than_one_may_give_away_is_led_to_a_proposal(console: Console) -> N
     assert answer.status_code == 409
     assert "takes a second person" in answer.text
     assert state(seat, exception_id) == "open"
+    assert audited(console)[-1] == (f"operator:{seat.email}", "exception.resolve", "refused")
 
 
 def test_an_owner_is_taken_handed_over_and_given_back(console: Console) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlmodel import col, select
 
-from office import proofs
+from office import proofs, sessions
 from office.models import AuditRow, Operator
 from tests.app.console.seats import Console, Seat
 
@@ -119,4 +119,25 @@ def test_who_enrols_anew_is_signed_in_nowhere_else(console: Console) -> None:
     assert found is not None
     assert viewer.get("/console/sessions").status_code == 200
     assert enrol(console, found[0], email=viewer.email) == 303
+    assert viewer.get("/console/sessions").status_code == 303
+
+
+def test_every_session_of_an_operator_ends_however_many_there_are(console: Console) -> None:
+    admin, viewer = console.operator("admin"), console.operator("viewer")
+    came = sessions.From("ops", "127.0.0.1", "tests")
+    with console.sessions() as session:
+        found = session.exec(select(Operator).where(Operator.email == viewer.email)).one()
+        operator_id = found.operator_id
+        for number in range(60):
+            sessions.begin(
+                session,
+                found,
+                method="password",
+                token_hash=number.to_bytes(32),
+                came=came,
+                settings=console.desk.settings,
+                now=console.clock.now,
+            )
+    assert viewer.get("/console/sessions").status_code == 200
+    admin.act(f"/console/operators/{operator_id}/end-sessions")
     assert viewer.get("/console/sessions").status_code == 303

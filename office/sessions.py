@@ -289,5 +289,5 @@ def _count_failure(session: Session, operator: Operator, *, came: From | None, n
         via=came.via if came else "console",
         address=came.address if came else None,
     )
-    about = ("operator", operator.operator_id)
-    audit.write(session, who, "session.open", about=about, outcome="refused", now=now)
+    about, action = ("operator", operator.operator_id), "session.open" if came else "session.step_up"
+    audit.write(session, who, action, about=about, outcome="refused", now=now)

@@ -27,6 +27,7 @@ from office.proposals.errors import (
 from office.proposals.models import Proposal, ProposalDecision
 from office.proposals.reading import Standing, is_maker, shown
 from office.proposals.settings import proposals
+from rails import redaction
 
 Decision = Literal["approved", "rejected", "withdrawn"]
 HOUSE: Final = "house"
@@ -66,15 +67,8 @@ def propose(
 
     raises: BadProposal, NotPossible, MayNotDecide if nobody is signed in; ExceptionNotFound
     """
-    if by.operator_id is None or not by.may("propose"):
-        raise MayNotDecide("only a person of the house with that role proposes")
-    if not reason.strip():
-        raise BadProposal("reason: say why in a few words")
-    evidence = evidence.strip()
-    if kind in kinds.WITH_EVIDENCE and not evidence:
-        raise BadProposal("evidence: a link or a reference that shows why")
-    if len(evidence) > _LONGEST:
-        raise BadProposal(f"evidence: at most {_LONGEST} characters")
+    evidence = redaction.hide_secrets(evidence.strip())
+    _check_proposable(kind, reason=reason, evidence=evidence, by=by)
     before = session.exec(select(Proposal).where(Proposal.key == key)).one_or_none()
     if before is None:
         content = kinds.typed(session, kind, fields, Order(_UNNUMBERED, reason, now))
@@ -92,6 +86,17 @@ def propose(
         raise BadProposal("this form was sent by somebody else: open a new one")
     _check_same(session, before, kind, fields, Order(_UNNUMBERED, reason, now), evidence=evidence)
     return Outcome(shown(session, before.proposal_id, now=now), replayed=True)
+
+
+def _check_proposable(kind: Kind, *, reason: str, evidence: str, by: Actor) -> None:
+    if by.operator_id is None or not by.may("propose"):
+        raise MayNotDecide("only a person of the house with that role proposes")
+    if not reason.strip():
+        raise BadProposal("reason: say why in a few words")
+    if kind in kinds.WITH_EVIDENCE and not evidence:
+        raise BadProposal("evidence: a link or a reference that shows why")
+    if len(evidence) > _LONGEST:
+        raise BadProposal(f"evidence: at most {_LONGEST} characters")
 
 
 def _check_same(

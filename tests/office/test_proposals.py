@@ -268,6 +268,13 @@ def test_an_adjustment_needs_evidence_and_a_reason(office: Office) -> None:
         office.propose("adjustment", TAKEN, evidence="  ")
 
 
+def test_a_key_in_the_evidence_is_not_kept(office: Office) -> None:
+    number = office.propose("adjustment", TAKEN, evidence="https://x.example/?key=sk_live_0123456789")
+
+    with office.sessions() as session:
+        assert reading.shown(session, number, now=LATER).evidence == "https://x.example/?key=[redacted]"
+
+
 def test_money_that_nobody_claims_and_claims_that_nobody_pays_are_corrected(office: Office) -> None:
     office.approve(office.propose("adjustment", TAKEN))
     fields = {"source": "unclaimed", "target": "revenue", "amount": "0.20"}

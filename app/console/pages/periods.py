@@ -80,6 +80,8 @@ def confirm(visit: Confirming, month: Written, draft_id: Annotated[int, Form()])
     )
     with wanted, visit.house.sessions() as session:
         closed = closing.confirm(session, draft_id, by=visit.actor, now=visit.now)
+        if closed.draft.month != month:
+            raise NotClosable(f"what was prepared under the number {draft_id} is of {closed.draft.month}")
     return done(visit, _page(month), f"{month} is closed.", closed=closed)
 
 

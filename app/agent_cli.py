@@ -1,16 +1,14 @@
 """Commands on the tokens of agents."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from app import agents, where
+from app import agents, by_command, where
 from app.where import DevHouse
 from ledger import database
-from office import actor
 from office.errors import NothingToRevoke
 
 cli = typer.Typer(help="Tokens of the agents that buy credits.", no_args_is_help=True)
@@ -30,7 +28,7 @@ def revoke(
     engine = database.connect(where.owner_url(folder), pool_size=1)
     try:
         with database.sessions(engine)() as session:
-            who = actor.command(getpass.getuser())
+            who = by_command.who(None)
             agents.take_token(session, who, agent_id=agent_id, reason="", now=datetime.now(UTC))
     except NothingToRevoke:
         out.print("0 revoked")

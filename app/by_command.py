@@ -10,7 +10,13 @@ from sqlmodel import Session
 
 from ledger.database import Sessions
 from office import actor, audit
+from office.actor import Actor
 from office.audit import About, Recorded
+
+
+def who(by: str | None) -> Actor:
+    """Whoever runs a command: by the name that was given, or as the user of this machine."""
+    return actor.command(by or getpass.getuser())
 
 
 def said(
@@ -25,13 +31,11 @@ def said(
     now: datetime,
 ) -> None:
     """Tell the log what a command did. Without `by` it was the user of this machine."""
-    who = actor.command(by or getpass.getuser())
-    audit.write(session, who, action, about=about, reason=reason, before=before, after=after, now=now)
+    audit.write(session, who(by), action, about=about, reason=reason, before=before, after=after, now=now)
 
 
 def recorded(
     sessions: Sessions, action: str, *, about: About, by: str | None = None, reason: str = "", now: datetime
 ) -> AbstractContextManager[Recorded]:
     """Tell the log of what opens its own transactions: that it was asked for, and how it ended."""
-    who = actor.command(by or getpass.getuser())
-    return audit.recorded(sessions, who, action, about=about, reason=reason, now=now)
+    return audit.recorded(sessions, who(by), action, about=about, reason=reason, now=now)

@@ -1,6 +1,5 @@
 """`pennyrail agent-spending`: who may not spend, and why."""
 
-import getpass
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import reasons, where
+from app import by_command, reasons, where
 from app.models import Agent
 from app.times import iso
 from app.where import DevHouse
 from ledger import database, freezes
 from ledger.freezes import Frozen
-from office import actor, freezing
+from office import freezing
 
 cli = typer.Typer(help="Agents that may not spend.", no_args_is_help=True)
 out = Console(highlight=False, markup=False)
@@ -38,7 +37,7 @@ def freeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = 
     """Have the book refuse every new hold and debit of an agent. Holds that stand are settled as ever."""
     with _session(folder) as session:
         _known(session, agent_id)
-        who = actor.command(by or getpass.getuser())
+        who = by_command.who(by)
         freezing.freeze(session, who, agent_id=agent_id, reason=reason, now=datetime.now(UTC))
     out.print(f"{agent_id} may spend nothing new")
 
@@ -46,7 +45,7 @@ def freeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = 
 @cli.command("unfreeze")
 def unfreeze(agent_id: AgentId, reason: Reason, by: By = None, folder: DevHouse = None) -> None:
     """Lift every freeze of an agent. None of them comes back by itself, whatever its bank says."""
-    now, who = datetime.now(UTC), actor.command(by or getpass.getuser())
+    now, who = datetime.now(UTC), by_command.who(by)
     with _session(folder) as session:
         _known(session, agent_id)
         stood = freezes.standing(session, agent_id=agent_id)

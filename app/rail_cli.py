@@ -1,6 +1,5 @@
 """`pennyrail rail`: the rails there are, a new one, and whether one keeps what it declares."""
 
-import getpass
 import json
 import shlex
 import subprocess
@@ -156,9 +155,9 @@ def switched(as_json: AsJson = False, folder: DevHouse = None) -> None:
 
 
 def _actor(by: str | None) -> "Actor":
-    from office import actor
+    from app import by_command
 
-    return actor.command(by or getpass.getuser())
+    return by_command.who(by)
 
 
 def _installed(rail_id: str) -> str:

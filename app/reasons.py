@@ -2,12 +2,15 @@
 
 import typer
 
+from office import errors, reasons
+
 
 def said(text: str) -> str:
-    """The text as it was given.
+    """The text as it is kept.
 
     raises: typer.BadParameter if it says nothing.
     """
-    if not text.strip():
-        raise typer.BadParameter("say something")
-    return text
+    try:
+        return reasons.said(text)
+    except errors.SayWhy:
+        raise typer.BadParameter("say something") from None

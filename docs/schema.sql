@@ -2771,7 +2771,7 @@ CREATE TABLE public.period_close (
     control_hash bytea NOT NULL,
     closed_by text NOT NULL,
     closed_at timestamp with time zone NOT NULL,
-    CONSTRAINT period_close_by_another CHECK ((closed_by <> prepared_by)),
+    CONSTRAINT period_close_by_another CHECK ((lower(TRIM(BOTH FROM closed_by)) <> lower(TRIM(BOTH FROM prepared_by)))),
     CONSTRAINT period_close_leaves_no_gap CHECK ((previous = ((month - '1 mon'::interval))::date))
 );
 
@@ -3595,10 +3595,6 @@ CREATE UNIQUE INDEX agent_deposit_address_is_nobody_elses ON public.agent_deposi
 CREATE INDEX agent_freeze_of_agent ON public.agent_freeze USING btree (agent_id);
 
 CREATE INDEX agent_in_time ON public.agent USING btree (created_at, agent_id);
-
-CREATE INDEX agent_named ON public.agent USING btree (lower(agent_name) text_pattern_ops);
-
-CREATE INDEX agent_reached_at ON public.agent USING btree (contact text_pattern_ops);
 
 CREATE INDEX agent_token_of_agent ON public.agent_token USING btree (agent_id, created_at);
 

@@ -212,7 +212,7 @@ def close(session: Session, draft: PeriodDraft, *, by: str, now: datetime) -> Pe
         since it was prepared.
     """
     assert draft.draft_id is not None
-    if by == draft.prepared_by:
+    if by.strip().lower() == draft.prepared_by.strip().lower():
         raise NotClosable("whoever prepared a close cannot confirm it: another person has to")
     last = last_closed(session)
     if last is not None and last.next != Month(draft.month):

@@ -21,6 +21,7 @@ Kind = Literal[
     "figures_lag",
     "overdue",
     "book_differs",
+    "unanswered_actions",
 ]
 Gravity = Literal["bad", "wait"]
 
@@ -72,6 +73,9 @@ def _of_money(house: HouseHealth, *, now: datetime) -> Iterator[Alert]:
     if _is_older(house.breaks, BREAK_AGE, now=now):
         said = f"{_many(house.breaks)} breaks are open, the oldest for more than two days"
         yield Alert("old_breaks", "bad", said, house.breaks.oldest_at)
+    if house.unanswered.many:
+        said = f"{_many(house.unanswered)} actions of operators began, and nobody knows how they ended"
+        yield Alert("unanswered_actions", "bad", said, house.unanswered.oldest_at)
     for each in house.alarms:
         yield Alert("chain_alarm", "bad", each.detail, each.opened_at, each.kind)
 

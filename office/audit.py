@@ -9,9 +9,11 @@ from typing import Any, Literal
 from sqlmodel import Session
 
 from ledger.database import Sessions
+from ledger.errors import BookError
 from office.actor import Actor
 from office.models import AuditRow
 from rails import redaction
+from rails.errors import OperatorError
 
 Outcome = Literal["done", "asked", "failed", "refused"]
 About = tuple[str, str]
@@ -63,6 +65,31 @@ def write(
         )
     )
     session.flush()
+
+
+@contextmanager
+def refusals(
+    sessions: Sessions,
+    actor: Actor,
+    action: str,
+    *,
+    about: About,
+    refused: type[Exception],
+    reason: str = "",
+    now: datetime,
+) -> Iterator[None]:
+    """Record what somebody wanted and did not get, after its transaction was undone.
+
+    `refused` is what is raised at who may not do it; whatever else could not be done has `failed`.
+    """
+    try:
+        yield
+    except (OperatorError, BookError) as error:
+        outcome: Outcome = "refused" if isinstance(error, refused) else "failed"
+        after = {"error": redaction.redact(str(error))[:_LONGEST] or type(error).__name__}
+        with sessions() as session:
+            write(session, actor, action, about=about, outcome=outcome, reason=reason, after=after, now=now)
+        raise
 
 
 @contextmanager

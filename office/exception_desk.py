@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from ledger.database import Sessions
 from ledger.money import Amount
-from office import audit, errors, proposals, reasons
+from office import audit, proposals, reasons
 from office.actor import Actor
 from office.exception_queue import KIND
 from rails import refunds, resolutions
@@ -107,14 +107,7 @@ def _decision(session: Session, exception_id: int, *, seen: int, reason: str, by
 def _alone(by: Actor, *, now: datetime) -> Permit:
     """Lets through what one operator may give away alone."""
 
-    def check(session: Session, cents: Amount) -> None:
-        if proposals.needs_two(session, cents, by, now):
-            left = proposals.left_alone(session, by, now)
-            raise errors.NeedsApproval(
-                f"{cents} takes a second person: alone you may give away {left} more today; propose it"
-            )
-
-    return check
+    return lambda session, cents: proposals.check_alone(session, cents, by, now)
 
 
 def _recorded(session: Session, decision: Decision, done: Resolved, *, by: Actor, now: datetime) -> Resolved:

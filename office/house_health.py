@@ -4,7 +4,7 @@ Every number is read along an index, and counted to a limit.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlmodel import Session, col, or_, select, text
@@ -99,6 +99,8 @@ class HouseHealth:
     exceptions: Pile
     breaks: Pile
     failed_deliveries: Pile
+    unanswered: Pile
+    """What operators asked of others, and nobody knows how it ended."""
     endpoints: tuple[EndpointHealth, ...]
     chains: tuple[ChainHealth, ...]
     alarms: tuple[Alarm, ...]
@@ -124,6 +126,24 @@ _PILES: Final = {
         SELECT created_at AS at FROM webhook_delivery WHERE state = 'failed' ORDER BY created_at
     """,
 }
+# Both rows of an action are of one moment. What is under way has some minutes to end.
+_UNANSWERED: Final = """
+    SELECT asked.at
+    FROM (
+        SELECT at, actor, action
+        FROM audit_log
+        WHERE outcome = 'asked' AND at >= :since AND at < :until
+        ORDER BY at DESC
+        LIMIT :most
+    ) AS asked
+    WHERE NOT EXISTS (
+        SELECT FROM audit_log AS ended
+        WHERE ended.actor = asked.actor AND ended.at = asked.at AND ended.action = asked.action
+            AND ended.outcome <> 'asked'
+    )
+"""
+_UNANSWERED_FOR: Final = timedelta(days=7)
+_UNDER_WAY_FOR: Final = timedelta(minutes=15)
 _OVERDUE: Final = text(
     """
     SELECT what, since
@@ -223,9 +243,11 @@ def of_house(session: Session, *, now: datetime) -> HouseHealth:
     """Everything, in some twenty short readings."""
     connection = session.connection()
     piles = {name: _pile(session, query) for name, query in _PILES.items()}
+    asked = {"since": now - _UNANSWERED_FOR, "until": now - _UNDER_WAY_FOR}
     seals = connection.execute(_SEALS, {"most": 1}).one()
     return HouseHealth(
         **piles,
+        unanswered=_pile(session, _UNANSWERED, **asked),
         newest_notice_at=session.exec(
             select(Notice.received_at).order_by(col(Notice.notice_id).desc()).limit(1)
         ).first(),
@@ -246,9 +268,9 @@ def difference(session: Session) -> Difference | None:
     return Difference(int(row.credits), int(row.cents)) if row.ahead < MOST_UNCOUNTED else None
 
 
-def _pile(session: Session, query: str) -> Pile:
+def _pile(session: Session, query: str, **moments: datetime) -> Pile:
     counted = text(f"SELECT count(*), min(at) FROM ({query} LIMIT :most) AS pile")  # noqa: S608
-    given: dict[str, object] = {"most": MOST}
+    given: dict[str, object] = {"most": MOST, **moments}
     if ":no_break" in query:
         given["no_break"] = list(NO_BREAK)
     many, oldest_at = session.connection().execute(counted, given).one()

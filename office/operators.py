@@ -60,6 +60,11 @@ def role_of(operator: Operator) -> Role:
     return next(role for role in ROLES if role == operator.role)
 
 
+def actor(operator: Operator) -> Actor:
+    """The operator at work, in no session."""
+    return Actor(f"operator:{operator.email}", role_of(operator), operator.operator_id, via="console")
+
+
 def by_email(session: Session, email: str) -> Operator | None:
     """The operator of an email, whatever its letters' case."""
     return session.exec(select(Operator).where(Operator.email == email.strip().lower())).one_or_none()
@@ -157,18 +162,20 @@ def enrol(
     found.totp_sealed, found.totp_last_step = vault.close(secret), step
     found.invite_hash = found.invite_expires_at = found.locked_until = None
     found.failures = 0
-    myself = Actor(f"operator:{found.email}", role_of(found), found.operator_id, via="console")
-    audit.write(session, myself, "operator.enrol", about=("operator", found.operator_id), now=now)
+    audit.write(session, actor(found), "operator.enrol", about=("operator", found.operator_id), now=now)
     return found
 
 
 def change_role(
     session: Session, operator_id: str, role: Role, *, reason: str, by: Actor, now: datetime
 ) -> None:
-    """Give an operator another role, from the next request on.
+    """Give an operator another role, from the next request on. Nobody changes their own.
 
     raises: OperatorNotFound, OperatorConflict
     """
+    if operator_id == by.operator_id:
+        # Whoever makes operators moves no money, and must not become who does.
+        raise errors.OperatorConflict("nobody changes their own role: another admin has to")
     found = get(session, operator_id)
     if role != "admin":
         _check_not_last_admin(session, found)

@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 
 from ledger.database import Sessions
 from ledger.money import Amount
-from office import audit, errors, proposals, reasons
+from office import audit, proposals, reasons
 from office.actor import Actor
 from office.purchase_case import KIND
 from rails import errors as rails_errors
@@ -95,16 +95,7 @@ def refund(
         sessions, by, "refund.create", about=about, reason=why, before=wanted, now=now
     ) as told:
         with sessions() as session:
-            _check_alone(session, payment_attempt_id, amount, key=key, by=by, now=now)
-            found = refunds.place(
-                session,
-                payment_attempt_id=payment_attempt_id,
-                amount=amount,
-                reason=why,
-                requested_by=by.name,
-                key=key,
-                now=now,
-            )
+            found = _placed(session, payment_attempt_id, amount, why=why, key=key, by=by, now=now)
         if found.state == "asked":
             found = refunds.ask(sessions, rails, refund_id=found.request.refund_id, now=now)
         told.after = {
@@ -117,28 +108,33 @@ def refund(
     return found
 
 
-def _check_alone(
+def _placed(
     session: Session,
     payment_attempt_id: str,
     amount: Amount | None,
     *,
+    why: str,
     key: str,
     by: Actor,
     now: datetime,
-) -> None:
-    """Let through what one operator may give away alone; what was asked for before was let through before."""
+) -> Refund:
+    """Write down what one operator may give away alone; what was asked for before was let through before."""
     known = select(RefundRequest.refund_id).where(RefundRequest.idempotency_key == key)
-    if session.exec(known).first() is not None:
-        return
-    attempt = session.get_one(
-        PaymentAttempt, payment_attempt_id, with_for_update=True, populate_existing=True
-    )
-    cents = amount if amount is not None else refunds.left_of(session, attempt)
-    if proposals.needs_two(session, cents, by, now):
-        left = proposals.left_alone(session, by, now)
-        raise errors.NeedsApproval(
-            f"{cents} takes a second person: alone you may give away {left} more today; propose it"
+    if session.exec(known).first() is None:
+        attempt = session.get_one(
+            PaymentAttempt, payment_attempt_id, with_for_update=True, populate_existing=True
         )
+        cents = amount if amount is not None else refunds.left_of(session, attempt)
+        proposals.check_alone(session, cents, by, now)
+    return refunds.place(
+        session,
+        payment_attempt_id=payment_attempt_id,
+        amount=amount,
+        reason=why,
+        requested_by=by.name,
+        key=key,
+        now=now,
+    )
 
 
 def _state(sessions: Sessions, payment_attempt_id: str) -> str:

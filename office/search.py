@@ -247,7 +247,6 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
         LIMIT :most
         """
     ),
-    # ~>=~ and ~<~ are the order of the index, whatever language the database sorts in.
     "words": text(
         """
         SELECT 'transaction', CAST(id AS text), 'the ledger transaction of this key'
@@ -272,18 +271,21 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
         """
     ),
 }
+# The order of the indexes, whatever language the database sorts in.
 _BEGINNINGS: Final = text(
     """
     (
         SELECT 'agent', agent_id, 'the name begins so'
         FROM agent
-        WHERE lower(agent_name) ~>=~ lower(:q) AND lower(agent_name) ~<~ (lower(:q) || chr(1114111))
+        WHERE lower(agent_name) COLLATE "C" >= lower(:q)
+            AND lower(agent_name) COLLATE "C" < lower(:q) || chr(1114111)
         LIMIT :most
     )
     UNION
     (
         SELECT 'agent', agent_id, 'the contact begins so'
-        FROM agent WHERE contact ~>=~ lower(:q) AND contact ~<~ (lower(:q) || chr(1114111))
+        FROM agent
+        WHERE contact COLLATE "C" >= lower(:q) AND contact COLLATE "C" < lower(:q) || chr(1114111)
         LIMIT :most
     )
     """

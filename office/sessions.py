@@ -242,15 +242,18 @@ def end(session: Session, session_id: int, *, by: Actor, now: datetime) -> None:
 
 def end_all(session: Session, operator_id: str, *, by: Actor, now: datetime, but: int | None = None) -> int:
     """End every session of an operator but one; how many there were."""
-    rows = [
-        row
-        for row in of_operator(session, operator_id)
-        if row.revoked_at is None and now < row.expires_at and row.session_id != but
-    ]
-    for row in rows:
-        assert row.session_id is not None
-        end(session, row.session_id, by=by, now=now)
-    return len(rows)
+    found = session.exec(
+        select(OperatorSession.session_id).where(
+            OperatorSession.operator_id == operator_id,
+            col(OperatorSession.revoked_at).is_(None),
+            OperatorSession.expires_at > now,
+            col(OperatorSession.session_id).is_distinct_from(but),
+        )
+    ).all()
+    for session_id in found:
+        assert session_id is not None
+        end(session, session_id, by=by, now=now)
+    return len(found)
 
 
 def of_operator(session: Session, operator_id: str, *, most: int = 50) -> Sequence[OperatorSession]:
@@ -286,5 +289,5 @@ def _count_failure(session: Session, operator: Operator, *, came: From | None, n
         via=came.via if came else "console",
         address=came.address if came else None,
     )
-    about = ("operator", operator.operator_id)
-    audit.write(session, who, "session.open", about=about, outcome="refused", now=now)
+    about, action = ("operator", operator.operator_id), "session.open" if came else "session.step_up"
+    audit.write(session, who, action, about=about, outcome="refused", now=now)

@@ -91,6 +91,10 @@ def quote(
     """
     fresh_id = ids.new("quote")
     with sessions() as session:
+        kept = _quote_by_key(session, agent_id=agent_id, idempotency_key=idempotency_key)
+        if kept is not None:
+            # What was promised is told again, even on a rail that takes nothing new.
+            return Quoted(_of_terms(kept, terms), replayed=True)
         rail = _sellable(session, rails, terms.rail_id)
         session.execute(
             insert(Quote)
@@ -108,12 +112,21 @@ def quote(
             )
             .on_conflict_do_nothing(constraint="quote_once_per_key")
         )
-        kept = session.exec(
-            select(Quote).where(Quote.agent_id == agent_id, Quote.idempotency_key == idempotency_key)
-        ).one()
-        if (kept.credits, kept.pack_id, kept.rail_id) != (terms.credits.units, terms.pack_id, terms.rail_id):
-            raise errors.QuoteConflict("this idempotency key belongs to a quote with other terms")
-        return Quoted(kept, replayed=kept.quote_id != fresh_id)
+        kept = _quote_by_key(session, agent_id=agent_id, idempotency_key=idempotency_key)
+        assert kept is not None
+        return Quoted(_of_terms(kept, terms), replayed=kept.quote_id != fresh_id)
+
+
+def _quote_by_key(session: Session, *, agent_id: str, idempotency_key: str) -> Quote | None:
+    return session.exec(
+        select(Quote).where(Quote.agent_id == agent_id, Quote.idempotency_key == idempotency_key)
+    ).one_or_none()
+
+
+def _of_terms(kept: Quote, terms: Terms) -> Quote:
+    if (kept.credits, kept.pack_id, kept.rail_id) != (terms.credits.units, terms.pack_id, terms.rail_id):
+        raise errors.QuoteConflict("this idempotency key belongs to a quote with other terms")
+    return kept
 
 
 def _sellable(session: Session, rails: Rails, rail_id: str) -> Rail:

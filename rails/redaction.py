@@ -7,6 +7,8 @@ from typing import Final
 _MARK: Final = "[redacted]"
 _OPENS_A_DOOR: Final = (
     r"(?:isk_(?:r|svc)_|[sr]k_(?:live|test)_)[A-Za-z0-9_\-]+"
+    # An operator's session, and an invitation to become one.
+    r"|\b(?:pnop_|pninv-)[A-Za-z0-9_\-]+"
     # Secrets of webhooks may be base64.
     r"|whsec_[A-Za-z0-9_\-+/=]+"
     r"|(?i:bearer)\s+[A-Za-z0-9._\-]+"

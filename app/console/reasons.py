@@ -5,20 +5,22 @@ from typing import Annotated
 from fastapi import Form
 from pydantic import AfterValidator
 
+from office import errors, reasons
+
 LONGEST = 1000
 
 
 def said(text: str) -> str:
-    """The text without the blanks around it.
+    """The text as it is kept.
 
     raises: ValueError if it says nothing, or too much.
     """
-    told = text.strip()
-    if not told:
-        raise ValueError("say why in a few words")
-    if len(told) > LONGEST:
+    if len(text.strip()) > LONGEST:
         raise ValueError(f"say it in at most {LONGEST} characters")
-    return told
+    try:
+        return reasons.said(text)
+    except errors.SayWhy as error:
+        raise ValueError(str(error)) from None
 
 
 Reason = Annotated[str, Form(), AfterValidator(said)]

@@ -42,6 +42,7 @@ def sign_in(url: str, *, email: str, password: str, code: str) -> Saved:
 
 def download(path: str, to: Any) -> int:
     """Write what a page serves as a file; how many bytes it was."""
+    _check_ours(path)
     saved, written = _session(), 0
     with calls.opened(saved.url, read_seconds=600) as client:
         headers = {"authorization": f"Bearer {saved.token}"}
@@ -59,6 +60,7 @@ def _ask(method: str, path: str, **what: Any) -> Any:
 
 
 def _send(method: str, path: str, **what: Any) -> httpx.Response:
+    _check_ours(path)
     saved = _session()
     with calls.opened(saved.url) as client:
         headers = {**_JSON, "authorization": f"Bearer {saved.token}"}
@@ -69,6 +71,12 @@ def _send(method: str, path: str, **what: Any) -> httpx.Response:
         except httpx.HTTPError as error:
             doubt = "; it may have been done: look before you repeat it" if method == "POST" else ""
             _end(f"no whole answer came from {saved.url} ({type(error).__name__}){doubt}")
+
+
+def _check_ours(path: str) -> None:
+    # Anything else could name another host, which would be shown the token.
+    if not path.startswith("/console/"):
+        _end(f"{path} is no page of the console: its pages begin with /console/")
 
 
 def _session() -> Saved:

@@ -3,6 +3,6 @@
 `needs_two` tells whether somebody may do something alone; `/console/proposals/new` takes what they may not.
 """
 
-from office.proposals.alone import left_alone, needs_two
+from office.proposals.alone import check_alone, left_alone, needs_two
 
-__all__ = ["left_alone", "needs_two"]
+__all__ = ["check_alone", "left_alone", "needs_two"]

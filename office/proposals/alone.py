@@ -7,6 +7,7 @@ from sqlmodel import Session, text
 
 from ledger.money import USD, Amount
 from office.actor import Actor
+from office.errors import NeedsApproval
 from office.proposals.settings import proposals
 from rails import policy_values
 
@@ -54,3 +55,15 @@ def needs_two(session: Session, cents: Amount, actor: Actor, now: datetime) -> b
     """
     session.connection().execute(_TURN, {"name": actor.name})
     return cents > left_alone(session, actor, now)
+
+
+def check_alone(session: Session, cents: Amount, actor: Actor, now: datetime) -> None:
+    """Let through what one operator may give away alone. Where to call it, `needs_two` says.
+
+    raises: NeedsApproval
+    """
+    if needs_two(session, cents, actor, now):
+        left = left_alone(session, actor, now)
+        raise NeedsApproval(
+            f"{cents} takes a second person: alone you may give away {left} more today; propose it"
+        )

@@ -1,7 +1,7 @@
 """Proposing, and deciding what another has proposed: once, and done in the same transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from ledger.database import Sessions
-from ledger.errors import BookError
 from office import audit
 from office.actor import Actor
 from office.models import Operator
@@ -29,7 +28,6 @@ from office.proposals.models import Proposal, ProposalDecision
 from office.proposals.reading import Standing, is_maker, shown
 from office.proposals.settings import proposals
 from rails import redaction
-from rails.errors import OperatorError
 
 Decision = Literal["approved", "rejected", "withdrawn"]
 HOUSE: Final = "house"
@@ -69,15 +67,8 @@ def propose(
 
     raises: BadProposal, NotPossible, MayNotDecide if nobody is signed in; ExceptionNotFound
     """
-    if by.operator_id is None or not by.may("propose"):
-        raise MayNotDecide("only a person of the house with that role proposes")
-    if not reason.strip():
-        raise BadProposal("reason: say why in a few words")
-    evidence = evidence.strip()
-    if kind in kinds.WITH_EVIDENCE and not evidence:
-        raise BadProposal("evidence: a link or a reference that shows why")
-    if len(evidence) > _LONGEST:
-        raise BadProposal(f"evidence: at most {_LONGEST} characters")
+    evidence = redaction.hide_secrets(evidence.strip())
+    _check_proposable(kind, reason=reason, evidence=evidence, by=by)
     before = session.exec(select(Proposal).where(Proposal.key == key)).one_or_none()
     if before is None:
         content = kinds.typed(session, kind, fields, Order(_UNNUMBERED, reason, now))
@@ -93,7 +84,35 @@ def propose(
         before = session.exec(select(Proposal).where(Proposal.key == key)).one()
     if before.proposed_by_id != by.operator_id or before.proposal_id is None:
         raise BadProposal("this form was sent by somebody else: open a new one")
+    _check_same(session, before, kind, fields, Order(_UNNUMBERED, reason, now), evidence=evidence)
     return Outcome(shown(session, before.proposal_id, now=now), replayed=True)
+
+
+def _check_proposable(kind: Kind, *, reason: str, evidence: str, by: Actor) -> None:
+    if by.operator_id is None or not by.may("propose"):
+        raise MayNotDecide("only a person of the house with that role proposes")
+    if not reason.strip():
+        raise BadProposal("reason: say why in a few words")
+    if kind in kinds.WITH_EVIDENCE and not evidence:
+        raise BadProposal("evidence: a link or a reference that shows why")
+    if len(evidence) > _LONGEST:
+        raise BadProposal(f"evidence: at most {_LONGEST} characters")
+
+
+def _check_same(
+    session: Session, before: Proposal, kind: Kind, fields: Fields, order: Order, *, evidence: str
+) -> None:
+    """Refuse a key under which something else was proposed: it would be taken for what was typed now.
+
+    raises: BadProposal
+    """
+    told = (before.kind, before.reason, before.evidence or "")
+    same = told == (kind, order.reason, evidence)
+    # What is about a payment or a policy depends on how that stands, and may have been done since.
+    if same and kind in ("adjustment", "correction"):
+        same = dict(kinds.typed(session, kind, fields, order).kept()) == before.content
+    if not same:
+        raise BadProposal("this form proposed something else before: open a new one")
 
 
 def _keep(
@@ -267,28 +286,14 @@ def _translated(error: DBAPIError, proposal_id: int) -> Exception:
     return error
 
 
-@contextmanager
 def _refusals_told(
     sessions: Sessions, by: Actor, decision: Decision, proposal_id: int, *, reason: str, now: datetime
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Keep in the audit log that somebody wanted to decide and could not."""
-    try:
-        yield
-    except (OperatorError, BookError) as error:
-        outcome: audit.Outcome = "refused" if isinstance(error, MayNotDecide) else "failed"
-        told = {"error": redaction.redact(str(error)) or type(error).__name__}
-        with sessions() as session:
-            audit.write(
-                session,
-                by,
-                _VERBS[decision],
-                about=("proposal", str(proposal_id)),
-                outcome=outcome,
-                reason=reason,
-                after=told,
-                now=now,
-            )
-        raise
+    about = ("proposal", str(proposal_id))
+    return audit.refusals(
+        sessions, by, _VERBS[decision], about=about, refused=MayNotDecide, reason=reason, now=now
+    )
 
 
 def _write(

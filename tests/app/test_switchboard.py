@@ -81,6 +81,26 @@ def test_new_quotes_and_purchases_are_refused_at_once_and_open_ones_settle(doors
     assert agent.balance() == 100
 
 
+def test_what_is_repeated_by_its_key_is_answered_as_before(doors: Doors) -> None:
+    agent = doors.agent()
+    bought, quote = agent.buy(agent.quote(credits=100)), agent.quote(credits=200)
+    turn_off(doors.sessions)
+
+    again = agent.post(
+        "/v1/credit-quotes", credits=200, payment_method=DEPOSIT, idempotency_key=quote["idempotency_key"]
+    )
+
+    assert ok(again)["quote_id"] == quote["quote_id"]
+    assert (
+        ok(
+            agent.post(
+                "/v1/credit-purchases/fake-deposits", quote_id=bought["quote_id"], idempotency_key="another"
+            )
+        )["payment_attempt_id"]
+        == bought["payment_attempt_id"]
+    )
+
+
 def test_a_quote_that_was_polled_before_leads_elsewhere_afterwards_and_back(doors: Doors) -> None:
     agent = doors.agent()
     quote = agent.quote()

@@ -202,21 +202,23 @@ def test_the_database_knows_no_second_beginning_and_no_gap(closed: Sessions, pre
         )
 
 
-def test_whoever_prepared_a_close_cannot_confirm_it(credited: Sessions) -> None:
+@pytest.mark.parametrize("name", ["operator:ann", "Operator:Ann", " operator:ann "])
+def test_whoever_prepared_a_close_cannot_confirm_it(credited: Sessions, name: str) -> None:
     with pytest.raises(NotClosable, match="another person"):
-        close(credited, by="operator:ann")
+        close(credited, by=name)
 
 
-def test_the_database_wants_two_people(credited: Sessions) -> None:
+@pytest.mark.parametrize("name", ["operator:ann", "OPERATOR:Ann", "operator:ann "])
+def test_the_database_wants_two_people(credited: Sessions, name: str) -> None:
     with credited() as session:
         draft_id = prepared(session).draft_id
     with pytest.raises(DBAPIError, match="period_close_by_another"), credited() as session:
         session.connection().execute(
             text(
                 "INSERT INTO period_close SELECT month, NULL, draft_id, prepared_by, control_hash,"
-                " prepared_by, now() FROM period_draft WHERE draft_id = :draft_id"
+                " :name, now() FROM period_draft WHERE draft_id = :draft_id"
             ),
-            {"draft_id": draft_id},
+            {"draft_id": draft_id, "name": name},
         )
 
 

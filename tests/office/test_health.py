@@ -11,7 +11,7 @@ from sqlmodel import text
 from ledger import credits, seals
 from ledger.database import Sessions
 from ledger.money import USDC, Amount
-from office import alerts, figures, house_health, rail_health, switching
+from office import alerts, audit, figures, house_health, rail_health, switching
 from office.actor import Actor
 from office.alerts import Alert
 from office.house_health import HouseHealth
@@ -69,6 +69,26 @@ def fail(shop: Shop) -> None:
     attempt_id, reference = shop.open(DEPOSIT)
     shop.rails[DEPOSIT].fail(reference)
     shop.settle(attempt_id)
+
+
+def test_an_action_that_never_ended_rings_and_others_do_not(shop: Shop) -> None:
+    about, at = ("purchase", "payatt_1"), shop.now
+    with audit.recorded(shop.sessions, ANN, "purchase.look", about=about, now=at) as told:
+        told.after = {"state": "succeeded"}
+    with (
+        pytest.raises(RuntimeError),
+        audit.recorded(shop.sessions, ANN, "purchase.cancel", about=about, now=at),
+    ):
+        raise RuntimeError
+    with shop.sessions() as session:
+        audit.write(session, ANN, "refund.create", about=about, outcome="asked", now=at)
+    count(shop)
+    at_once = rung(shop)
+    shop.now += HOUR
+
+    assert "unanswered_actions" not in at_once
+    assert rung(shop)["unanswered_actions"].since == at
+    assert of_house(shop).unanswered.many == 1
 
 
 def test_an_empty_house_is_well(shop: Shop) -> None:

@@ -79,6 +79,11 @@ def test_the_same_form_proposes_once_and_is_nobody_elses(office: Office) -> None
     assert office.propose("adjustment", TAKEN, key="form-1") == first
     with pytest.raises(BadProposal, match="somebody else"):
         office.propose("adjustment", TAKEN, key="form-1", by=office.bob)
+    for other in ({**TAKEN, "credits": "31"}, GOODWILL):
+        with pytest.raises(BadProposal, match="something else"):
+            office.propose("adjustment", other, key="form-1")
+    with pytest.raises(BadProposal, match="something else"):
+        office.propose("adjustment", TAKEN, key="form-1", evidence="ticket 18")
 
 
 def test_the_maker_cannot_approve_or_reject_and_it_is_on_record(office: Office) -> None:
@@ -261,6 +266,13 @@ def test_nonsense_is_not_proposed(office: Office, kind: str, fields: dict[str, s
 def test_an_adjustment_needs_evidence_and_a_reason(office: Office) -> None:
     with pytest.raises(BadProposal, match="evidence"):
         office.propose("adjustment", TAKEN, evidence="  ")
+
+
+def test_a_key_in_the_evidence_is_not_kept(office: Office) -> None:
+    number = office.propose("adjustment", TAKEN, evidence="https://x.example/?key=sk_live_0123456789")
+
+    with office.sessions() as session:
+        assert reading.shown(session, number, now=LATER).evidence == "https://x.example/?key=[redacted]"
 
 
 def test_money_that_nobody_claims_and_claims_that_nobody_pays_are_corrected(office: Office) -> None:

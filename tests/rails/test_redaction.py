@@ -11,6 +11,8 @@ SECRETS = [
     "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
     "rk_live_51Nv2eZvKYlo2C",
     "whsec_b1c0ffee00112233",
+    "pnop_0123456789abcdefghijABCDEFGHIJ",
+    "pninv-AbCd_0123-efGh",
     "pi_3MtwBwLkdIwHu7ix28a3tqPa",
     "pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_YrKJUKribcBjcG8HVhfZluoGH",
     "cs_test_a1b2c3d4e5f6g7h8i9",

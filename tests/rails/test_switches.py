@@ -60,6 +60,18 @@ def test_a_rail_that_is_switched_off_quotes_and_opens_nothing(
     assert rail.opened == {}
 
 
+def test_a_quote_that_was_given_is_told_again_under_its_key(
+    sessions: Sessions, rails: Rails, rail: FakeRail
+) -> None:
+    earlier = quoted(sessions, rails, rail, "earlier").quote
+    turn_off(sessions, rail)
+
+    again = quoted(sessions, rails, rail, "earlier")
+
+    assert again.replayed
+    assert again.quote.quote_id == earlier.quote_id
+
+
 def test_what_was_open_when_it_was_switched_off_is_shown_and_settles(
     sessions: Sessions,
     rails: Rails,

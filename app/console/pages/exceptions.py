@@ -1,6 +1,7 @@
 """The exceptions queue: what waits for a decision, one of them, and deciding it."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Annotated, Final, Literal, get_args
 
@@ -10,7 +11,8 @@ from starlette.responses import Response
 from app.console.reasons import Reason
 from app.console.show import PATH, done, show
 from app.console.visit import Reading, Visit, allowed
-from office import exception_case, exception_desk, exception_queue, operators, owners
+from office import audit, exception_case, exception_desk, exception_queue, operators, owners
+from office.errors import NeedsApproval
 from office.exception_queue import KIND, NOBODY
 from rails import kinds
 from rails.exceptions import State, Wanted
@@ -88,7 +90,7 @@ def one(visit: Reading, exception_id: int) -> Response:
 @router.post("/exceptions/{exception_id}/credit")
 def credit(visit: Deciding, exception_id: int, seen: Seen, reason: Reason) -> Response:
     """Grant credits for what arrived."""
-    with visit.house.sessions() as session:
+    with _refusals_told(visit, exception_id, reason), visit.house.sessions() as session:
         resolved = exception_desk.credit(
             session, exception_id, seen=seen, reason=reason, by=visit.actor, now=visit.now
         )
@@ -98,7 +100,7 @@ def credit(visit: Deciding, exception_id: int, seen: Seen, reason: Reason) -> Re
 @router.post("/exceptions/{exception_id}/write-off")
 def write_off(visit: Deciding, exception_id: int, seen: Seen, reason: Reason) -> Response:
     """Close it without credits."""
-    with visit.house.sessions() as session:
+    with _refusals_told(visit, exception_id, reason), visit.house.sessions() as session:
         resolved = exception_desk.write_off(
             session, exception_id, seen=seen, reason=reason, by=visit.actor, now=visit.now
         )
@@ -160,6 +162,19 @@ def assign(
         )
     said = "It is yours now." if owner == ME else f"It is {owned.owner or 'nobody'}'s now."
     return done(visit, _page(exception_id), said, owned=owned)
+
+
+def _refusals_told(visit: Visit, exception_id: int, reason: str) -> AbstractContextManager[None]:
+    """A refund tells of itself; what is one transaction is told of when it was undone."""
+    return audit.refusals(
+        visit.house.sessions,
+        visit.actor,
+        "exception.resolve",
+        about=(KIND, str(exception_id)),
+        refused=NeedsApproval,
+        reason=reason,
+        now=visit.now,
+    )
 
 
 def _decided(visit: Visit, resolved: Resolved, said: str) -> Response:

@@ -105,14 +105,16 @@ def cancel(visit: Exporter, export_id: str) -> Response:
 @router.get("/exports/{export_id}/file")
 def download(visit: Downloader, export_id: str) -> Response:
     """The file, or the part of it that is still missing."""
-    folder = visit.desk.exports.kept_in
     part = visit.request.headers.get("range", "")
     with visit.house.sessions() as session:
         found = desk.download(session, visit.actor, export_id, part=part, now=visit.now)
         form = desk.order_of(found).format
-    path = folder / str(found.file)
-    if not path.is_file():
-        raise NotReady("the file is not in this machine's folder of exports: the workers keep another one")
+        # Without the file nothing was downloaded, and the log must not say so.
+        path = visit.desk.exports.kept_in / str(found.file)
+        if not path.is_file():
+            raise NotReady(
+                "the file is not in this machine's folder of exports: the workers keep another one"
+            )
     headers = {"etag": f'"{found.sha256}"', "cache-control": "private, no-store"}
     return FileResponse(path, media_type=form.content_type, filename=found.file_name, headers=headers)
 

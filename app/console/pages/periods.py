@@ -9,7 +9,8 @@ from app.console.reasons import Reason
 from app.console.show import PATH, done, show
 from app.console.visit import Reading, Visit, allowed
 from ledger import periods
-from office import close_checks, closing, notes
+from ledger.errors import NotClosable
+from office import audit, close_checks, closing, notes
 
 router = APIRouter()
 Written = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -69,8 +70,18 @@ def prepare(visit: Preparing, month: Written, reason: Reason) -> Response:
 @router.post("/periods/{month}/confirm")
 def confirm(visit: Confirming, month: Written, draft_id: Annotated[int, Form()]) -> Response:
     """Close the month for ever."""
-    with visit.house.sessions() as session:
+    wanted = audit.refusals(
+        visit.house.sessions,
+        visit.actor,
+        "period.close",
+        about=(KIND, month),
+        refused=NotClosable,
+        now=visit.now,
+    )
+    with wanted, visit.house.sessions() as session:
         closed = closing.confirm(session, draft_id, by=visit.actor, now=visit.now)
+        if closed.draft.month != month:
+            raise NotClosable(f"what was prepared under the number {draft_id} is of {closed.draft.month}")
     return done(visit, _page(month), f"{month} is closed.", closed=closed)
 
 

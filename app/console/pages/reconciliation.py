@@ -48,7 +48,9 @@ def run(visit: Running) -> Response:
     with visit.house.sessions() as session:
         busy = progress.at_work(session, now=visit.now) is not None
         about = ("reconciliation", "run")
-        audit.write(session, visit.actor, "reconciliation.run", about=about, outcome="asked", now=visit.now)
+        # How it ends is told by the run itself.
+        told = {"was_at_work": busy}
+        audit.write(session, visit.actor, "reconciliation.run", about=about, after=told, now=visit.now)
     if busy:
         said = "A run is at work already."
     elif wakeups.reconcile():

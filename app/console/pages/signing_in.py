@@ -115,7 +115,7 @@ def enrol(
     if password != again:
         raise BadForm("the two passwords are not the same")
     with here.sessions() as session:
-        operators.enrol(
+        enrolled = operators.enrol(
             session,
             email=email,
             invitation=invitation,
@@ -125,6 +125,9 @@ def enrol(
             vault=at.vault,
             now=here.clock(),
         )
+        # Whoever lost a password may have lost it to somebody who is signed in with it.
+        myself = operators.actor(enrolled)
+        sessions.end_all(session, enrolled.operator_id, by=myself, now=here.clock())
     return done(request, f"{PATH}/sign-in", "You are enrolled. Sign in with your next code.")
 
 

@@ -35,7 +35,7 @@ CREATE TABLE period_close (
     CONSTRAINT period_close_leaves_no_gap CHECK (previous = (month - interval '1 month')::date),
     CONSTRAINT period_close_is_what_was_prepared FOREIGN KEY (draft_id, month, prepared_by, control_hash)
         REFERENCES period_draft (draft_id, month, prepared_by, control_hash),
-    CONSTRAINT period_close_by_another CHECK (closed_by <> prepared_by)
+    CONSTRAINT period_close_by_another CHECK (lower(trim(closed_by)) <> lower(trim(prepared_by)))
 );
 CREATE UNIQUE INDEX period_close_has_one_first ON period_close ((previous IS NULL)) WHERE previous IS NULL;
 

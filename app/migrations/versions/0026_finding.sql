@@ -13,10 +13,6 @@ CREATE INDEX stripe_balance_transaction_of_source ON stripe_balance_transaction 
 CREATE INDEX stripe_balance_transaction_of_transfer ON stripe_balance_transaction (transaction_hash)
 WHERE transaction_hash IS NOT NULL;
 
--- The beginning of a name, whatever language the database sorts in.
-CREATE INDEX agent_named ON agent (lower(agent_name) text_pattern_ops);
-CREATE INDEX agent_reached_at ON agent (contact text_pattern_ops);
-
 CREATE INDEX hold_of_job ON hold (job);
 CREATE INDEX ledger_transaction_of_job ON ledger_transaction ((details ->> 'job')) WHERE kind = 'debit';
 

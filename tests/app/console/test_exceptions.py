@@ -203,6 +203,7 @@ def test_more_than_one_may_give_away_is_led_to_a_proposal(console: Console) -> N
     assert answer.status_code == 409
     assert "takes a second person" in answer.text
     assert state(seat, exception_id) == "open"
+    assert audited(console)[-1] == (f"operator:{seat.email}", "exception.resolve", "refused")
 
 
 def test_an_owner_is_taken_handed_over_and_given_back(console: Console) -> None:
@@ -260,12 +261,12 @@ def test_the_next_page_begins_after_the_last_line(console: Console) -> None:
     ("path", "status"),
     [
         ("/console/exceptions/99", 404),
-        ("/console/exceptions/99999999999999999999", 422),
+        ("/console/exceptions/99999999999999999999", 404),
         ("/console/exceptions/x", 422),
         ("/console/exceptions?state=strange", 422),
         ("/console/exceptions?older_than=soon", 422),
         ("/console/exceptions?after=nowhere", 409),
-        ("/console/exceptions?agent=%00", 422),
+        ("/console/exceptions?agent=%00", 404),
         ("/console/exceptions?kind=strange", 200),
     ],
 )

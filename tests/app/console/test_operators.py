@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlmodel import col, select
 
-from office import proofs
+from office import proofs, sessions
 from office.models import AuditRow, Operator
 from tests.app.console.seats import Console, Seat
 
@@ -88,7 +88,7 @@ def test_a_role_changes_from_the_next_request_on_and_the_last_admin_stays(consol
     admin.act(f"/console/operators/{people[viewer.email]}/role", role="support", reason="helps out")
     assert "support" in viewer.page("/console/sessions")
     answer = admin.send(
-        f"/console/operators/{people[admin.email]}/role", role="viewer", reason="tired", code=admin.code()
+        f"/console/operators/{people[admin.email]}/disable", reason="tired", code=admin.code()
     )
     assert answer.status_code == 409
     assert "last admin" in answer.text
@@ -99,3 +99,45 @@ def test_hashes_and_sealed_secrets_are_never_told(console: Console) -> None:
     told = str(admin.json("/console/operators")) + admin.page("/console/operators")
     for secret in ("argon2", "totp", "password_hash", admin.secret):
         assert secret not in told
+
+
+def test_nobody_changes_their_own_role(console: Console) -> None:
+    admin, other = console.operator("admin"), console.operator("admin", "other@example.com")
+    people = {each["email"]: each["operator_id"] for each in admin.json("/console/operators")["people"]}
+    mine = f"/console/operators/{people[admin.email]}/role"
+    answer = admin.send(mine, role="approver", reason="for a moment", code=admin.code())
+    assert answer.status_code == 409
+    assert "their own role" in answer.text
+    assert other.act(mine, role="approver", reason="moves to finance").status_code == 303
+
+
+def test_who_enrols_anew_is_signed_in_nowhere_else(console: Console) -> None:
+    admin, viewer = console.operator("admin"), console.operator("viewer")
+    people = {each["email"]: each["operator_id"] for each in admin.json("/console/operators")["people"]}
+    again = f"/console/operators/{people[viewer.email]}/invite-again"
+    found = re.search(r"pninv-[\w-]+", admin.act(again, reason="lost the password").text)
+    assert found is not None
+    assert viewer.get("/console/sessions").status_code == 200
+    assert enrol(console, found[0], email=viewer.email) == 303
+    assert viewer.get("/console/sessions").status_code == 303
+
+
+def test_every_session_of_an_operator_ends_however_many_there_are(console: Console) -> None:
+    admin, viewer = console.operator("admin"), console.operator("viewer")
+    came = sessions.From("ops", "127.0.0.1", "tests")
+    with console.sessions() as session:
+        found = session.exec(select(Operator).where(Operator.email == viewer.email)).one()
+        operator_id = found.operator_id
+        for number in range(60):
+            sessions.begin(
+                session,
+                found,
+                method="password",
+                token_hash=number.to_bytes(32),
+                came=came,
+                settings=console.desk.settings,
+                now=console.clock.now,
+            )
+    assert viewer.get("/console/sessions").status_code == 200
+    admin.act(f"/console/operators/{operator_id}/end-sessions")
+    assert viewer.get("/console/sessions").status_code == 303

@@ -88,3 +88,11 @@ def test_a_saved_session_goes_nowhere_else(console: Console, monkeypatch: pytest
     monkeypatch.setenv("PENNYRAIL_OPS_URL", "http://127.0.0.1:9")
     done = ops("sessions", "list")
     assert (done.exit_code, "you are signed in at" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("path", ["http://127.0.0.1:9/console/", "//127.0.0.1:9/console/", "/v1/status"])
+def test_no_path_leads_out_of_the_console(console: Console, path: str, tmp_path: Path) -> None:
+    login(console.enrolled("viewer", "vic@example.com"))
+    for words in (("get", path), ("download", path, "--to", str(tmp_path / "file"))):
+        done = ops(*words)
+        assert (done.exit_code, "no page of the console" in done.stderr) == (1, True)

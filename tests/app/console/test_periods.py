@@ -50,6 +50,13 @@ def test_one_prepares_and_another_confirms(console: Console) -> None:
     assert f"{MONTH}/confirm" in ben.page(MONTH)
     assert ann.send(f"{MONTH}/confirm", draft_id=draft["draft_id"], code=ann.code()).status_code == 409
     assert closes(console) == []
+    with console.sessions() as session:
+        last = session.exec(select(AuditRow).order_by(col(AuditRow.audit_id).desc())).first()
+        assert last is not None
+        assert (last.action, last.outcome, last.actor) == ("period.close", "refused", f"operator:{ann.email}")
+    september = "/console/periods/2026-09/confirm"
+    assert ben.send(september, draft_id=draft["draft_id"], code=ben.code()).status_code == 409
+    assert closes(console) == []
     ben.act(f"{MONTH}/confirm", draft_id=draft["draft_id"])
 
     (closed,) = closes(console)

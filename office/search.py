@@ -247,7 +247,6 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
         LIMIT :most
         """
     ),
-    # ~>=~ and ~<~ are the order of the index, whatever language the database sorts in.
     "words": text(
         """
         SELECT 'transaction', CAST(id AS text), 'the ledger transaction of this key'
@@ -262,11 +261,15 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
         SELECT 'purchase', payment_attempt_id, 'a refund was asked for under this key'
         FROM refund_request WHERE idempotency_key = :q
         UNION
-        (SELECT 'hold', id, 'credits set aside for this job' FROM hold WHERE job = :q LIMIT :most)
+        (
+            SELECT 'hold', details ->> 'hold', 'credits set aside for this job'
+            FROM ledger_transaction WHERE kind = 'hold' AND outcome = 'done' AND details ->> 'job' = :q
+            LIMIT :most
+        )
         UNION
         (
             SELECT 'transaction', CAST(id AS text), 'credits used for this job'
-            FROM ledger_transaction WHERE kind = 'debit' AND details ->> 'job' = :q
+            FROM ledger_transaction WHERE kind = 'debit' AND outcome = 'done' AND details ->> 'job' = :q
             LIMIT :most
         )
         """
@@ -277,13 +280,15 @@ _BEGINNINGS: Final = text(
     (
         SELECT 'agent', agent_id, 'the name begins so'
         FROM agent
-        WHERE lower(agent_name) ~>=~ lower(:q) AND lower(agent_name) ~<~ (lower(:q) || chr(1114111))
+        WHERE lower(agent_name) COLLATE "C" >= lower(:q)
+            AND lower(agent_name) COLLATE "C" < lower(:q) || chr(1114111)
         LIMIT :most
     )
     UNION
     (
         SELECT 'agent', agent_id, 'the contact begins so'
-        FROM agent WHERE contact ~>=~ lower(:q) AND contact ~<~ (lower(:q) || chr(1114111))
+        FROM agent
+        WHERE contact COLLATE "C" >= lower(:q) AND contact COLLATE "C" < lower(:q) || chr(1114111)
         LIMIT :most
     )
     """

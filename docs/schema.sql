@@ -1125,9 +1125,6 @@ CREATE FUNCTION public.refuse_closed_period() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF NEW.effective_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN
-        RETURN NEW;
-    END IF;
     IF NEW.effective_at < public.open_moment(NEW.effective_at) THEN
         RAISE EXCEPTION '% is in a month that is closed', NEW.effective_at
         USING ERRCODE = 'PR010';
@@ -3604,12 +3601,6 @@ CREATE INDEX assignment_of_owner ON public.assignment USING btree (owner, about_
 
 CREATE INDEX audit_log_about ON public.audit_log USING btree (about_kind, about_id, audit_id DESC);
 
-CREATE INDEX audit_log_not_done ON public.audit_log USING btree (audit_id DESC) WHERE (outcome <> 'done'::text);
-
-CREATE INDEX audit_log_of_action ON public.audit_log USING btree (action, audit_id DESC);
-
-CREATE INDEX audit_log_of_actor ON public.audit_log USING btree (actor, audit_id DESC);
-
 CREATE INDEX audit_trail_agent_freeze ON public.agent_freeze USING btree (frozen_at);
 
 CREATE INDEX audit_trail_agent_thaw ON public.agent_thaw USING btree (thawed_at);
@@ -3682,13 +3673,9 @@ CREATE INDEX figure_quote_in_time ON public.quote USING btree (created_at) INCLU
 
 CREATE INDEX figure_receipt_in_time ON public.receipt USING btree (created_at);
 
-CREATE INDEX health_attempt_under_way ON public.payment_attempt USING btree (rail_id, created_at) WHERE (state = ANY (ARRAY['opening'::text, 'requires_action'::text, 'processing'::text, 'needs_review'::text]));
-
 CREATE INDEX health_delivery_failed ON public.webhook_delivery USING btree (created_at) WHERE (state = 'failed'::text);
 
 CREATE INDEX health_item_open ON public.reconciliation_item USING btree (opened_at) WHERE (closed_at IS NULL);
-
-CREATE INDEX hold_of_job ON public.hold USING btree (job);
 
 CREATE INDEX hold_open ON public.hold USING btree (account_id, expires_at) WHERE (state = 'open'::public.hold_state);
 
@@ -3696,7 +3683,7 @@ CREATE INDEX ix_payment_attempt_deposit_address ON public.payment_attempt USING 
 
 CREATE INDEX ledger_transaction_in_effect ON public.ledger_transaction USING brin (effective_at) WITH (pages_per_range='32', autosummarize='on');
 
-CREATE INDEX ledger_transaction_of_job ON public.ledger_transaction USING btree (((details ->> 'job'::text))) WHERE (kind = 'debit'::text);
+CREATE INDEX ledger_transaction_of_job ON public.ledger_transaction USING btree (((details ->> 'job'::text))) WHERE ((kind = ANY (ARRAY['hold'::text, 'debit'::text])) AND (outcome = 'done'::text));
 
 CREATE INDEX ledger_transaction_reverses ON public.ledger_transaction USING btree (reverses) WHERE (reverses IS NOT NULL);
 
@@ -3728,7 +3715,7 @@ CREATE INDEX payment_attempt_due ON public.payment_attempt USING btree (look_at)
 
 CREATE INDEX payment_attempt_newest ON public.payment_attempt USING btree (created_at, payment_attempt_id);
 
-CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (agent_id, created_at);
+CREATE INDEX payment_attempt_of_agent ON public.payment_attempt USING btree (agent_id, created_at, payment_attempt_id);
 
 CREATE INDEX payment_attempt_of_rail ON public.payment_attempt USING btree (rail_id, created_at, payment_attempt_id);
 
@@ -3960,7 +3947,7 @@ CREATE TRIGGER ledger_transaction_is_append_only BEFORE DELETE OR UPDATE ON publ
 
 ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_append_only;
 
-CREATE TRIGGER ledger_transaction_is_in_an_open_period BEFORE INSERT ON public.ledger_transaction FOR EACH ROW EXECUTE FUNCTION public.refuse_closed_period();
+CREATE TRIGGER ledger_transaction_is_in_an_open_period BEFORE INSERT ON public.ledger_transaction FOR EACH ROW WHEN ((new.effective_at < date_trunc('month'::text, clock_timestamp(), 'UTC'::text))) EXECUTE FUNCTION public.refuse_closed_period();
 
 ALTER TABLE public.ledger_transaction ENABLE ALWAYS TRIGGER ledger_transaction_is_in_an_open_period;
 

@@ -113,7 +113,7 @@ class Transaction(SQLModel, table=True):
         Index(
             "ledger_transaction_of_job",
             text("(details ->> 'job')"),
-            postgresql_where=text("kind = 'debit'"),
+            postgresql_where=text("kind IN ('hold', 'debit') AND outcome = 'done'"),
         ),
     )
 
@@ -217,7 +217,6 @@ class Hold(SQLModel, table=True):
     __tablename__: ClassVar[str] = "hold"
     __table_args__ = (
         Index("hold_open", "account_id", "expires_at", postgresql_where=text("state = 'open'")),
-        Index("hold_of_job", "job"),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))

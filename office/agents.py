@@ -160,6 +160,8 @@ _IDENTITY: Final = text(
     WHERE agent_id = :agent_id
     """
 )
+# A range of one agent, in the whole order of the index: for an equal agent the planner might walk back over
+# the purchases of everybody instead, however long ago this one bought.
 _PURCHASES: Final = """
     SELECT
         attempt.payment_attempt_id, attempt.quote_id, attempt.rail_id, attempt.state, attempt.reason,
@@ -168,12 +170,13 @@ _PURCHASES: Final = """
     FROM payment_attempt AS attempt
     JOIN quote ON quote.quote_id = attempt.quote_id
     LEFT JOIN receipt ON receipt.payment_attempt_id = attempt.payment_attempt_id
-    WHERE attempt.agent_id = :agent_id AND {after}
-    ORDER BY attempt.created_at DESC, attempt.payment_attempt_id DESC
+    WHERE attempt.agent_id BETWEEN :agent_id AND :agent_id AND {after}
+    ORDER BY attempt.agent_id DESC, attempt.created_at DESC, attempt.payment_attempt_id DESC
     LIMIT :most
 """
-_AFTER_PURCHASE: Final = """(attempt.created_at, attempt.payment_attempt_id) < (
-    (SELECT last.created_at FROM payment_attempt AS last WHERE last.payment_attempt_id = :after), :after
+_AFTER_PURCHASE: Final = """(attempt.agent_id, attempt.created_at, attempt.payment_attempt_id) < (
+    :agent_id, (SELECT last.created_at FROM payment_attempt AS last WHERE last.payment_attempt_id = :after),
+    :after
 )"""
 _TOKENS: Final = text(
     """

@@ -16,7 +16,7 @@ from rails.models import RailSwitch
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 MOST_ATTEMPTS: Final = 10_000
-"""The newest attempts that rates are made of, and the most under way that are counted."""
+"""The newest attempts that rates are made of, and the most under way of a state that are counted."""
 MOST_GRANTS: Final = 2_000
 """The newest grants that the time to grant is made of."""
 
@@ -123,19 +123,19 @@ _TIMES: Final = text(
 _UNDER_WAY: Final = text(
     """
     SELECT
-        rail_id, state, count(*) AS attempts, min(created_at) AS oldest_at,
+        rail_id, attempt.state, count(*) AS attempts, min(created_at) AS oldest_at,
         (array_agg(payment_attempt_id ORDER BY created_at))[1] AS oldest_id
     FROM unnest(CAST(:rails AS text[])) AS asked (rail)
+    CROSS JOIN unnest(ARRAY['opening', 'requires_action', 'processing', 'needs_review']) AS open (state)
     CROSS JOIN LATERAL (
         SELECT rail_id, state, created_at, payment_attempt_id
         FROM payment_attempt
-        WHERE rail_id = asked.rail
-            AND state IN ('opening', 'requires_action', 'processing', 'needs_review')
-        ORDER BY created_at
+        WHERE rail_id = asked.rail AND payment_attempt.state = open.state
+        ORDER BY created_at, payment_attempt_id
         LIMIT :most
     ) AS attempt
-    GROUP BY rail_id, state
-    ORDER BY rail_id, state
+    GROUP BY rail_id, attempt.state
+    ORDER BY rail_id, attempt.state
     """
 )
 

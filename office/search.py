@@ -261,11 +261,15 @@ _OF_SHAPE: Final[Mapping[Shape, TextClause]] = {
         SELECT 'purchase', payment_attempt_id, 'a refund was asked for under this key'
         FROM refund_request WHERE idempotency_key = :q
         UNION
-        (SELECT 'hold', id, 'credits set aside for this job' FROM hold WHERE job = :q LIMIT :most)
+        (
+            SELECT 'hold', details ->> 'hold', 'credits set aside for this job'
+            FROM ledger_transaction WHERE kind = 'hold' AND outcome = 'done' AND details ->> 'job' = :q
+            LIMIT :most
+        )
         UNION
         (
             SELECT 'transaction', CAST(id AS text), 'credits used for this job'
-            FROM ledger_transaction WHERE kind = 'debit' AND details ->> 'job' = :q
+            FROM ledger_transaction WHERE kind = 'debit' AND outcome = 'done' AND details ->> 'job' = :q
             LIMIT :most
         )
         """

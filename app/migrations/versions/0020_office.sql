@@ -70,10 +70,7 @@ CREATE TABLE audit_log (
     CONSTRAINT audit_log_via_known CHECK (via IN ('console', 'ops', 'command', 'service')),
     CONSTRAINT audit_log_outcome_known CHECK (outcome IN ('asked', 'done', 'failed', 'refused'))
 );
-CREATE INDEX audit_log_of_actor ON audit_log (actor, audit_id DESC);
 CREATE INDEX audit_log_about ON audit_log (about_kind, about_id, audit_id DESC);
-CREATE INDEX audit_log_of_action ON audit_log (action, audit_id DESC);
-CREATE INDEX audit_log_not_done ON audit_log (audit_id DESC) WHERE outcome <> 'done';
 
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR DELETE ON audit_log
     FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -85,9 +85,6 @@ CREATE FUNCTION refuse_closed_period() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF NEW.effective_at >= date_trunc('month', clock_timestamp(), 'UTC') THEN
-        RETURN NEW;
-    END IF;
     IF NEW.effective_at < public.open_moment(NEW.effective_at) THEN
         RAISE EXCEPTION '% is in a month that is closed', NEW.effective_at
         USING ERRCODE = 'PR010';
@@ -95,9 +92,11 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- A month is closed only when it is over: what happens in the present one does not even call the function.
 CREATE TRIGGER ledger_transaction_is_in_an_open_period
 BEFORE INSERT ON ledger_transaction
-FOR EACH ROW EXECUTE FUNCTION refuse_closed_period();
+FOR EACH ROW WHEN (NEW.effective_at < date_trunc('month', clock_timestamp(), 'UTC'))
+EXECUTE FUNCTION refuse_closed_period();
 
 -- Nobody can have written into the month since the draft read it, and nobody can any more.
 CREATE FUNCTION refuse_unsound_close() RETURNS trigger

@@ -68,7 +68,5 @@ CREATE INDEX figure_quote_in_time ON quote (created_at) INCLUDE (rail_id);
 CREATE INDEX figure_receipt_in_time ON receipt (created_at);
 
 -- What is not over yet, so that nobody reads what is.
-CREATE INDEX health_attempt_under_way ON payment_attempt (rail_id, created_at)
-    WHERE state IN ('opening', 'requires_action', 'processing', 'needs_review');
 CREATE INDEX health_delivery_failed ON webhook_delivery (created_at) WHERE state = 'failed';
 CREATE INDEX health_item_open ON reconciliation_item (opened_at) WHERE closed_at IS NULL;

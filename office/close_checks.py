@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from sqlmodel import Session, text
 
 from ledger import periods
+from ledger.money import USD, Amount
 from ledger.periods import Month
 from office.close_report import Report
 from rails.reconciliation.matching import NO_BREAK
@@ -55,7 +56,7 @@ def of_report(report: Report) -> Iterator[Check]:
         ("What Stripe paid out is in the book", "bank", stripe["paid_out_cents"]),
     ):
         held = -next((each["closing"] for each in book["accounts"] if each["account"] == account), 0)
-        said = f"{told} cents by Stripe, {held} in the book"
+        said = f"{Amount(told, USD)} by Stripe, {Amount(held, USD)} in the book"
         yield Check(name, "good" if told == held else "warning", said, "/console/reconciliation")
 
 

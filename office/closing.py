@@ -240,9 +240,9 @@ def _book_verified(sessions: Sessions) -> Check:
 def _demand(found: Preview, verified: Check, reason: str) -> None:
     against = [each for each in (verified, *found.checks) if each.standing == "blocker"]
     if against:
-        raise NotClosable("; ".join(f"{each.name}? {each.said}" for each in against))
+        raise NotClosable("; ".join(f"{each.name}: no, {each.said}" for each in against))
     if found.warnings and not reason.strip():
-        told = "; ".join(f"{each.name}? {each.said}" for each in found.warnings)
+        told = "; ".join(f"{each.name}: {each.said}" for each in found.warnings)
         raise NotClosable(f"say why it may be closed all the same: {told}")
 
 

@@ -9,24 +9,12 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.console import refusals, routes, vendor
+from app.console import headers, refusals, routes, vendor
 from app.console.desk import Desk
 from app.house import House
 
 STATIC: Final = Path(__file__).parent / "static"
 BODY_MOST: Final = 64 * 1024
-_HEADERS: Final = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "x-frame-options": "DENY",
-    "x-content-type-options": "nosniff",
-    # Forms say by it which page they came from; nobody outside is told.
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
-}
 
 
 def install(app: FastAPI, desk: Desk) -> None:
@@ -69,12 +57,8 @@ class _Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
-                headers["cache-control"] = "public, max-age=3600" if is_static else "no-store"
-                if not is_static:
-                    headers["vary"] = "Accept, Cookie, Authorization, HX-Request"
+                dress = headers.of_asset if is_static else headers.of_page
+                dress(MutableHeaders(scope=message))
             await send(message)
 
         async def measured() -> Message:

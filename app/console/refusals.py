@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from app.console import errors
+from app.console import errors, headers
 from app.console.desk import desk
 from app.console.show import PATH, back, is_part, show, show_stranger, wants_json
 from app.console.visit import Visit, found
@@ -31,6 +31,7 @@ _TITLES: Final = {
     404: "Not found",
     409: "Not done",
     422: "Something is missing",
+    500: "Something broke",
     502: "The payment provider did not do it",
     503: "Not ready",
 }
@@ -72,6 +73,7 @@ def refuse(request: Request, status: int, code: str, message: str, **more: Any) 
         "message": message,
         "code": code,
         "back": back(request),
+        "posted": request.method == "POST",
     }
     who = _visitor(request) if status < 500 else None
     if who is None:
@@ -143,7 +145,10 @@ def _broken(request: Request, error: Exception) -> Response:
     # Where it broke, not what it said: a database's message quotes the row that it refused.
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s broke with %s\n%s", trace, type(error).__name__, frames)
-    return refuse(request, 500, "BROKEN", f"something broke on our side; the log knows it as {trace}")
+    answer = refuse(request, 500, "BROKEN", f"something broke on our side; the log knows it as {trace}")
+    # Starlette answers what broke outside of the middleware that dresses every other answer.
+    headers.of_page(answer.headers)
+    return answer
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -65,7 +65,7 @@ def end_of_day(fields: Mapping[str, str], name: str) -> datetime:
     raises: BadProposal
     """
     try:
-        found = date.fromisoformat(text(fields, name))
+        found = date.fromisoformat(fields.get(name, "").strip())
         return datetime.combine(found, time(), UTC) + timedelta(days=1)
     except (ValueError, OverflowError):
         raise BadProposal(f"{name.replace('_', ' ')}: a day, such as 2027-01-31") from None

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.console.show import PATH, show
-from app.console.visit import Reading
+from app.console.visit import Reading, Visit
 from office import trail
 from office.exports.scope import day
 from office.trail import Entry, Place, Wanted
@@ -55,7 +55,7 @@ def listed(
         "audit/list.html",
         entries=found.entries,
         next=found.next,
-        links={f"{each.about_kind}:{each.about_id}": _page(each) for each in found.entries},
+        links={f"{each.about_kind}:{each.about_id}": _page(each, visit) for each in found.entries},
         outcomes=[("", "any"), *((each, each) for each in trail.OUTCOMES)],
         filters={
             "who": who,
@@ -74,6 +74,8 @@ def _word(given: str) -> str | None:
     return "".join(letter for letter in given if letter.isprintable()).strip()[:2000] or None
 
 
-def _page(entry: Entry) -> str:
+def _page(entry: Entry, visit: Visit) -> str:
+    if entry.about_kind == "operator" and not visit.may("operators"):
+        return ""
     page = _PAGES.get(entry.about_kind)
     return f"{PATH}{page.format(entry.about_id)}" if page and entry.about_id.isprintable() else ""

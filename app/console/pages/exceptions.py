@@ -35,6 +35,10 @@ _LENGTHS: Final[Mapping[Length, timedelta]] = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
+_CHOICES: Final = tuple(
+    (each, f"{each[:-1]} {'hour' if each.endswith('h') else 'day'}{'' if each[:-1] == '1' else 's'}")
+    for each in _LENGTHS
+)
 
 
 @router.get("/exceptions")
@@ -66,7 +70,7 @@ def queue(
         wanted={"state": state, "kind": kind, "agent": agent, "older_than": older_than, "owner": owner},
         states=get_args(State),
         kinds=sorted(kinds.MEANINGS),
-        lengths=tuple(_LENGTHS),
+        lengths=_CHOICES,
         people=people,
     )
 
@@ -80,7 +84,7 @@ def one(visit: Reading, exception_id: int) -> Response:
         visit,
         "exceptions/one.html",
         case=case,
-        lengths=tuple(_LENGTHS),
+        lengths=_CHOICES,
         people=_people(visit),
         notes=case.notes,
         about=(KIND, str(exception_id)),

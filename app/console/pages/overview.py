@@ -11,6 +11,7 @@ from app.console.visit import Reading
 from office import alerts, dashboard, house_health, rail_health
 from office.alerts import Kind
 from office.dashboard import Days
+from office.proposals import reading
 
 router = APIRouter()
 PERIODS: Final[Mapping[str, Days]] = {"7": 7, "30": 30, "90": 90}
@@ -39,7 +40,18 @@ def home(visit: Reading, days: Annotated[Period, Query()] = "30") -> Response:
     with visit.house.sessions() as session:
         told = dashboard.overview(session, days=PERIODS[days], now=visit.now)
         rails = rail_health.of_rails(session, list(visit.house.rails), now=visit.now)
-        found = alerts.of(rails, house_health.of_house(session, now=visit.now), now=visit.now)
+        house = house_health.of_house(session, now=visit.now)
+        proposed = reading.listed(session, reading.Wanted(state="pending"), now=visit.now)
     return show(
-        visit, "overview/home.html", overview=told, alerts=found, places=PLACES, periods=PERIODS.values()
+        visit,
+        "overview/home.html",
+        overview=told,
+        alerts=alerts.of(rails, house, now=visit.now),
+        waiting={
+            "exceptions": house.exceptions.many,
+            "proposals": len(proposed),
+            "breaks": house.breaks.many,
+        },
+        places=PLACES,
+        periods=PERIODS.values(),
     )

@@ -46,6 +46,7 @@ def one(visit: Reading, month: Written) -> Response:
             closed=closed,
             draft=draft,
             checks=checks,
+            over=found.ends_at <= visit.now,
             notes=list(told),
             about=(KIND, month),
         )

@@ -348,3 +348,12 @@ def test_a_page_asks_the_database_as_often_whatever_it_shows(
 
     assert counted() == few
     assert max(few.values()) <= 12
+
+
+def test_every_page_of_an_agent_has_a_title_of_its_own(support: Seat, agent: str) -> None:
+    parts = ("", "/lots", "/holds", "/statement", "/activity", "/purchases", "/freezes", "/tokens", "/claims")
+    pages = [support.page(f"/console/agents/{agent}{part}") for part in parts]
+
+    titles = [page[page.index("<title>") : page.index("</title>")] for page in pages]
+    assert len(set(titles)) == len(parts)
+    assert all(f": {part[1:]} ·" in title for part, title in zip(parts, titles, strict=True) if part)

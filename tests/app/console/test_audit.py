@@ -86,3 +86,10 @@ def test_what_was_refused_is_found_by_its_outcome(console: Console) -> None:
     found = viewer.json("/console/audit", outcome="refused")["entries"]
 
     assert [each["action"] for each in found] == ["forbidden.export"]
+
+
+def test_operators_are_linked_for_who_may_open_them(console: Console) -> None:
+    viewer, admin = console.operator("viewer"), console.operator("admin")
+
+    assert "/console/operators/" not in viewer.page("/console/audit")
+    assert 'href="/console/operators/op_' in admin.page("/console/audit")

@@ -272,3 +272,19 @@ def test_the_next_page_begins_after_the_last_line(console: Console) -> None:
 )
 def test_what_is_asked_wrongly_is_answered_in_words(console: Console, path: str, status: int) -> None:
     assert console.operator("viewer").http.get(path).status_code == status
+
+
+def test_an_exception_leads_to_its_purchase_receipt_and_booking(console: Console) -> None:
+    exception_id = excepted(console)
+    seat = console.operator("finance")
+    case = seat.json(here(exception_id))["case"]
+    attempt_id = case["line"]["payment_attempt_id"]
+    assert f'href="/console/purchases/{attempt_id}"' in seat.page("/console/exceptions")
+    assert '<option value="1d" selected>1 day</option>' in seat.page(here(exception_id))
+
+    seat.act(here(exception_id, "credit"), seen=case["seen"], reason="the payer wrote")
+
+    page = seat.page(here(exception_id))
+    assert 'href="/console/receipts/receipt_' in page
+    assert re.search(r'href="/console/ledger/transactions/\d+"', page)
+    assert "499 CREDIT</span> granted for" in seat.page(f"/console/purchases/{attempt_id}")

@@ -12,6 +12,7 @@ from rails.chain.alarms import Kind
 from tests.app.conftest import NOON
 from tests.app.console.seats import Console
 from tests.ledger.story import X402, debit, paid, promotional
+from tests.office import troubles
 from tests.office.test_funnel import Shop
 
 
@@ -86,7 +87,8 @@ def test_an_empty_house_says_so(console: Console) -> None:
 
     assert "Nothing was booked in this period" in page
     assert "Nobody asked for a quote" in page
-    assert "Nothing: no alarm" in page
+    assert "No alarm" in page
+    assert "Nothing waits for a decision" in page
     assert "never: the workers count" in page
 
 
@@ -112,3 +114,13 @@ def test_alerts_lead_to_where_they_are_handled(console: Console) -> None:
     assert '<a href="/console/rails">rail off</a>' in page
     assert "the head is 90 s old" in page
     assert rung["rail_off"]["subject"] == "fake_page"
+
+
+def test_what_waits_for_a_decision_is_counted_and_linked(console: Console) -> None:
+    troubles.excepted(console.sessions, console.deposit, now=console.clock.now)
+
+    page = console.operator("viewer").page("/console/")
+
+    assert '<a href="/console/exceptions">1 exception</a>' in page
+    assert "Nothing waits for a decision" not in page
+    assert "proposals" not in page[page.index("To decide:") : page.index("7 days")]

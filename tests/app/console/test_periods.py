@@ -134,3 +134,16 @@ def test_a_book_without_anything_has_months_too(console: Console) -> None:
     assert "2026-10" in seat.page("/console/periods/2026-10")
     assert seat.get("/console/periods/2026-13").status_code == 422
     assert seat.send(f"{MONTH}/verify").status_code == 409
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_month_that_is_not_over_offers_no_close(console: Console) -> None:
+    ann = console.operator("finance", "ann@example.com")
+
+    assert f"{MONTH}/prepare" in ann.page(MONTH)
+    present = ann.page("/console/periods/2026-11")
+    refused = ann.send("/console/periods/2026-11/prepare", reason="too early", code=ann.code())
+
+    assert "/console/periods/2026-11/prepare" not in present
+    assert "the month has to be over" in present
+    assert "The month is over: no, it ends 2026-12-01" in refused.text

@@ -158,3 +158,17 @@ def test_what_is_not_there_is_said(console: Console) -> None:
     assert seat.get("/console/reconciliation/items/99").status_code == 404
     assert seat.get("/console/reconciliation/2026-01-01", state="lost").status_code == 422
     assert seat.get("/console/reconciliation/2026-13-01").status_code == 422
+
+
+def test_before_the_first_run_nothing_is_said_to_agree(console: Console) -> None:
+    page = console.operator("viewer").page("/console/reconciliation")
+
+    assert "nothing was compared" in page
+    assert "No break is open" not in page
+
+
+@pytest.mark.usefixtures("shop")
+def test_movements_are_in_dollars(console: Console) -> None:
+    page = console.operator("viewer").page(f"/console/reconciliation/{NOON:%Y-%m-%d}")
+
+    assert '<td class="number">9.95 USD</td>' in page

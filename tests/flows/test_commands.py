@@ -30,7 +30,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -46,7 +46,7 @@ def dev(folder: Path, *options: str) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
         try:
-            ready = eventually(lambda: re.search(r"^ready (\S+)$", log.read_text(), re.MULTILINE), seconds=60)
+            ready = eventually(lambda: re.search(r"^ready (\S+)$", log.read_text(), re.MULTILINE), seconds=240)
             yield ready[1]
         finally:
             process.send_signal(signal.SIGINT)

@@ -113,17 +113,17 @@ def test_nobodys_page_is_not_found(support: Seat, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "status"),
     [
-        "?q=%00",
-        "?after=%00",
-        "/%00",
-        "/{agent}/holds?after=%00",
-        "/{agent}/lots?before=0",
+        ("?q=%00", 404),
+        ("?after=%00", 404),
+        ("/%00", 404),
+        ("/{agent}/holds?after=%00", 404),
+        ("/{agent}/lots?before=0", 422),
     ],
 )
-def test_what_no_row_can_hold_is_refused(support: Seat, agent: str, path: str) -> None:
-    assert support.http.get(f"/console/agents{path.format(agent=agent)}").status_code == 422
+def test_what_no_row_can_hold_is_refused(support: Seat, agent: str, path: str, status: int) -> None:
+    assert support.http.get(f"/console/agents{path.format(agent=agent)}").status_code == status
 
 
 def test_the_list_finds_by_name_contact_and_freeze(console: Console, support: Seat) -> None:
@@ -336,7 +336,8 @@ def test_a_page_asks_the_database_as_often_whatever_it_shows(
         for path in paths:
             statements.clear()
             support.page(path.rstrip("/"))
-            counts[path] = len(statements)
+            # Which rails are switched on is read anew when a second has gone by.
+            counts[path] = sum("rail_switch" not in each for each in statements)
         return counts
 
     do(console, grant("g", 1000, agent=agent), hold("h", 1, agent=agent, minutes=10**6))

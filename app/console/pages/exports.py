@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, Response
 
 from app.console.show import PATH, done, is_part, show
 from app.console.visit import Reading, Visit, allowed, reading
-from office import audit
+from office import agents, audit
 from office.exports import catalogue, desk, snapshot
 from office.exports.errors import NotReady
 from office.exports.models import Export
@@ -127,6 +127,8 @@ def statement(
     ends: Annotated[str, Query(alias="to")] = "",
 ) -> Response:
     """The statement of one agent on paper; of the last month if no days are given."""
+    with visit.house.sessions() as session:
+        agents.profile(session, agent_id=agent_id)
     ends_at = day(ends) or visit.now
     scope = Scope(ends_at=ends_at, begins_at=day(begins) or ends_at - _MONTH, agent_id=agent_id)
     order, paper = catalogue.order(data_set="statement", format_name="pdf", scope=scope), io.BytesIO()

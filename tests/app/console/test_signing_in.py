@@ -137,5 +137,7 @@ def test_a_body_no_form_of_ours_could_send_is_refused(console: Console) -> None:
 
 def test_a_wrong_code_for_what_moves_money_is_on_record_as_such(console: Console) -> None:
     seat = console.operator("finance")
-    assert seat.send("/console/step-up", code="000000").status_code == 403
+    console.clock.now += timedelta(minutes=6)
+    answer = seat.send("/console/periods/2026-10/prepare", reason="it is over", code="000000")
+    assert answer.status_code == 403
     assert actions(console)[-1] == ("session.step_up", "refused")

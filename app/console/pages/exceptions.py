@@ -35,10 +35,10 @@ _LENGTHS: Final[Mapping[Length, timedelta]] = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
-_CHOICES: Final = tuple(
-    (each, f"{each[:-1]} {'hour' if each.endswith('h') else 'day'}{'' if each[:-1] == '1' else 's'}")
+_CHOICES: Final[Mapping[Length, str]] = {
+    each: f"{each[:-1]} {'hour' if each.endswith('h') else 'day'}{'' if each[:-1] == '1' else 's'}"
     for each in _LENGTHS
-)
+}
 
 
 @router.get("/exceptions")

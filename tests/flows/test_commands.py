@@ -46,7 +46,9 @@ def dev(folder: Path, *options: str) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
         try:
-            ready = eventually(lambda: re.search(r"^ready (\S+)$", log.read_text(), re.MULTILINE), seconds=240)
+            ready = eventually(
+                lambda: re.search(r"^ready (\S+)$", log.read_text(), re.MULTILINE), seconds=240
+            )
             yield ready[1]
         finally:
             process.send_signal(signal.SIGINT)

@@ -199,9 +199,15 @@ def shown(session: Session, notice_id: int) -> Shown:
     )
 
 
+# Deeper than anything a processor sends: the parser goes down by recursion.
+_MOST_NESTED: Final = 5_000
+
+
 def readable(body: bytes) -> str:
     """What was sent, laid out, without secrets and without what tells of a person."""
     words = body.decode("utf-8", "replace")
+    if words.count("[") + words.count("{") > _MOST_NESTED:
+        return redaction.hide_secrets(words)
     # What is no JSON was kept all the same, and is shown as it came.
     with suppress(ValueError, RecursionError):
         words = json.dumps(_impersonal(json.loads(words)), indent=2, ensure_ascii=False)

@@ -53,6 +53,8 @@ def explained(
         event.remove(engine, "before_cursor_execute", note)
     plans = []
     with engine.connect() as connection:
+        # A third of a table is read faster whole; of a million rows the same ten thousand are not.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         for statement, parameters in ran:
             told = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             plans.append((statement, told.scalar_one()[0]["Plan"]))

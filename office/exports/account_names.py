@@ -28,6 +28,7 @@ _ROOTS: Final[Mapping[str, str]] = {
     "bank": "Assets:Bank",
     "sales_tax": "Liabilities:SalesTax",
     "unclaimed": "Liabilities:Unclaimed",
+    "losses": "Expenses:Losses",
 }
 # Classes that a later version of the house opens are told under their own names until they are placed here.
 _OTHER: Final = "Equity:Other"

@@ -32,6 +32,7 @@ def freezing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_by_default_neither_a_warning_nor_a_dispute_freezes(bought: Bought) -> None:
+    story.cache_clear()
     bought.rail.warn_of_fraud(bought.reference, "issfr_1")
     bought.rail.dispute(bought.reference, "dp_1", 100)
 

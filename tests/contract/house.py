@@ -21,7 +21,9 @@ from ledger.database import Sessions
 from rails import inbox, purchase
 from rails.chain import scanner
 from rails.chain.rpc import Rpc
+from rails.chain.scanner import Outcome
 from rails.chain.settings import ChainSettings
+from rails.models import PaymentAttempt
 from rails.rail import Rails
 from rails.stripe import client
 from rails.stripe.settings import StripeSettings
@@ -161,9 +163,15 @@ class House:
         return seen[-1]
 
     def look(self, payment_attempt_id: str) -> None:
-        """Read the chain and look at an attempt, as the workers do."""
+        """Read the chain to its head and look at an attempt, as the workers do, until somebody answered.
+
+        A pass that the chain overtook, or a processor that answers late, is no failure: workers ask again.
+        """
+        eventually(lambda: self._looked(payment_attempt_id))
+
+    def _looked(self, payment_attempt_id: str) -> bool:
         now = self.time()
-        scanner.scan(
+        report = scanner.scan(
             self.sessions,
             self.rpc,
             StoryWatch(now),
@@ -173,6 +181,9 @@ class House:
             limits=self.chain.limits,
         )
         purchase.settle(self.sessions, self.rails, payment_attempt_id=payment_attempt_id, now=now)
+        with self.sessions() as session:
+            attempt = session.get_one(PaymentAttempt, payment_attempt_id)
+            return report.outcome is Outcome.KEPT and report.behind == 0 and attempt.looked_at == now
 
     def paid(self, agent: Caller, rail: str = X402, **terms: object) -> tuple[Json, Json]:
         """A purchase that was paid: its reply, and its status afterwards."""

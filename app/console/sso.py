@@ -126,9 +126,14 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     return found
 
 
+def _key_set(keys: dict[str, Any]) -> KeySet:
+    # Checked as it is imported: what is no set of keys raises an error of this library.
+    return KeySet.import_key_set({"keys": keys.get("keys", [])})
+
+
 def _read(token: str, keys: dict[str, Any], *, settings: ConsoleSettings, nonce: str, now: datetime) -> Named:
     try:
-        claims = jwt.decode(token, KeySet.import_key_set(keys), algorithms=_ALGORITHMS).claims  # type: ignore[arg-type]
+        claims = jwt.decode(token, _key_set(keys), algorithms=_ALGORITHMS).claims
         checks = jwt.JWTClaimsRegistry(
             now=int(now.timestamp()),
             leeway=_LEEWAY,

@@ -118,7 +118,7 @@ def held(session: Session, *, at: datetime) -> Iterator[Posting]:
 
 def transactions(session: Session, scope: Scope) -> Iterator[Told]:
     """The transactions of the period that moved something, in the order of their numbers."""
-    rows = (_Moved(*row) for row in snapshot.rows(session, _MOVED, scope.given()))  # type: ignore[arg-type]
+    rows = (_Moved._make(row) for row in snapshot.rows(session, _MOVED, scope.given()))
     for _, legs in itertools.groupby(rows, key=lambda row: row.transaction_id):
         moved = list(legs)
         first = moved[0]

@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 
-def _time(*, nullable: bool = False) -> datetime | None:
-    found: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
+def _time() -> datetime | None:
+    found: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     return found
 
 
@@ -27,14 +27,14 @@ class Export(SQLModel, table=True):
     parameters: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
     file_name: str = Field(sa_type=Text)
     asked_by: str = Field(sa_type=Text)
-    asked_at: datetime = _time()  # type: ignore[assignment]
+    asked_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     state: str = Field(default="asked", sa_type=Text)
     about_rows: int | None = Field(default=None, sa_type=BigInteger)
     rows: int = Field(default=0, sa_type=BigInteger)
     tries: int = 0
-    lease_until: datetime | None = _time(nullable=True)
-    begun_at: datetime | None = _time(nullable=True)
-    ended_at: datetime | None = _time(nullable=True)
+    lease_until: datetime | None = _time()
+    begun_at: datetime | None = _time()
+    ended_at: datetime | None = _time()
     failure: str | None = Field(default=None, sa_type=Text)
     file: str | None = Field(default=None, sa_type=Text)
     bytes: int | None = Field(default=None, sa_type=BigInteger)

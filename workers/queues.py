@@ -1,0 +1,14 @@
+"""The queues of wake-up calls. A worker takes from both unless it is told otherwise; a watcher reads the chain alone."""
+
+from typing import Final
+
+# The name is Celery's own, so that a call that goes nowhere else goes there.
+WORK: Final = "celery"
+# Nodes can be slow for minutes: what reads them holds up no grant.
+CHAIN: Final = "chain"
+ALL: Final = (WORK, CHAIN)
+
+# `check_chain` is not among them: it tells that nobody reads the chain, so it must not wait for whoever reads it.
+ROUTES: Final = {
+    f"workers.tasks.{task}": {"queue": CHAIN} for task in ("watch_deposits", "audit_deposits", "check_balances")
+}

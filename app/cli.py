@@ -209,6 +209,35 @@ def migrate() -> None:
 
 
 @cli.command()
+def connections(
+    api: Annotated[
+        int, typer.Option(help="API processes at the most, a rolling release included", min=0)
+    ] = 1,
+    task_processes: Annotated[
+        int, typer.Option(help="processes of workers and watchers: their number times --concurrency", min=0)
+    ] = 3,
+) -> None:
+    """Tell whether PostgreSQL bears so many processes. Exits 1 if it does not."""
+    from app import settings
+    from app.connections import Processes, allowed
+    from app.internal.settings import InternalSettings
+    from ledger.settings import LedgerSettings
+
+    settings.require(LedgerSettings, InternalSettings)
+    ledger = LedgerSettings()
+    most = Processes(
+        api=api,
+        pool_size=ledger.database_pool_size,
+        writers=InternalSettings().writers,
+        task_processes=task_processes,
+    ).most
+    there = allowed(ledger.database_url)
+    _out().print(f"{most} connections at the most, of {there} that may be open")
+    if most > there:
+        raise typer.Exit(1)
+
+
+@cli.command()
 def dev(
     port: Port = 8402,
     live_like: Annotated[

@@ -104,7 +104,7 @@ class House:
         return self.folder / "logs"
 
     def start(self, name: str, **changed: str) -> Child:
-        """Start one of the house's own processes: api, worker, watcher or beat. `changed` are settings of its own."""
+        """Start api, worker, watcher or beat of the house. `changed` are settings of its own."""
         command = [sys.executable, "-m", "app.cli", *COMMANDS[name](self)]
         environment = {**self.environment, **changed}
         started = child(command, log=self.logs / f"{name}.log", environment=environment)

@@ -1,4 +1,4 @@
-"""The queues of wake-up calls. A worker takes from both unless it is told otherwise; a watcher reads the chain alone."""
+"""The queues of wake-up calls: a worker takes from both unless it is told otherwise, a watcher from one."""
 
 from typing import Final
 
@@ -8,7 +8,8 @@ WORK: Final = "celery"
 CHAIN: Final = "chain"
 ALL: Final = (WORK, CHAIN)
 
-# `check_chain` is not among them: it tells that nobody reads the chain, so it must not wait for whoever reads it.
+# Not `check_chain`, which tells that nobody reads the chain: it must not wait for whoever should.
 ROUTES: Final = {
-    f"workers.tasks.{task}": {"queue": CHAIN} for task in ("watch_deposits", "audit_deposits", "check_balances")
+    f"workers.tasks.{task}": {"queue": CHAIN}
+    for task in ("watch_deposits", "audit_deposits", "check_balances")
 }

@@ -1,4 +1,4 @@
-"""`docker-compose.yml` is true: each service runs natively by its own command, environment and health check."""
+"""`docker-compose.yml` is true: each service runs natively, by its own command and health check."""
 
 import os
 import re
@@ -68,7 +68,12 @@ class Native:
         if "REDIS_URL" in given:
             given["REDIS_URL"] = given["REDIS_URL"].replace("redis:6379", f"127.0.0.1:{self.redis_port}")
         here = Path(sys.executable).parent
-        return {"PATH": f"{here}:{os.environ['PATH']}", "HOME": os.environ["HOME"]} | given
+        return {
+            "PATH": f"{here}:{os.environ['PATH']}",
+            "HOME": os.environ["HOME"],
+            "PYTHONPATH": str(ROOT),
+            **given,
+        }
 
     def words(self, command: list[str]) -> list[str]:
         """A command of the file, with the places of this machine."""
@@ -86,16 +91,14 @@ class Native:
     def _here(self, word: str) -> str:
         if word == "0.0.0.0":  # noqa: S104
             return "127.0.0.1"
-        for there, here in {
+        places = {
             "8402": str(self.port),
-            "/run/redis/": f"{self.folder}/",
+            "/run/redis": str(self.folder),
             "--dir /data": f"--dir {self.folder} --bind 127.0.0.1 --port {self.redis_port}",
             "redis-cli ": f"redis-cli -p {self.redis_port} ",
-            "find /tmp ": f"find {self.folder} ",
-            "/tmp/": f"{self.folder}/",  # noqa: S108
-        }.items():
-            word = word.replace(there, here)
-        return word
+            "/tmp": str(self.folder),  # noqa: S108
+        }
+        return re.sub("|".join(places), lambda found: places[found[0]], word)
 
     def _database(self, given: str) -> str:
         """The server here, whose owner has another name than in compose."""
@@ -121,7 +124,9 @@ def test_compose_knows_every_word_of_the_file() -> None:
 def test_every_image_is_ours_or_an_exact_version(services: dict[str, Any]) -> None:
     assert {filled(services[name]["image"]) for name in OURS} == {"pennyrail:local"}
     for name in BESIDE:
-        assert re.fullmatch(rf"{name}:\d+\.\d+(\.\d+)?-\w+(@sha256:[0-9a-f]{{64}})?", filled(services[name]["image"]))
+        assert re.fullmatch(
+            rf"{name}:\d+\.\d+(\.\d+)?-\w+(@sha256:[0-9a-f]{{64}})?", filled(services[name]["image"])
+        )
 
 
 def test_nothing_may_do_more_than_it_has_to(services: dict[str, Any]) -> None:
@@ -154,9 +159,7 @@ def test_no_secret_has_a_default_and_the_owner_is_known_to_the_migration_alone(
     for name, how, default in VARIABLE.findall(text):
         if re.search("PASSWORD|SECRET|_KEYS?$|RPC_URL", name):
             assert how == ":?" or (how, default) == (":-", ""), name
-    knows_the_owner = {
-        name for name in OURS if "${POSTGRES_PASSWORD" in str(services[name]["environment"])
-    }
+    knows_the_owner = {name for name in OURS if "${POSTGRES_PASSWORD" in str(services[name]["environment"])}
     assert knows_the_owner == {"migrate"}
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,14 +183,14 @@ def test_each_service_runs_by_its_own_command_and_tells_its_health(
         start("redis")
         eventually(lambda: native.answers(services["redis"]))
         start("migrate")
-        assert running.pop("migrate").process.wait(60) == 0, (native.folder / "migrate.log").read_text()
+        assert running.pop("migrate").process.wait(400) == 0, (native.folder / "migrate.log").read_text()
         for name in ("api", "worker", "beat"):
             assert not native.answers(services[name]), name
         for name in ("api", "worker", "watcher", "beat"):
             start(name)
 
         for name in ("api", "worker", "watcher", "beat"):
-            eventually(lambda name=name: native.answers(services[name]))  # type: ignore[misc]
+            eventually(partial(native.answers, services[name]), seconds=400)
 
         assert {name: each.said() for name, each in running.items() if each.ended} == {}
         assert "NOPERM" not in "".join(each.said() for each in running.values())

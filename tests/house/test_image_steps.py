@@ -1,7 +1,7 @@
 """The Dockerfile's own steps, run on this machine in a folder, and the service served from what they made.
 
-Minutes, and packages from the registries: only with PENNYRAIL_IMAGE_STEPS=1 (`make image`). What an engine alone
-can show, the base images, users and the file system of the container, is not shown here.
+Minutes, and packages from the registries: only with PENNYRAIL_IMAGE_STEPS=1 (`make image`). What an engine
+alone can show, the base images, users and the file system of the container, is not shown here.
 """
 
 import os

@@ -9,7 +9,7 @@ NODE_STAMP := node_modules/.installed
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
-.PHONY: help install browser demo dev test simulate soak fuzz check format bench schema lock
+.PHONY: help install browser demo dev test simulate soak fuzz check format bench schema lock image
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -73,5 +73,11 @@ bench: install ## measure, each figure against its limit in the same run
 schema: install ## write docs/schema.sql again, from the migrations
 	@$(BIN)/python -m tests.ledger.snapshot
 
-lock: ## compile requirements.lock again (needs uv)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: ## compile the three locks again: all of it, what the image runs, what builds it (needs uv)
+	uv pip compile pyproject.toml --all-extras $(LOCKED) --output-file requirements.lock
+	uv pip compile pyproject.toml --extra telemetry --constraint requirements.lock $(LOCKED) --no-annotate --output-file requirements-production.lock
+	echo "setuptools>=80" | uv pip compile - --constraint requirements.lock $(LOCKED) --no-annotate --output-file requirements-build.lock
+
+image: install ## run the Dockerfile's own steps on this machine, without an engine, and serve from what they make
+	@PENNYRAIL_IMAGE_STEPS=1 $(BIN)/python -m pytest --timeout 900 tests/house/test_image_steps.py

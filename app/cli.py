@@ -131,17 +131,49 @@ def mcp(
 
 @cli.command()
 def worker(
-    concurrency: Annotated[int, typer.Option(help="processes that work at the same time")] = 2,
+    concurrency: Annotated[int, typer.Option(help="processes that work at the same time", min=1)] = 2,
+    queues: Annotated[
+        str, typer.Option(help="what it takes: celery, chain or both; without chain a watcher has to run")
+    ] = "celery,chain",
 ) -> None:
     """Handle notices, settle attempts and watch deposits."""
+    _work("worker", concurrency=concurrency, queues=queues)
+
+
+@cli.command()
+def watcher(
+    concurrency: Annotated[int, typer.Option(help="processes that ask nodes at the same time", min=1)] = 1,
+) -> None:
+    """Watch deposits and nothing else. Run two: one reads under the lease, the other doubts or stands by."""
+    _work("watcher", concurrency=concurrency, queues="chain")
+
+
+def _work(name: str, *, concurrency: int, queues: str) -> None:
+    """Be a worker of these queues until a signal ends it."""
     from app import settings
     from workers.queue import celery
+    from workers.queues import ALL
     from workers.wiring import wired
 
+    taken = queues.split(",")
+    if unknown := sorted(set(taken) - set(ALL)):
+        raise typer.BadParameter(f"no queue is called {unknown[0]!r}; there are {' and '.join(ALL)}")
     # A wrong setting ends the process here, not the first task.
     settings.require(*settings.OF_A_PROCESS)
     wired().providers.check_chains()
-    celery.worker_main(["worker", "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"])
+    celery.worker_main(
+        [
+            "worker",
+            "--hostname",
+            f"{name}@%h",
+            "--concurrency",
+            str(concurrency),
+            "--queues",
+            ",".join(taken),
+            "--without-gossip",
+            "--without-mingle",
+        ]
+    )
 
 
 @cli.command()
@@ -174,6 +206,35 @@ def migrate() -> None:
     except roles.NotAllowed as refusal:
         sys.exit(f"pennyrail cannot migrate: {refusal}")
     _out().print("the database is up to date")
+
+
+@cli.command()
+def connections(
+    api: Annotated[
+        int, typer.Option(help="API processes at the most, a rolling release included", min=0)
+    ] = 1,
+    task_processes: Annotated[
+        int, typer.Option(help="processes of workers and watchers: their number times --concurrency", min=0)
+    ] = 3,
+) -> None:
+    """Tell whether PostgreSQL bears so many processes. Exits 1 if it does not."""
+    from app import settings
+    from app.connections import Processes, allowed
+    from app.internal.settings import InternalSettings
+    from ledger.settings import LedgerSettings
+
+    settings.require(LedgerSettings, InternalSettings)
+    ledger = LedgerSettings()
+    most = Processes(
+        api=api,
+        pool_size=ledger.database_pool_size,
+        writers=InternalSettings().writers,
+        task_processes=task_processes,
+    ).most
+    there = allowed(ledger.database_url)
+    _out().print(f"{most} connections at the most, of {there} that may be open")
+    if most > there:
+        raise typer.Exit(1)
 
 
 @cli.command()
@@ -328,13 +389,22 @@ def main() -> None:
         cli()
     except Exception as error:
         from app import failures
-        from sandbox.errors import SandboxError
 
-        told = str(error) if isinstance(error, SandboxError) else failures.told(error)
+        told, exit_code = _told_by_the_sandbox(error) or (failures.told(error), 1)
         if told is None:
             raise
         sys.stderr.write(f"pennyrail: {told}\n")
-        sys.exit(error.exit_code if isinstance(error, SandboxError) else 1)
+        sys.exit(exit_code)
+
+
+def _told_by_the_sandbox(error: Exception) -> tuple[str, int] | None:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "sandbox":
+        return "the sandbox is not installed here, as it should not be in production; use a checkout", 1
+    try:
+        from sandbox.errors import SandboxError
+    except ModuleNotFoundError:
+        return None
+    return (str(error), error.exit_code) if isinstance(error, SandboxError) else None
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ class House:
         return self.folder / "logs"
 
     def start(self, name: str, **changed: str) -> Child:
-        """Start one of the house's own processes: api, worker or beat. `changed` are settings of its own."""
+        """Start api, worker, watcher or beat of the house. `changed` are settings of its own."""
         command = [sys.executable, "-m", "app.cli", *COMMANDS[name](self)]
         environment = {**self.environment, **changed}
         started = child(command, log=self.logs / f"{name}.log", environment=environment)
@@ -125,7 +125,8 @@ class House:
 
 COMMANDS: Mapping[str, Callable[[House], list[str]]] = {
     "api": lambda house: ["api", "--port", house.addresses.api_url.rsplit(":", 1)[1]],
-    "worker": lambda _: ["worker", "--concurrency", "2"],
+    "worker": lambda _: ["worker", "--concurrency", "2", "--queues", "celery"],
+    "watcher": lambda _: ["watcher"],
     "beat": lambda house: ["beat", "--schedule", str(house.folder / "beat")],
 }
 
@@ -145,7 +146,7 @@ def running(
         say("migrating the database")
         _migrate(house)
         people.settle_in(folder, database_url=house.addresses.database_url, console_key=console_key(folder))
-        say("starting the API, a worker and the clock")
+        say("starting the API, a worker, a watcher and the clock")
         stack.callback(house.stop)
         for name in COMMANDS:
             house.start(name)
@@ -340,7 +341,8 @@ def _wait_until_ready(house: House) -> None:
             raise HouseDidNotStart(
                 f"{fallen} ended at its start; {house.logs / fallen}.log says:\n{said[-500:]}"
             )
-        if answers(house.addresses.api_url) and " ready." in house.children["worker"].said():
+        working = all(" ready." in house.children[name].said() for name in ("worker", "watcher"))
+        if working and answers(house.addresses.api_url):
             return
         time.sleep(0.1)
     raise HouseDidNotStart(f"not ready after {START_SECONDS} s; see {house.logs}")

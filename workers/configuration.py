@@ -1,5 +1,6 @@
 """What Celery is told. Read when the queue is first used, so that importing it needs no settings."""
 
+from workers import queues
 from workers.settings import queue
 
 broker_url = queue().redis_url
@@ -7,6 +8,8 @@ task_ignore_result = True
 task_serializer = "json"
 accept_content = ["json"]
 timezone = "UTC"
+task_default_queue = queues.WORK
+task_routes = queues.ROUTES
 worker_hijack_root_logger = False
 worker_prefetch_multiplier = 1
 broker_connection_retry_on_startup = True

@@ -68,7 +68,7 @@ def _mend(home: House) -> None:
     home.twin.control.set_switches(stripe_twin.Switches())
     home.twin.control.clear_faults()
     home.devnet.set_block_seconds(1)
-    for name in ("api", "worker", "beat"):
+    for name in ("api", "worker", "watcher", "beat"):
         if home.children[name].ended:
             home.start(name)
     eventually(lambda: house.answers(home.addresses.api_url))

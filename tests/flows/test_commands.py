@@ -201,7 +201,7 @@ def test_sandbox_pay_says_what_is_missing(tmp_path: Path, home: House) -> None:
     assert "payatt_x" in unknown.stderr
 
 
-@pytest.mark.parametrize("command", [("api", "--port", "1"), ("worker",), ("beat",)])
+@pytest.mark.parametrize("command", [("api", "--port", "1"), ("worker",), ("watcher",), ("beat",)])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -222,7 +222,7 @@ def test_a_process_refuses_settings_that_would_break_every_quote(
     assert value not in refused.stderr
 
 
-@pytest.mark.parametrize("command", [("api", "--port", "1"), ("worker",)])
+@pytest.mark.parametrize("command", [("api", "--port", "1"), ("worker",), ("watcher",)])
 @pytest.mark.parametrize(
     ("name", "value"),
     [("STRIPE_WEBHOOK_SECRETS", ""), ("STRIPE_SECRET_KEY", "pk_test_not_secret"), ("DATABASE_URL", "")],
@@ -258,6 +258,7 @@ def test_verify_fails_on_a_book_that_has_drifted(home: House) -> None:
 
 
 def test_every_command_explains_itself() -> None:
-    for command in ((), ("ledger",), ("chain",), ("sandbox",), ("dev",), ("demo",), ("api",), ("worker",)):
+    services = (("api",), ("worker",), ("watcher",), ("beat",))
+    for command in ((), ("ledger",), ("chain",), ("sandbox",), ("dev",), ("demo",), *services):
         helped = run(*command, "--help")
         assert (helped.returncode, "Usage" in helped.stdout) == (0, True), command

@@ -67,7 +67,7 @@ def planted(home: House) -> Iterator[House]:
 
 
 def _restart(home: House, **changed: str) -> None:
-    for name in ("api", "worker", "beat"):
+    for name in ("api", "worker", "watcher", "beat"):
         home.children[name].kill()
         home.start(name, **changed)
     eventually(lambda: answers(home.addresses.api_url))

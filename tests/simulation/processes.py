@@ -120,6 +120,11 @@ def kill_worker(town: Town) -> None:
     _kill(town, "worker")
 
 
+def kill_watcher(town: Town) -> None:
+    """The watcher dies, perhaps with the lease in its hand, and another begins."""
+    _kill(town, "watcher")
+
+
 def kill_beat(town: Town) -> None:
     """The clock dies, and another begins."""
     _kill(town, "beat")
@@ -153,6 +158,7 @@ STEPS: Sequence[tuple[Callable[[Town], None], int]] = (
     (break_stripe, 20),
     (flush_redis, 15),
     (kill_worker, 12),
+    (kill_watcher, 5),
     (kill_beat, 5),
     (kill_api, 5),
 )

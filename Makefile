@@ -9,7 +9,7 @@ NODE_STAMP := node_modules/.installed
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
-.PHONY: help install browser demo dev test simulate soak fuzz check format bench schema lock image
+.PHONY: help install browser demo dev test simulate soak fuzz audit sbom check format bench schema lock image
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -55,8 +55,14 @@ soak: install ## 20 seeds of purchases, one with every process killed, and 200,0
 	@$(BIN)/python -m tests.simulation --real-processes --steps 2000
 	@PENNYRAIL_SOAK_STEPS=200000 $(BIN)/python -m pytest --timeout 0 -k credits tests/properties
 
-fuzz: install ## send thousands of well-formed and malformed requests to every door of the API document
-	@PENNYRAIL_FUZZ_EXAMPLES=150 $(BIN)/python -m pytest --timeout 0 tests/app/test_openapi_fuzz.py
+fuzz: install ## send thousands of well-formed and malformed requests to every door, and nonsense to every parser
+	@PENNYRAIL_FUZZ_EXAMPLES=150 $(BIN)/python -m pytest --timeout 0 tests/app/test_openapi_fuzz.py tests/fuzz
+
+audit: install ## ask which weaknesses are known of what is locked; exit code 75 if nobody could be asked
+	@$(BIN)/python -m tests.supply audit
+
+sbom: install ## write what the house is made of, as CycloneDX, into .artifacts/sbom
+	@$(BIN)/python -m tests.supply sbom
 
 check: install ## format, lint, import contracts, types, then every test
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

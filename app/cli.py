@@ -200,9 +200,14 @@ def migrate() -> None:
     from ledger.settings import LedgerSettings
 
     settings.require(LedgerSettings)
-    service_url = LedgerSettings().database_url
+    service_url, given = LedgerSettings().database_url, MigrationSettings()
     try:
-        run.migrate(MigrationSettings().migrate_database_url or service_url, service_url=service_url)
+        run.migrate(
+            given.migrate_database_url or service_url,
+            service_url=service_url,
+            api_url=given.api_database_url,
+            worker_url=given.worker_database_url,
+        )
     except roles.NotAllowed as refusal:
         sys.exit(f"pennyrail cannot migrate: {refusal}")
     _out().print("the database is up to date")

@@ -1,6 +1,6 @@
 """Settings of the doors, and the check that a process makes of every setting before it starts."""
 
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -99,6 +99,19 @@ class LimitSettings(BaseSettings):
         return addresses.networks(self.trusted_proxies)
 
 
+class ModeSettings(BaseSettings):
+    """Whether real money moves here, said beside the key that decides it."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_", frozen=True)
+
+    mode: Literal["", "test", "live"] = Field(
+        default="", description="test or live refuses the keys of the other; empty is what the key says"
+    )
+    allow_full_stripe_key: bool = Field(
+        default=False, description="start live with an sk_live_ key, which can pay out, too"
+    )
+
+
 class MigrationSettings(BaseSettings):
     """Who changes the schema. The service needs none of its rights."""
 
@@ -107,10 +120,24 @@ class MigrationSettings(BaseSettings):
     migrate_database_url: str = Field(
         default="", description="the database as its owner; empty if the service's user owns it"
     )
+    api_database_url: str = Field(
+        default="",
+        description="the database as the API logs in, who then serves and no more; made if missing",
+    )
+    worker_database_url: str = Field(
+        default="", description="the database as workers log in, who then settle and no more; made if missing"
+    )
 
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
-OF_THE_CLOCK: Final = (QueueSettings, StorySettings, PolicySettings, RegistrySettings, DoorSettings)
+OF_THE_CLOCK: Final = (
+    QueueSettings,
+    StorySettings,
+    PolicySettings,
+    RegistrySettings,
+    DoorSettings,
+    ModeSettings,
+)
 OF_A_PROCESS: Final = (
     LedgerSettings,
     StripeSettings,
@@ -131,6 +158,11 @@ def require(*needed: type[BaseSettings], otherwise: str = "") -> None:
     raises: SettingsRefused
     """
     problems = list(dict.fromkeys(problem for each in needed for problem in _problems(each)))
+    if not problems and set(OF_A_PROCESS) <= set(needed):
+        # Together they say more than each alone. Not imported above: it knows these settings.
+        from app import live
+
+        problems = live.problems(live.given())
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise errors.SettingsRefused(f"settings are missing or wrong:\n{lines}\nsee .env.example{otherwise}")

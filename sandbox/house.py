@@ -31,6 +31,8 @@ MODE = "mode"
 LOCK_SECONDS = 1
 START_SECONDS = 180
 SERVICE_USER = "pennyrail_app"
+# Each process is given what its own work needs; commands log in as the service.
+LOGINS = {"api": "pennyrail_app_api", "worker": "pennyrail_app_worker", "watcher": "pennyrail_app_worker"}
 UNLIMITED = tuple(
     f"PENNYRAIL_LIMIT_{rule}"
     for rule in (
@@ -106,7 +108,8 @@ class House:
     def start(self, name: str, **changed: str) -> Child:
         """Start api, worker, watcher or beat of the house. `changed` are settings of its own."""
         command = [sys.executable, "-m", "app.cli", *COMMANDS[name](self)]
-        environment = {**self.environment, **changed}
+        login = as_user(self.addresses.database_url, LOGINS.get(name, SERVICE_USER))
+        environment = {**self.environment, "DATABASE_URL": login, **changed}
         started = child(command, log=self.logs / f"{name}.log", environment=environment)
         self.children[name] = started
         return started
@@ -238,7 +241,7 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         # Every agent of the sandbox comes from one address, and demos and tests do not pace themselves.
         **dict.fromkeys(UNLIMITED, "0"),
         **os.environ,
-        "DATABASE_URL": make_url(database_url).set(username=SERVICE_USER).render_as_string(),
+        "DATABASE_URL": as_user(database_url, SERVICE_USER),
         "REDIS_URL": redis_url,
         "STRIPE_SECRET_KEY": key,
         "STRIPE_WEBHOOK_SECRETS": identity.webhook_secret,
@@ -256,6 +259,11 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_EXPORT_FOLDER": str(folder / "exports"),
     }
     return House(folder, addresses, environment, twin, net, {})
+
+
+def as_user(database_url: str, name: str) -> str:
+    """The database as another of its users."""
+    return make_url(database_url).set(username=name).render_as_string()
 
 
 def _identity(folder: Path) -> Identity:
@@ -280,7 +288,7 @@ def environment(folder: Path) -> dict[str, str]:
     found, identity = Addresses.read(folder), _identity(folder)
     return {
         **os.environ,
-        "DATABASE_URL": make_url(found.database_url).set(username=SERVICE_USER).render_as_string(),
+        "DATABASE_URL": as_user(found.database_url, SERVICE_USER),
         "REDIS_URL": found.redis_url,
         "STRIPE_SECRET_KEY": identity.live_secret_key if found.mode == "live" else identity.secret_key,
         "STRIPE_WEBHOOK_SECRETS": identity.webhook_secret,
@@ -325,7 +333,13 @@ def stripe_access(folder: Path) -> tuple[str, str]:
 
 def _migrate(house: House) -> None:
     command = [sys.executable, "-m", "app.cli", "migrate"]
-    environment = {**house.environment, "PENNYRAIL_MIGRATE_DATABASE_URL": house.addresses.database_url}
+    owner_url = house.addresses.database_url
+    environment = {
+        **house.environment,
+        "PENNYRAIL_MIGRATE_DATABASE_URL": owner_url,
+        "PENNYRAIL_API_DATABASE_URL": as_user(owner_url, LOGINS["api"]),
+        "PENNYRAIL_WORKER_DATABASE_URL": as_user(owner_url, LOGINS["worker"]),
+    }
     with (house.logs / "migrate.log").open("ab") as log:
         done = subprocess.run(command, env=environment, stdout=log, stderr=log, check=False)
     if done.returncode:

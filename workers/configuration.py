@@ -1,9 +1,13 @@
 """What Celery is told. Read when the queue is first used, so that importing it needs no settings."""
 
+import ssl
+
 from workers import queues
 from workers.settings import queue
 
 broker_url = queue().redis_url
+# By itself the library speaks TLS with whoever answers; None is no TLS at all.
+broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if broker_url.startswith("rediss://") else None
 task_ignore_result = True
 task_serializer = "json"
 accept_content = ["json"]

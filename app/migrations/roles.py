@@ -1,4 +1,4 @@
-"""Who may do what in the database: the grants of both roles, and the service's own login."""
+"""Who may do what in the database: the grants of all roles, and the logins of the processes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 GRANTS: Final = Path(__file__).with_name("grants.sql")
 SERVICE: Final = "pennyrail_service"
+API: Final = "pennyrail_api"
+WORKER: Final = "pennyrail_worker"
 NO_ROLE: Final = "PR008"
 NO_RIGHT: Final = "42501"
 
@@ -43,24 +45,24 @@ def grant(connection: Connection) -> None:
     connection.exec_driver_sql(GRANTS.read_text())
 
 
-def let_in(connection: Connection, *, service_url: str) -> None:
-    """Make the user of `service_url` a member of the service's role, and make the user if there is none.
+def let_in(connection: Connection, *, login_url: str, role: str) -> None:
+    """Make the user of `login_url` a member of the role, and make the user if there is none.
 
     Does nothing if that user is who migrates: an owner needs no membership. Idempotent.
 
     raises: NotAllowed
     """
-    url = make_url(service_url)
+    url = make_url(login_url)
     driver = _driver(connection)
     if url.username is None or url.username == driver.info.user:
         return
     try:
         _make_login(driver, url)
-        _make_member(driver, url.username)
+        _make_member(driver, url.username, role)
     except errors.InsufficientPrivilege as error:
         raise NotAllowed(
-            f"{url.username} is no member of {SERVICE}, and {driver.info.user} may not change that: an "
-            f'administrator runs CREATE ROLE "{url.username}" LOGIN PASSWORD ... IN ROLE {SERVICE}'
+            f"{url.username} is no member of {role}, and {driver.info.user} may not change that: an "
+            f'administrator runs CREATE ROLE "{url.username}" LOGIN PASSWORD ... IN ROLE {role}'
         ) from error
 
 
@@ -88,11 +90,11 @@ def _make_login(driver: psycopg.Connection[tuple[object, ...]], url: URL) -> Non
         return
 
 
-def _make_member(driver: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+def _make_member(driver: psycopg.Connection[tuple[object, ...]], name: str, role: str) -> None:
     member = "SELECT pg_has_role(%s, %s, 'MEMBER')"
-    if driver.execute(member, (name, SERVICE)).fetchone() == (True,):
+    if driver.execute(member, (name, role)).fetchone() == (True,):
         return
-    statement = sql.SQL("GRANT {} TO {}").format(sql.Identifier(SERVICE), sql.Identifier(name))
+    statement = sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(name))
     try:
         with driver.transaction():
             driver.execute(statement)

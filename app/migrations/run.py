@@ -22,10 +22,12 @@ from ledger import database
 MIGRATION_LOCK: Final = 7_364_101
 
 
-def migrate(database_url: str, *, service_url: str | None = None) -> None:
+def migrate(
+    database_url: str, *, service_url: str | None = None, api_url: str = "", worker_url: str = ""
+) -> None:
     """Apply every migration that the database has not seen, one process at a time; idempotent.
 
-    Then say what the roles may do, and let the user of `service_url` in as the service.
+    Then say what the roles may do, and let the users of the other URLs in: as the service, the API, a worker.
 
     raises: NotAllowed
     """
@@ -45,8 +47,10 @@ def migrate(database_url: str, *, service_url: str | None = None) -> None:
                 command.upgrade(config, "head")
                 connection.commit()
                 roles.grant(connection)
-            if service_url is not None:
-                roles.let_in(connection, service_url=service_url)
+            logins = ((service_url, roles.SERVICE), (api_url, roles.API), (worker_url, roles.WORKER))
+            for login_url, role in logins:
+                if login_url:
+                    roles.let_in(connection, login_url=login_url, role=role)
             connection.commit()
     finally:
         engine.dispose()

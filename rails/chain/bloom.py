@@ -3,12 +3,13 @@
 source: Yellow Paper 4.3.1, M3:2048: three bits an item, each from eleven bits of its Keccak hash.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 from eth_hash.auto import keccak
 
-BLOOM_LETTERS = 2 + 512
+_BLOOM = re.compile(r"0x[0-9a-fA-F]{512}")
 
 
 def may_hold(bloom: str, wanted: Iterable[tuple[str, ...]]) -> bool:
@@ -17,7 +18,7 @@ def may_hold(bloom: str, wanted: Iterable[tuple[str, ...]]) -> bool:
     An item is an address or a topic in hex. A bloom that is none, as of a node that does not tell it, may
     hold nothing: there is no reason to doubt then.
     """
-    if len(bloom) != BLOOM_LETTERS:
+    if not _BLOOM.fullmatch(bloom):
         return False
     bits = int(bloom, 16)
     return any(all(bits & _mask(item) == _mask(item) for item in items) for items in wanted)

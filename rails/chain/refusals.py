@@ -1,6 +1,7 @@
 """What a node's refusal means. Providers share codes between meanings, so the text decides."""
 
 import re
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from rails.chain import errors
@@ -29,6 +30,8 @@ RATE = re.compile(
 )
 UNHEALTHY = re.compile(r"no backend|temporarily unavailable|service unavailable", re.IGNORECASE)
 LIMIT_EXCEEDED_CODE = -32005
+# Digits of ours alone, and no more seconds than a century has.
+_SECONDS = re.compile(r"[0-9]{1,10}")
 
 
 def classify(
@@ -59,10 +62,16 @@ def pause(retry_after: str | None, *, date: str | None) -> float | None:
     """
     if retry_after is None:
         return None
-    if retry_after.strip().isdigit():
+    if _SECONDS.fullmatch(retry_after.strip()):
         return float(retry_after)
     try:
-        until, said_at = parsedate_to_datetime(retry_after), parsedate_to_datetime(date or "")
-    except ValueError:
+        until, said_at = _moment(retry_after), _moment(date or "")
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (until - said_at).total_seconds())
+
+
+def _moment(text: str) -> datetime:
+    found = parsedate_to_datetime(text)
+    # "-0000" tells no zone; a header means Greenwich all the same.
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -48,6 +48,9 @@ BATCH = 50
 _BATCH = msgspec.json.Decoder(list[_Envelope])
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _TEXT = msgspec.json.Decoder(str)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises: other JSON, no text at all, or lists within lists without end."""
+_QUANTITY_LETTERS_MAX = 66
 
 
 class Node(Protocol):
@@ -168,7 +171,7 @@ class Rpc:
         got = self._post(body, deadline)
         try:
             envelopes = _BATCH.decode(got.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             raise self._not_json_rpc(got, questions[0]) from None
         answered = {envelope.id: envelope for envelope in envelopes}
         if len(envelopes) != len(questions) or any(each.id not in answered for each in questions):
@@ -176,7 +179,7 @@ class Rpc:
         results = [self._checked(answered[each.id], got, each) for each in questions]
         try:
             return [answer.decode(result) for result in results]
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise BadAnswer(f"{method}: a result has another shape than asked for: {error}") from None
 
     def _post(self, body: bytes, deadline: float) -> Answer:
@@ -201,13 +204,13 @@ class Rpc:
         result = self._result(got, question)
         try:
             return answer.decode(result)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise BadAnswer(f"{method}: the result has another shape than asked for: {error}") from None
 
     def _result(self, got: Answer, question: _Question) -> msgspec.Raw:
         try:
             envelope = _ENVELOPE.decode(got.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             raise self._not_json_rpc(got, question) from None
         return self._checked(envelope, got, question)
 
@@ -268,6 +271,11 @@ def quantity(text: str) -> int:
     raises: BadAnswer
     """
     digits = text[2:]
-    if text[:2] != "0x" or not digits or not all(letter in "0123456789abcdefABCDEF" for letter in digits):
+    # Of more than 256 bits there is nothing, and Python prints no number of thousands of digits.
+    if (
+        not 2 < len(text) <= _QUANTITY_LETTERS_MAX
+        or text[:2] != "0x"
+        or not all(letter in "0123456789abcdefABCDEF" for letter in digits)
+    ):
         raise BadAnswer(f"{text[:70]!r} is not a quantity")
     return int(digits, 16)

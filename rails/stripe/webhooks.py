@@ -122,6 +122,9 @@ def _incoming(envelope: _Envelope, body: bytes, *, settings: StripeSettings) -> 
 
 
 def _check_signature(body: bytes, header: str, *, settings: StripeSettings, now: datetime) -> None:
+    # The SDK compares text, and fails on letters that no signature has.
+    if not header.isascii():
+        raise BadSignature("the signature header is not ASCII")
     signed_at = _timestamp(header)
     if abs(now.timestamp() - signed_at) > settings.webhook_age_seconds:
         raise BadSignature("signed too long ago or in the future")

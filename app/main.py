@@ -39,7 +39,7 @@ from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, require
 from app.switchboard import Switchboard
 from ledger import database
 from ledger.database import Sessions
-from ledger.keys import SigningKey
+from ledger.keys import PublicKey, SigningKey
 from ledger.settings import LedgerSettings, ReceiptSettings
 from office.settings import ConsoleSettings
 from rails import registry
@@ -55,6 +55,7 @@ def create_app(
     clock: Clock,
     *,
     receipt_key: SigningKey | None = None,
+    other_keys: tuple[PublicKey, ...] = (),
     card: RateCard = rate_card.SAMPLE,
     limits: Limits | None = None,
     proxies: tuple[Network, ...] = (),
@@ -72,6 +73,7 @@ def create_app(
         settings=settings,
         clock=clock,
         receipt_key=receipt_key,
+        other_keys=other_keys,
         rate_card=card,
         limits=limits or Limits(None),
         proxies=proxies,
@@ -121,13 +123,14 @@ def application() -> FastAPI:
             ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
         )
     )
-    limits = LimitSettings()
+    limits, signing = LimitSettings(), ReceiptSettings()
     app = create_app(
         sessions,
         registry.load(sessions),
         DoorSettings(),
         _now,
-        receipt_key=ReceiptSettings().signing_key,
+        receipt_key=signing.signing_key,
+        other_keys=signing.other_keys,
         card=rate_card.load(internal.rate_card_file),
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,

@@ -160,18 +160,28 @@ def beat(
 
 
 @cli.command()
-def migrate() -> None:
+def migrate(
+    lock_ms: Annotated[int, typer.Option(help="how long others may wait behind it for a lock", min=1)] = 300,
+    statement_seconds: Annotated[int, typer.Option(help="how long one statement may take", min=1)] = 60,
+    tries: Annotated[int, typer.Option(help="how often to try when others hold a lock", min=1)] = 40,
+) -> None:
     """Bring the database to this version, and say what the service's user may do in it."""
     from app import settings
-    from app.migrations import roles, run
+    from app.migrations import patience, roles, run
     from app.settings import MigrationSettings
     from ledger.settings import LedgerSettings
 
     settings.require(LedgerSettings)
     service_url = LedgerSettings().database_url
+    patient = patience.Patience(lock_ms=lock_ms, statement_seconds=statement_seconds, tries=tries)
     try:
-        run.migrate(MigrationSettings().migrate_database_url or service_url, service_url=service_url)
-    except roles.NotAllowed as refusal:
+        run.migrate(
+            MigrationSettings().migrate_database_url or service_url,
+            service_url=service_url,
+            patient=patient,
+            say=_say,
+        )
+    except (roles.NotAllowed, patience.NotMigrated) as refusal:
         sys.exit(f"pennyrail cannot migrate: {refusal}")
     _out().print("the database is up to date")
 

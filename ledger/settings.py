@@ -1,10 +1,10 @@
 """What the book is told by its environment."""
 
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from typing_extensions import Self
 
 from ledger import keys
 from ledger.errors import BadKey

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,6 +78,15 @@ cli.add_typer(
 )
 cli.add_typer(sandbox_cli, name="sandbox")
 
+
+class Role(StrEnum):
+    """A process that has no door to be asked at."""
+
+    WORKER = "worker"
+    WATCHER = "watcher"
+    BEAT = "beat"
+
+
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]
 
 
@@ -86,14 +96,15 @@ def api(
     port: Port = 8402,
 ) -> None:
     """Serve the HTTP API."""
-    import uvicorn
-
+    from app import main, serving, settings
     from rails import redaction
+    from workers.settings import DrainSettings
 
     redaction.configure()
-    uvicorn.run(
-        "app.main:application",
-        factory=True,
+    settings.require(*settings.OF_A_PROCESS)
+    serving.run(
+        main.application,
+        DrainSettings(),
         host=host,
         port=port,
         access_log=False,
@@ -135,11 +146,13 @@ def worker(
 ) -> None:
     """Handle notices, settle attempts and watch deposits."""
     from app import settings
+    from app.migrations import schema
     from workers.queue import celery
     from workers.wiring import wired
 
     # A wrong setting ends the process here, not the first task.
     settings.require(*settings.OF_A_PROCESS)
+    schema.require(wired().sessions)
     wired().providers.check_chains()
     celery.worker_main(["worker", "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"])
 
@@ -152,11 +165,28 @@ def beat(
 ) -> None:
     """Strike the clock for the workers. Run exactly one."""
     from app import settings
+    from workers import pulse
     from workers.queue import celery
 
     settings.require(*settings.OF_THE_CLOCK)
+    pulse.follow_the_clock()
     schedule.parent.mkdir(parents=True, exist_ok=True)
     celery.start(["beat", "--schedule", str(schedule)])
+
+
+@cli.command()
+def alive(
+    role: Annotated[Role, typer.Argument(help="worker, watcher or beat")],
+) -> None:
+    """Say when a process on this machine last did its work. Exits 1 if starting it anew may help."""
+    from app import settings
+    from workers import pulse
+    from workers.settings import QueueSettings
+
+    settings.require(QueueSettings)
+    found = pulse.found(role.value)
+    _out().print(f"{role.value}: {found.told}", soft_wrap=True)
+    raise typer.Exit(0 if found.alive else 1)
 
 
 @cli.command()

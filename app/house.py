@@ -9,6 +9,7 @@ from starlette.requests import Request
 from app import rate_card
 from app.addresses import Network
 from app.commands import Commands
+from app.draining import Draining
 from app.limits import Limits
 from app.rate_card import RateCard
 from app.settings import DoorSettings
@@ -33,6 +34,7 @@ class House:
     rate_card: RateCard = field(default_factory=lambda: rate_card.SAMPLE)
     limits: Limits = field(default_factory=lambda: Limits(None))
     proxies: tuple[Network, ...] = ()
+    draining: Draining = field(default_factory=Draining)
 
     @property
     def commands(self) -> Commands:

@@ -29,7 +29,7 @@ def without_transaction() -> Iterator[None]:
 
 
 def make_index(name: str, definition: str, *, unique: bool = False) -> None:
-    """Make an index beside everybody's writes, such as `make_index("hold_of_agent", "ON hold (agent_id)")`."""
+    """Make an index beside everybody's writes: `make_index("hold_of_agent", "ON hold (agent_id)")`."""
     with without_transaction():
         # One that was begun and never finished is there too, and of no use.
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

@@ -1,6 +1,5 @@
 """How a migration runs beside everybody's work: it gives way, tries again, and goes alone."""
 
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,10 +30,10 @@ def upgrade():
 
 
 @pytest.fixture
-def with_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def with_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose migrations come after all others."""
     monkeypatch.setattr(run, "VERSIONS", (*run.VERSIONS, tmp_path))
-    yield tmp_path
+    return tmp_path
 
 
 def write_next(folder: Path, step: str, promise: str = "") -> None:

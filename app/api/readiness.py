@@ -1,4 +1,4 @@
-"""GET /livez and /readyz, for whoever runs the processes: whether this one answers, and whether to send to it.
+"""GET /livez and /readyz, for whoever runs the processes: whether one answers, and whether to send to it.
 
 They are not of the contract: agents ask /healthz. A dependency is told by name alone.
 """

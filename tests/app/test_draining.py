@@ -82,6 +82,7 @@ def ended(running: Child) -> int:
     return eventually(lambda: (code,) if (code := running.process.poll()) is not None else None)[0]
 
 
+@pytest.mark.timeout(900)
 def test_an_api_asked_to_end_under_load_answers_all_it_took_and_exits_with_0(
     database_url: str, sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ def test_an_api_asked_to_end_under_load_answers_all_it_took_and_exits_with_0(
     assert booked - holding.acknowledged <= holding.unanswered
 
 
+@pytest.mark.timeout(900)
 def test_every_event_that_an_ending_api_kept_was_answered(database_url: str, tmp_path: Path) -> None:
     port, events = free_port(), [f"evt_{number}" for number in range(600)]
     stripe_sends = Sender(port, events)
@@ -135,6 +137,7 @@ def test_every_event_that_an_ending_api_kept_was_answered(database_url: str, tmp
     assert set(kept(database_url)) == stripe_sends.answered
 
 
+@pytest.mark.timeout(900)
 def test_an_api_told_twice_ends_at_once(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,8 +149,6 @@ def test_an_api_told_twice_ends_at_once(
         eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 503)
         still_there = not running.ended
         running.process.terminate()
-        code = eventually(
-            lambda: (code,) if (code := running.process.poll()) is not None else None, seconds=40
-        )[0]
+        code = eventually(lambda: (code,) if (code := running.process.poll()) is not None else None)[0]
 
     assert (still_there, code) == (True, 0)

@@ -123,10 +123,12 @@ def test_every_event_that_an_ending_api_kept_was_answered(database_url: str, tmp
     port, events = free_port(), [f"evt_{number}" for number in range(600)]
     stripe_sends = Sender(port, events)
 
+    def end_it(running: Child) -> None:
+        eventually(lambda: len(stripe_sends.answered) > 100)
+        running.process.terminate()
+
     with api(database_url, port, tmp_path / "api.log") as running:
-        waiting = threading.Thread(
-            target=lambda: (eventually(lambda: len(stripe_sends.answered) > 100), running.process.terminate())
-        )
+        waiting = threading.Thread(target=end_it, args=(running,))
         waiting.start()
         asyncio.run(stripe_sends.send(until=len(events)))
         waiting.join()

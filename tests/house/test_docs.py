@@ -33,7 +33,7 @@ def test_every_command_of_the_readme_exists() -> None:
 
     assert named <= commands | groups
     of_agents = {"signup", "whoami", "usage", "quota", "top-up", "doctor"}
-    assert commands <= of_agents | {"api", "mcp", "worker", "beat", "migrate", "dev", "demo"}
+    assert commands <= of_agents | {"api", "mcp", "worker", "beat", "migrate", "alive", "dev", "demo"}
 
 
 def test_every_target_of_the_makefile_is_explained() -> None:

@@ -16,7 +16,7 @@ def test_after_a_rewrap_the_old_key_opens_nothing_and_the_new_one_everything(ses
     operator(sessions, "viewer", "invited")
     with sessions() as session:
         found = session.get_one(Operator, enrolled)
-        found.password_hash, found.totp_sealed = "a hash", Vault.of([old]).close("JBSWY3DP")
+        found.password_hash, found.totp_sealed = "$argon2id$a", Vault.of([old]).close("JBSWY3DP")
 
     with sessions() as session, pytest.raises(SecretUnreadable):
         operators.rewrap(session, vault=Vault.of([newest]))

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from redis import Redis
 
 from sandbox.processes import Child, child
@@ -101,3 +103,33 @@ def test_what_a_restart_cannot_mend_is_unknown_and_not_dead(environment: dict[st
     assert nobody_asks == (0, "worker: unknown, nobody is asked anything: the clock does not strike")
     assert no_queue == (0, "worker: unknown, the queue does not answer")
     assert no_clock == (1, "beat: not alive, it does nothing of what it is asked")
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_whose_task_does_not_end_leaves_it_to_others_and_ends(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = {
+            **environment,
+            "PENNYRAIL_BASE_RPC_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "PENNYRAIL_CHAIN_DEADLINE_SECONDS": "20",
+            "PENNYRAIL_DRAIN_FINISH_SECONDS": "1",
+        }
+        command = [sys.executable, "-m", "app.cli", "worker", "--concurrency", "1"]
+        worker = child(command, log=tmp_path / "worker.log", environment=settings)
+        try:
+            eventually(lambda: " ready." in worker.said())
+            with Redis.from_url(environment["REDIS_URL"]) as queue:
+                told = Celery(broker=environment["REDIS_URL"])
+                told.send_task("workers.tasks.watch_deposits")
+                told.close()
+                # Begun, and the node that it asks says nothing.
+                eventually(lambda: queue.exists("pennyrail:pulse:watcher:any"))
+            worker.process.terminate()
+            code = worker.process.wait(120)
+        finally:
+            worker.kill()
+
+    assert code == 0
+    assert "tasks were not done in time" in worker.said()

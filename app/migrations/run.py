@@ -51,8 +51,9 @@ def migrate(
                 patience.insist(connection, lambda: _upgrade(connection, config), patient, say)
                 patience.insist(connection, lambda: _grant(connection), patient, say)
             if service_url is not None:
-                roles.let_in(connection, service_url=service_url)
-            connection.commit()
+                # It speaks to the driver, whose work is committed only with a transaction of the connection.
+                with connection.begin():
+                    roles.let_in(connection, service_url=service_url)
     finally:
         engine.dispose()
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,6 +78,15 @@ cli.add_typer(
 )
 cli.add_typer(sandbox_cli, name="sandbox")
 
+
+class Role(StrEnum):
+    """A process that has no door to be asked at."""
+
+    WORKER = "worker"
+    WATCHER = "watcher"
+    BEAT = "beat"
+
+
 Port = Annotated[int, typer.Option(help="port of the API", min=0, max=65535)]
 
 
@@ -86,14 +96,15 @@ def api(
     port: Port = 8402,
 ) -> None:
     """Serve the HTTP API."""
-    import uvicorn
-
+    from app import main, serving, settings
     from rails import redaction
+    from workers.settings import DrainSettings
 
     redaction.configure()
-    uvicorn.run(
-        "app.main:application",
-        factory=True,
+    settings.require(*settings.OF_A_PROCESS)
+    serving.run(
+        main.application,
+        DrainSettings(),
         host=host,
         port=port,
         access_log=False,
@@ -151,6 +162,7 @@ def watcher(
 def _work(name: str, *, concurrency: int, queues: str) -> None:
     """Be a worker of these queues until a signal ends it."""
     from app import settings
+    from app.migrations import schema
     from workers.queue import celery
     from workers.queues import ALL
     from workers.wiring import wired
@@ -160,6 +172,7 @@ def _work(name: str, *, concurrency: int, queues: str) -> None:
         raise typer.BadParameter(f"no queue is called {unknown[0]!r}; there are {' and '.join(ALL)}")
     # A wrong setting ends the process here, not the first task.
     settings.require(*settings.OF_A_PROCESS)
+    schema.require(wired().sessions)
     wired().providers.check_chains()
     celery.worker_main(
         [
@@ -184,31 +197,55 @@ def beat(
 ) -> None:
     """Strike the clock for the workers. Run exactly one."""
     from app import settings
+    from workers import pulse
     from workers.queue import celery
 
     settings.require(*settings.OF_THE_CLOCK)
+    pulse.follow_the_clock()
     schedule.parent.mkdir(parents=True, exist_ok=True)
     celery.start(["beat", "--schedule", str(schedule)])
 
 
 @cli.command()
-def migrate() -> None:
+def alive(
+    role: Annotated[Role, typer.Argument(help="worker, watcher or beat")],
+) -> None:
+    """Say when a process on this machine last did its work. Exits 1 if starting it anew may help."""
+    from app import settings
+    from workers import pulse
+    from workers.settings import QueueSettings
+
+    settings.require(QueueSettings)
+    found = pulse.found(role.value)
+    _out().print(f"{role.value}: {found.told}", soft_wrap=True)
+    raise typer.Exit(0 if found.alive else 1)
+
+
+@cli.command()
+def migrate(
+    lock_ms: Annotated[int, typer.Option(help="how long others may wait behind it for a lock", min=1)] = 300,
+    statement_seconds: Annotated[int, typer.Option(help="how long one statement may take", min=1)] = 60,
+    tries: Annotated[int, typer.Option(help="how often to try when others hold a lock", min=1)] = 40,
+) -> None:
     """Bring the database to this version, and say what the service's user may do in it."""
     from app import settings
-    from app.migrations import roles, run
+    from app.migrations import patience, roles, run
     from app.settings import MigrationSettings
     from ledger.settings import LedgerSettings
 
     settings.require(LedgerSettings)
     service_url, given = LedgerSettings().database_url, MigrationSettings()
+    patient = patience.Patience(lock_ms=lock_ms, statement_seconds=statement_seconds, tries=tries)
     try:
         run.migrate(
             given.migrate_database_url or service_url,
             service_url=service_url,
             api_url=given.api_database_url,
             worker_url=given.worker_database_url,
+            patient=patient,
+            say=_say,
         )
-    except roles.NotAllowed as refusal:
+    except (roles.NotAllowed, patience.NotMigrated) as refusal:
         sys.exit(f"pennyrail cannot migrate: {refusal}")
     _out().print("the database is up to date")
 

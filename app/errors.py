@@ -16,6 +16,7 @@ DoorError
 └── ReceiptsUnavailable       this installation has no key to sign with
 
 SettingsRefused               a process may not start: not a failure at a door
+WrongSchema                   a process may not start: the database is of another version
 """
 
 from dataclasses import dataclass
@@ -121,3 +122,9 @@ class SettingsRefused(Exception):
     """Settings are missing or wrong. The message names each by its variable, and never holds a value."""
 
     code = "SETTINGS_REFUSED"
+
+
+class WrongSchema(Exception):
+    """The schema of the database is one that this code cannot work with. The message says what to do."""
+
+    code = "WRONG_SCHEMA"

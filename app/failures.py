@@ -15,7 +15,7 @@ from rails.errors import OperatorError, RailError, RailsError
 def told(error: Exception) -> str | None:
     """The words for a failure that a command expects, None for one that is a fault of ours."""
     match error:
-        case errors.SettingsRefused():
+        case errors.SettingsRefused() | errors.WrongSchema():
             return f"cannot start: {error}"
         case ValidationError():
             # A rail from another package: only its own class knows the names of its variables.

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from app import rate_card
 from app.addresses import Network
 from app.commands import Commands
+from app.draining import Draining
 from app.limits import Limits
 from app.rate_card import RateCard
 from app.settings import DoorSettings
 from ledger.database import Sessions
-from ledger.keys import SigningKey
+from ledger.keys import PublicKey, SigningKey
 from rails.rail import Rail, Rails
 
 Clock = Callable[[], datetime]
@@ -28,9 +29,12 @@ class House:
     settings: DoorSettings
     clock: Clock
     receipt_key: SigningKey | None = None
+    other_keys: tuple[PublicKey, ...] = ()
+    """Published beside the public half of `receipt_key`: the next one, and those that sign no more."""
     rate_card: RateCard = field(default_factory=lambda: rate_card.SAMPLE)
     limits: Limits = field(default_factory=lambda: Limits(None))
     proxies: tuple[Network, ...] = ()
+    draining: Draining = field(default_factory=Draining)
 
     @property
     def commands(self) -> Commands:

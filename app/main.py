@@ -21,6 +21,7 @@ from app.api import (
     models,
     purchases,
     quotes,
+    readiness,
     receipts,
     signups,
     status,
@@ -28,18 +29,20 @@ from app.api import (
 )
 from app.console import mount as console
 from app.console.desk import Desk
+from app.draining import Draining, Leaving
 from app.house import Clock, House
 from app.internal import wiring
 from app.internal.settings import InternalSettings
 from app.limits import Limits
 from app.mcp import mount
+from app.migrations import schema
 from app.polling.answers import Answers
 from app.rate_card import RateCard
 from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, require
 from app.switchboard import Switchboard
 from ledger import database
 from ledger.database import Sessions
-from ledger.keys import SigningKey
+from ledger.keys import PublicKey, SigningKey
 from ledger.settings import LedgerSettings, ReceiptSettings
 from office.settings import ConsoleSettings
 from rails import registry
@@ -55,10 +58,12 @@ def create_app(
     clock: Clock,
     *,
     receipt_key: SigningKey | None = None,
+    other_keys: tuple[PublicKey, ...] = (),
     card: RateCard = rate_card.SAMPLE,
     limits: Limits | None = None,
     proxies: tuple[Network, ...] = (),
     desk: Desk | None = None,
+    draining: Draining | None = None,
 ) -> FastAPI:
     """The application over these rails. `clock` is the only source of the time, `card` of models.
 
@@ -72,17 +77,20 @@ def create_app(
         settings=settings,
         clock=clock,
         receipt_key=receipt_key,
+        other_keys=other_keys,
         rate_card=card,
         limits=limits or Limits(None),
         proxies=proxies,
+        draining=draining or Draining(),
     )
-    answers = Answers(here)
+    answers, ready = Answers(here), readiness.Readiness(sessions, here.draining)
 
     @asynccontextmanager
     async def alive(_app: FastAPI) -> AsyncIterator[None]:
         async with board.watched():
             yield
         await answers.close()
+        await ready.close()
         await here.limits.close()
 
     # A redirect to the path with a slash would be the one reply without an envelope.
@@ -96,6 +104,7 @@ def create_app(
     app.state.house, app.state.answers = here, answers
     app.state.documents = {}
     app.add_middleware(AccessLog)
+    app.add_middleware(Leaving, here.draining)
     http_errors.install(app)
     for door in (healthz, claims, identity, quotes, status, activity, receipts):
         app.include_router(door.router)
@@ -103,14 +112,18 @@ def create_app(
     for public in (discovery, models, catalog, handoff):
         app.include_router(public.router, dependencies=[Depends(doors.visit)])
     app.include_router(purchases.router(rails))
+    readiness.install(app, ready)
     mount.install(app)
     if desk is not None:
         console.install(app, desk)
     return app
 
 
-def application() -> FastAPI:
-    """The application as the environment describes it, for `pennyrail api` to serve."""
+def application(draining: Draining | None = None) -> FastAPI:
+    """The application as the environment describes it, for `pennyrail api` to serve.
+
+    raises: SettingsRefused, WrongSchema
+    """
     require(*OF_A_PROCESS)
     # Only a process that serves has a queue: importing it reads the queue's settings.
     from workers import wakeups
@@ -121,17 +134,20 @@ def application() -> FastAPI:
             ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
         )
     )
-    limits = LimitSettings()
+    schema.require(sessions)
+    limits, signing = LimitSettings(), ReceiptSettings()
     app = create_app(
         sessions,
         registry.load(sessions),
         DoorSettings(),
         _now,
-        receipt_key=ReceiptSettings().signing_key,
+        receipt_key=signing.signing_key,
+        other_keys=signing.other_keys,
         card=rate_card.load(internal.rate_card_file),
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,
         desk=Desk(ConsoleSettings(), stripe().live, wake_exporters=wakeups.export_asked),
+        draining=draining,
     )
     webhooks.install(app, stripe(), wake=wakeups.notices_came)
     wiring.install(app, ledger.database_url, internal)

@@ -1,8 +1,11 @@
 """`pennyrail receipt`: keys for receipts, and checking one without the service that issued it."""
 
+import json
 import os
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -14,6 +17,9 @@ from ledger.settings import ReceiptSettings
 
 cli = typer.Typer(help="Signed receipts.", no_args_is_help=True)
 out = Console(highlight=False)
+PUBLISHED: Final = Path("receipt-keys.json")
+Keys = Annotated[Path, typer.Option("--keys", help="the set to write; PENNYRAIL_RECEIPT_KEYS_FILE names it")]
+Public = Annotated[Path, typer.Argument(help="a public key in PEM, as `keygen` writes it")]
 
 
 @cli.command()
@@ -59,13 +65,47 @@ def keygen(
     out.print(f"kid      {made.public.thumbprint}", soft_wrap=True)
 
 
+@cli.command()
+def publish_key(public: Public, keys_file: Keys = PUBLISHED) -> None:
+    """Publish a key that is to sign soon, so that nobody meets a receipt whose key they cannot find."""
+    _amend(keys_file, _one(public), until=None)
+
+
+@cli.command()
+def retire_key(public: Public, keys_file: Keys = PUBLISHED) -> None:
+    """Publish that a key signs no more from now on. What was sealed until now stays proven by it."""
+    _amend(keys_file, _one(public), until=datetime.now(UTC))
+
+
+def _amend(file: Path, key: PublicKey, *, until: datetime | None) -> None:
+    """Write the set with this key in it, whole or not at all: the service may be reading it."""
+    before = keys.read_public(_read(file)) if file.exists() else []
+    others = [each for each in before if each.thumbprint != key.thumbprint]
+    written = json.dumps(keys.jwks(replace(key, signs_until=until), *others), indent=1)
+    beside = file.with_suffix(f"{file.suffix}.new")
+    try:
+        beside.write_text(written + "\n")
+        beside.replace(file)
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be written: {error.strerror}") from None
+    for each in keys.read_public(written):
+        told = f"signed until {each.signs_until}" if each.signs_until is not None else "may sign"
+        out.print(f"{each.thumbprint}  {told}", soft_wrap=True)
+
+
+def _one(file: Path) -> PublicKey:
+    [key, *_] = keys.read_public(_read(file))
+    return key
+
+
 def _public_keys(file: Path | None) -> list[PublicKey]:
     if file is not None:
         return keys.read_public(_read(file))
-    own = ReceiptSettings().signing_key
+    settings = ReceiptSettings()
+    own = settings.signing_key
     if own is None:
         raise BadKey("give the public key with --key FILE; this installation has none of its own")
-    return [own.public]
+    return [own.public, *settings.other_keys]
 
 
 def _read(file: Path) -> str:

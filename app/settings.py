@@ -16,7 +16,7 @@ from rails.chain.settings import ChainSettings
 from rails.reconciliation.settings import ReconciliationSettings
 from rails.settings import PolicySettings, RegistrySettings, StorySettings
 from rails.stripe.settings import StripeSettings
-from workers.settings import QueueSettings
+from workers.settings import DrainSettings, QueueSettings
 
 
 class DoorSettings(BaseSettings):
@@ -132,6 +132,7 @@ class MigrationSettings(BaseSettings):
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
 OF_THE_CLOCK: Final = (
     QueueSettings,
+    DrainSettings,
     StorySettings,
     PolicySettings,
     RegistrySettings,

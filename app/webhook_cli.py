@@ -113,6 +113,18 @@ def rotate_secret(
     typer.echo(secret)
 
 
+@endpoint_cli.command("rewrap")
+def rewrap(folder: DevHouse = None) -> None:
+    """Encrypt every secret under the first key of PENNYRAIL_WEBHOOK_KEYS, so that the others can go."""
+    told, now = where.outbound(folder), datetime.now(UTC)
+    with _session(folder) as session:
+        count = endpoints.rewrap(session, vault=told.vault)
+        by_command.said(
+            session, "endpoint.rewrap", about=("endpoint", "all"), after={"secrets": count}, now=now
+        )
+    out.print(f"{count} secrets are under the newest key")
+
+
 @endpoint_cli.command("test")
 def send_test(endpoint_id: EndpointId, folder: DevHouse = None) -> None:
     """Have the workers send an endpoint something that means nothing."""

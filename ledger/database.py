@@ -31,10 +31,15 @@ def connect(url: str, *, pool_size: int = 10, application: str = "pennyrail") ->
 
 def address(opener: Sessions) -> str:
     """The URL behind an opener, with its password: for a connection that is not of its pool."""
+    return engine(opener).url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def engine(opener: Sessions) -> Engine:
+    """The engine behind an opener. Takes no connection of it."""
     with opener() as session:
         bound = session.get_bind()
     assert isinstance(bound, Engine)
-    return bound.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return bound
 
 
 def sessions(engine: Engine) -> Sessions:

@@ -13,6 +13,7 @@ BookError
 │       ├── NotAReceipt      not_a_receipt: not signed JSON, cut off, or of another kind
 │       ├── UnsealedReceipt  unsealed_receipt: the answer says that there is no receipt yet
 │       ├── OtherKey         signed_with_another_key: of another book, or the key was changed
+│       ├── RetiredKey       signed_with_a_retired_key: sealed after its key had stopped signing
 │       └── ChangedReceipt   changed_receipt: something in it is not what was signed or sealed
 ├── NotClosable              month_not_closable: what stands against closing a month
 ├── TryAgain                 try_again: another transaction was faster with the same key
@@ -126,6 +127,12 @@ class OtherKey(BadReceipt):
     """The receipt names another key than the one at hand."""
 
     code = "signed_with_another_key"
+
+
+class RetiredKey(BadReceipt):
+    """Its key had stopped signing before it can have been issued."""
+
+    code = "signed_with_a_retired_key"
 
 
 class ChangedReceipt(BadReceipt):

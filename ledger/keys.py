@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,6 +20,8 @@ class PublicKey:
     """Whoever has it can check a signature."""
 
     key: Ed25519PublicKey
+    signs_until: datetime | None = None
+    """When the house stopped signing with it, None if it has not. What was sealed before stays proven."""
 
     @property
     def jwk(self) -> dict[str, str]:
@@ -75,8 +79,11 @@ class SigningKey:
 
 
 def jwks(*keys: PublicKey) -> dict[str, list[dict[str, str]]]:
-    """Public keys as a set that any JOSE library reads."""
-    return {"keys": [{**key.jwk, "kid": key.thumbprint, "alg": "EdDSA", "use": "sig"} for key in keys]}
+    """Public keys as a set that any JOSE library reads; of a key given twice the first counts."""
+    told: dict[str, dict[str, str]] = {}
+    for each in keys:
+        told.setdefault(each.thumbprint, _published(each))
+    return {"keys": list(told.values())}
 
 
 def read_public(text: str) -> list[PublicKey]:
@@ -90,18 +97,36 @@ def read_public(text: str) -> list[PublicKey]:
         found = _in_set(text) if text.lstrip().startswith("{") else [_in_pem(text)]
     except (ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm, jwt.PyJWTError):
         raise BadKey("neither a public key in PEM nor a set of keys in JSON") from None
-    keys = [PublicKey(key) for key in found if isinstance(key, Ed25519PublicKey)]
+    keys = [each for each in found if each is not None]
     if not keys:
         raise BadKey("no public key of Ed25519 is in it")
     return keys
 
 
-def _in_pem(text: str) -> object:
-    return serialization.load_pem_public_key(text.encode())
+def _published(key: PublicKey) -> dict[str, str]:
+    told = {**key.jwk, "kid": key.thumbprint, "alg": "EdDSA", "use": "sig"}
+    return told if key.signs_until is None else {**told, "signs_until": key.signs_until.isoformat()}
 
 
-def _in_set(text: str) -> list[object]:
-    return [jwt.PyJWK(each, algorithm="EdDSA").key for each in json.loads(text)["keys"]]
+def _in_pem(text: str) -> PublicKey | None:
+    key = serialization.load_pem_public_key(text.encode())
+    return PublicKey(key) if isinstance(key, Ed25519PublicKey) else None
+
+
+def _in_set(text: str) -> list[PublicKey | None]:
+    return [_in_jwk(each) for each in json.loads(text)["keys"]]
+
+
+def _in_jwk(told: dict[str, Any]) -> PublicKey | None:
+    if "d" in told:
+        raise BadKey("a private key is in this set; give the public ones, and keep that one to yourself")
+    key, until = jwt.PyJWK(told, algorithm="EdDSA").key, told.get("signs_until")
+    if not isinstance(key, Ed25519PublicKey):
+        return None
+    moment = datetime.fromisoformat(until) if until is not None else None
+    if moment is not None and moment.tzinfo is None:
+        raise BadKey("signs_until names no time zone")
+    return PublicKey(key, moment)
 
 
 def _base64url(raw: bytes) -> str:

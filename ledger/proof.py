@@ -8,7 +8,7 @@ from typing import Any, Final
 import jwt
 
 from ledger import merkle, seals
-from ledger.errors import ChangedReceipt, NotAReceipt, OtherKey, UnsealedReceipt
+from ledger.errors import ChangedReceipt, NotAReceipt, OtherKey, RetiredKey, UnsealedReceipt
 from ledger.keys import PublicKey
 
 RECEIPT: Final = "pennyrail-receipt+jws"
@@ -82,7 +82,7 @@ def find(text: str) -> str:
 def verify(receipt: str, *, keys: Sequence[PublicKey]) -> Proven:
     """Check everything that can be checked without the book: signature, leaf, path, root and seal.
 
-    raises: NotAReceipt, OtherKey, ChangedReceipt
+    raises: NotAReceipt, OtherKey, RetiredKey, ChangedReceipt
     """
     payload, key = _signed(receipt, keys, kind=RECEIPT)
     try:
@@ -126,6 +126,8 @@ def _proven(payload: _Json, key: PublicKey) -> Proven:
     stated, _ = _signed(payload["seal_statement"], [key], kind=SEAL)
     if stated != seal:
         raise ChangedReceipt("the seal is not the one that was signed")
+    if key.signs_until is not None and seals.sealed_at(seal) > key.signs_until:
+        raise RetiredKey(f"its seal is younger than its key, which signs nothing since {key.signs_until}")
     told = granted(json.loads(payload["content"]))
     if told != payload["granted"]:
         raise ChangedReceipt("what was granted is not what the content says")

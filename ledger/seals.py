@@ -116,6 +116,11 @@ def digest(facts: dict[str, Any]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
+def sealed_at(facts: dict[str, Any]) -> datetime:
+    """When a seal was made, by what it says."""
+    return _EPOCH + timedelta(microseconds=facts["sealed_at_microseconds"])
+
+
 def statement(seal: Seal) -> dict[str, Any]:
     """All that a seal says, ready to be signed and published."""
     return {**_facts(seal), "hash": seal.hash.hex()}

@@ -1,8 +1,9 @@
 """What the book is told by its environment."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger import keys
@@ -29,6 +30,8 @@ class ReceiptSettings(BaseSettings):
     receipt_key: SecretStr = Field(default=SecretStr(""))
     #: The file with that key, instead of the key itself.
     receipt_key_file: Path | None = Field(default=None)
+    #: A set of public keys to publish beside its own: the next one, and those that sign no more.
+    receipt_keys_file: Path | None = Field(default=None)
 
     @field_validator("receipt_key")
     @classmethod
@@ -37,7 +40,7 @@ class ReceiptSettings(BaseSettings):
             _read(given.get_secret_value())
         return given
 
-    @field_validator("receipt_key_file", mode="before")
+    @field_validator("receipt_key_file", "receipt_keys_file", mode="before")
     @classmethod
     def _nothing_is_no_file(cls, given: object) -> object:
         return given or None
@@ -56,6 +59,26 @@ class ReceiptSettings(BaseSettings):
             raise ValueError("the file cannot be read") from None
         return given
 
+    @field_validator("receipt_keys_file")
+    @classmethod
+    def _file_holds_keys(cls, given: Path | None) -> Path | None:
+        if given is not None:
+            _read_set(given)
+        return given
+
+    @model_validator(mode="after")
+    def _signs_with_no_retired_key(self) -> Self:
+        own = self.signing_key
+        retired = {each.thumbprint for each in self.other_keys if each.signs_until is not None}
+        if own is not None and own.public.thumbprint in retired:
+            raise ValueError("the key that signs is retired in PENNYRAIL_RECEIPT_KEYS_FILE")
+        return self
+
+    @property
+    def other_keys(self) -> tuple[keys.PublicKey, ...]:
+        """What is published beside the public half of `signing_key`."""
+        return _read_set(self.receipt_keys_file) if self.receipt_keys_file is not None else ()
+
     @property
     def signing_key(self) -> keys.SigningKey | None:
         """The key, None if there is none."""
@@ -63,6 +86,15 @@ class ReceiptSettings(BaseSettings):
             return _read(self.receipt_key_file.read_text())
         given = self.receipt_key.get_secret_value()
         return _read(given) if given else None
+
+
+def _read_set(file: Path) -> tuple[keys.PublicKey, ...]:
+    try:
+        return tuple(keys.read_public(file.read_text()))
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("the file cannot be read") from None
+    except BadKey as error:
+        raise ValueError(str(error)) from None
 
 
 def _read(given: str) -> keys.SigningKey:

@@ -244,3 +244,17 @@ def _check_not_last_admin(session: Session, operator: Operator) -> None:
     )
     if not session.exec(others).one():
         raise errors.OperatorConflict("the last admin cannot go: make another one first")
+
+
+def rewrap(session: Session, *, vault: Vault) -> int:
+    """Encrypt everybody's second factor under the newest key; how many there are. Idempotent.
+
+    raises: SecretUnreadable
+    """
+    found = session.exec(
+        select(Operator).where(col(Operator.totp_sealed).is_not(None)).with_for_update()
+    ).all()
+    for each in found:
+        assert each.totp_sealed is not None
+        each.totp_sealed = vault.close_anew(each.totp_sealed)
+    return len(found)

@@ -96,6 +96,17 @@ def rotate_secret(
     return _new_secret(session, endpoint_id, vault, now=now)
 
 
+def rewrap(session: Session, *, vault: Vault) -> int:
+    """Encrypt every secret under the newest key; how many there are. Idempotent.
+
+    raises: SecretUnreadable
+    """
+    found = session.exec(select(EndpointSecret).with_for_update()).all()
+    for each in found:
+        each.sealed = vault.close_anew(each.sealed)
+    return len(found)
+
+
 def _new_secret(session: Session, endpoint_id: str, vault: Vault, *, now: datetime) -> str:
     secret = signing.new_secret()
     session.add(EndpointSecret(endpoint_id=endpoint_id, sealed=vault.close(secret), created_at=now))

@@ -253,6 +253,9 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_SEAL_SECONDS": "1",
         "PENNYRAIL_RECEIPT_KEY_FILE": str(_receipt_key(folder)),
         "PENNYRAIL_TELL_SECONDS": "1",
+        # Nobody balances between houses on one machine.
+        "PENNYRAIL_DRAIN_LINGER_SECONDS": "0",
+        "PENNYRAIL_DRAIN_FINISH_SECONDS": "10",
         "PENNYRAIL_WEBHOOK_KEYS": webhook_key(folder),
         "PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK": str(mode == "test").lower(),
         "PENNYRAIL_CONSOLE_KEYS": console_key(folder),

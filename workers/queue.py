@@ -7,7 +7,9 @@ from celery import Celery, signals
 
 from rails import redaction
 
-celery = Celery("pennyrail", include=["workers.tasks", "workers.exporting"])
+celery = Celery(
+    "pennyrail", include=["workers.tasks", "workers.exporting", "workers.pulse", "workers.draining"]
+)
 celery.config_from_object("workers.configuration")
 
 

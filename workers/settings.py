@@ -24,6 +24,19 @@ class QueueSettings(BaseSettings):
     )
 
 
+class DrainSettings(BaseSettings):
+    """How a process ends that was asked to (SIGTERM)."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_DRAIN_", frozen=True)
+
+    linger_seconds: float = Field(
+        default=3, ge=0, le=60, description="how long the API says that it is not ready, and still answers"
+    )
+    finish_seconds: int = Field(
+        default=25, ge=1, le=600, description="how long requests and tasks that are under way may take"
+    )
+
+
 @lru_cache
 def queue() -> QueueSettings:
     """The settings of the queue, read once."""

@@ -53,4 +53,4 @@ def receipt_show(
 def receipt_keys(here: Here) -> Response:
     """The public keys as a set of JWKs, without an envelope: JOSE libraries read it."""
     ours = [here.receipt_key.public] if here.receipt_key is not None else []
-    return JSONResponse(keys.jwks(*ours), headers={"cache-control": "public, max-age=300"})
+    return JSONResponse(keys.jwks(*ours, *here.other_keys), headers={"cache-control": "public, max-age=300"})

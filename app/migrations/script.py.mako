@@ -8,7 +8,10 @@ branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
 
 
+# Only where something is taken away: the oldest revision whose code works without it.
+# needs_code = "00NN_name"
+
+
 def upgrade() -> None:
-    # A migration that waits for a lock makes everybody behind it wait too.
-    op.execute("SET LOCAL lock_timeout = '5s'")
+    # How long it waits for locks, and how often it tries, is said where it is run (docs/runbooks/migrations.md).
     ${upgrades if upgrades else "pass"}

@@ -35,6 +35,25 @@ def keygen() -> None:
     typer.echo(vault.new_key())
 
 
+@cli.command()
+def rewrap(folder: DevHouse = None) -> None:
+    """Encrypt operators' second factors under the first key of PENNYRAIL_CONSOLE_KEYS: the others can go."""
+    from app import by_command, where
+    from ledger import database
+    from office import operators
+    from office.settings import ConsoleSettings
+
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1, application="pennyrail-ops")
+    try:
+        with database.sessions(engine)() as opened:
+            count = operators.rewrap(opened, vault=ConsoleSettings().vault)
+            told, now = {"secrets": count}, datetime.now(UTC)
+            by_command.said(opened, "operator.rewrap", about=("operator", "all"), after=told, now=now)
+    finally:
+        engine.dispose()
+    typer.echo(f"{count} second factors are under the newest key")
+
+
 @cli.command("first-admin")
 def first_admin(
     email: Annotated[str, typer.Option(help="whom to invite")],

@@ -101,6 +101,8 @@ class Answers:
     async def changed(self, asked: Asked, *, since: str, seconds: float) -> Answer:
         """How it stands as soon as its entity tag is not `since` any more, or after so many seconds.
 
+        At once if this process is about to end: whoever waits asks again, another one.
+
         raises: AuthRequired, QuoteNotFound, PurchaseNotFound, NotReady
         """
         # A stopwatch, not a date: the clock that is passed in stands still in tests.
@@ -109,7 +111,7 @@ class Answers:
         while True:
             found = await self.now(asked)
             left = give_up_at - clock()
-            if found.etag != since or left <= 0:
+            if found.etag != since or left <= 0 or self.leaving:
                 return found
             agent_id = found.agent.agent_id
             self._waiting[agent_id] += 1
@@ -119,6 +121,11 @@ class Answers:
                 self._waiting[agent_id] -= 1
                 if not self._waiting[agent_id]:
                     del self._waiting[agent_id]
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this process is about to end."""
+        return self._here.draining.under_way
 
     async def close(self) -> None:
         """Let the database go."""

@@ -40,7 +40,7 @@ async def _events(
 ) -> AsyncIterator[str]:
     yield f"retry: {_RETRY_MS}\n\n"
     give_up_at, answer = anyio.current_time() + STREAM_SECONDS, first
-    while anyio.current_time() < give_up_at:
+    while anyio.current_time() < give_up_at and not answers.leaving:
         yield _event(request, answer) if answer.etag != seen else ": still so\n\n"
         if answer.terminal:
             return

@@ -50,7 +50,7 @@ def api(database_url: str, port: int, log: Path) -> Iterator[Child]:
     command = [sys.executable, "-m", "app.cli", "api", "--port", str(port)]
     running = child(command, log=log, environment=environment)
     try:
-        eventually(lambda: _answers(port), seconds=60)
+        eventually(lambda: _answers(port), seconds=240)
         yield running
     finally:
         running.kill()

@@ -195,3 +195,28 @@ def test_the_book_is_sealed_and_verified_from_the_command_line(
     told = json.loads(plain.output)
     assert (plain.exit_code, told["clean"], told["transactions"], told["sealed"]) == (1, False, 1, 1)
     assert "told of transaction 1" in told["drifts"][0]
+
+
+def test_a_key_is_published_then_retired_and_the_service_refuses_to_sign_with_it(
+    receipt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("receipt", "keygen", tmp_path / "next.pem")
+    (tmp_path / "old.pub.pem").write_text(KEY.public.pem())
+    file = tmp_path / "keys.json"
+
+    published = run("receipt", "publish-key", tmp_path / "next.pub.pem", "--keys", file)
+    retired = run("receipt", "retire-key", tmp_path / "old.pub.pem", "--keys", file)
+    verified = run("receipt", "verify", receipt, "--key", file)
+    monkeypatch.setenv("PENNYRAIL_RECEIPT_KEYS_FILE", str(file))
+    monkeypatch.setenv("PENNYRAIL_RECEIPT_KEY", KEY.pem())
+    with pytest.raises(ValidationError, match="is retired"):
+        ReceiptSettings()
+    monkeypatch.setenv("PENNYRAIL_RECEIPT_KEY", (tmp_path / "next.pem").read_text())
+    given = ReceiptSettings()
+
+    assert (published.exit_code, retired.exit_code, verified.exit_code) == (0, 0, 0), verified.output
+    assert "signed until" in retired.output
+    assert given.signing_key is not None
+    own = given.signing_key.public
+    assert [each["kid"] for each in keys.jwks(own, *given.other_keys)["keys"]].count(own.thumbprint) == 1
+    assert len(given.other_keys) == 2

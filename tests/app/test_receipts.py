@@ -1,6 +1,8 @@
 """Signed receipts at the door: one's own, once sealed, checkable by anybody."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -74,3 +76,32 @@ def test_a_house_without_a_key_says_so(doors: Doors) -> None:
 
     assert reply["error"]["code"] == "RECEIPTS_UNAVAILABLE"
     assert doors.http.get("/.well-known/pennyrail-receipt-keys.json").json() == {"keys": []}
+
+
+def test_after_a_rotation_old_receipts_verify_by_the_published_set_and_new_ones_by_the_new_key(
+    signing: Doors,
+) -> None:
+    agent = signing.agent()
+    receipt_id = bought(signing, agent)
+    seals.seal_all(signing.sessions, now=signing.clock.now)
+    old = ok(agent.get(f"/v1/receipts/{receipt_id}"))["jws"]
+    successor = SigningKey.generate()
+    retired = replace(KEY.public, signs_until=signing.clock.now + timedelta(minutes=5))
+
+    rotated = create_app(
+        signing.sessions,
+        signing.rails,
+        settings(),
+        signing.clock,
+        receipt_key=successor,
+        other_keys=(retired,),
+    )
+    with served(rotated) as url, httpx.Client(base_url=url, timeout=30) as http:
+        published = keys.read_public(http.get("/.well-known/pennyrail-receipt-keys.json").text)
+        anew = http.get(
+            f"/v1/receipts/{receipt_id}", headers={"authorization": f"Bearer {agent.token}"}
+        ).json()
+
+    assert proof.verify(old, keys=published).key == KEY.public.thumbprint
+    assert proof.verify(anew["data"]["jws"], keys=published).key == successor.public.thumbprint
+    assert [each.signs_until for each in published] == [None, retired.signs_until]

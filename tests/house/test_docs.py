@@ -34,6 +34,7 @@ def test_every_command_of_the_readme_exists() -> None:
     assert named <= commands | groups
     of_agents = {"signup", "whoami", "usage", "quota", "top-up", "doctor"}
     assert commands <= of_agents | {
+        "alive",
         "api",
         "mcp",
         "worker",

@@ -2,13 +2,24 @@
 
 import base64
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ledger import keys, proof, receipts, seals
 from ledger.database import Sessions
-from ledger.errors import BadReceipt, ChangedReceipt, NotAReceipt, NotSealedYet, OtherKey, UnknownTransaction
+from ledger.errors import (
+    BadKey,
+    BadReceipt,
+    ChangedReceipt,
+    NotAReceipt,
+    NotSealedYet,
+    OtherKey,
+    RetiredKey,
+    UnknownTransaction,
+)
 from ledger.keys import SigningKey
 from tests.ledger.full_book import do
 from tests.ledger.make import AGENT, NOON, debit, grant
@@ -163,3 +174,26 @@ def test_a_key_is_read_as_it_was_written_and_never_shown() -> None:
     in_set = keys.read_public(json.dumps(keys.jwks(KEY.public)))
     assert [key.thumbprint for key in in_set] == [KEY.public.thumbprint]
     assert "key=" not in repr(KEY)
+
+
+def test_a_retired_key_proves_what_was_sealed_before_and_nothing_younger(receipt: str) -> None:
+    before, after = NOON - timedelta(microseconds=1), NOON
+
+    assert proof.verify(receipt, keys=[replace(KEY.public, signs_until=after)]).granted["credits"] == 500
+    with pytest.raises(RetiredKey):
+        proof.verify(receipt, keys=[replace(KEY.public, signs_until=before)])
+
+
+def test_a_published_set_says_of_each_key_until_when_it_signed() -> None:
+    retired = replace(SigningKey.generate().public, signs_until=NOON)
+
+    written = keys.jwks(KEY.public, retired, replace(KEY.public, signs_until=NOON))
+
+    assert keys.read_public(json.dumps(written)) == [KEY.public, retired]
+
+
+def test_a_private_key_in_a_set_is_refused() -> None:
+    told = {"keys": [{**keys.jwks(KEY.public)["keys"][0], "d": "AAAA"}]}
+
+    with pytest.raises(BadKey, match="private"):
+        keys.read_public(json.dumps(told))

@@ -1,6 +1,9 @@
 """What a person types: endpoints, the delivery log, and telling again."""
 
+import os
+
 import pytest
+from sqlmodel import text
 from typer.testing import CliRunner, Result
 
 from app import errors, settings
@@ -189,3 +192,22 @@ def test_keys_can_be_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert OutboundSettings().vault.open(sealed) == "a secret"
     assert Vault.of([new]).open(OutboundSettings().vault.close("another")) == "another"
+
+
+def test_after_a_rewrap_the_old_key_is_needed_no_more(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("webhook-endpoint", "create", receiver.url, "--event", "credits.granted")
+    old, newest = os.environ["PENNYRAIL_WEBHOOK_KEYS"], new_key()
+    monkeypatch.setenv("PENNYRAIL_WEBHOOK_KEYS", newest)
+    too_early = run("webhook-endpoint", "rewrap")
+    monkeypatch.setenv("PENNYRAIL_WEBHOOK_KEYS", f"{newest},{old}")
+
+    done, again = run("webhook-endpoint", "rewrap"), run("webhook-endpoint", "rewrap")
+
+    monkeypatch.setenv("PENNYRAIL_WEBHOOK_KEYS", newest)
+    with house.sessions() as session:
+        [sealed] = session.connection().execute(text("SELECT sealed FROM webhook_secret")).scalars()
+    assert too_early.exit_code != 0
+    assert (done.output, again.output) == ("1 secrets are under the newest key\n",) * 2
+    assert Vault.of([newest]).open(bytes(sealed)).startswith("whsec_")

@@ -86,22 +86,11 @@ def api(
     port: Port = 8402,
 ) -> None:
     """Serve the HTTP API."""
-    import uvicorn
-
+    from app import serving
     from rails import redaction
 
     redaction.configure()
-    uvicorn.run(
-        "app.main:application",
-        factory=True,
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        # Whose word on addresses counts is a setting of ours; uvicorn would believe anybody on this machine.
-        proxy_headers=False,
-    )
+    serving.serve(host=host, port=port)
 
 
 @cli.command()

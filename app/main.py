@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 
 from app import doors, http_errors, rate_card
 from app.access_log import AccessLog
 from app.addresses import Network
+from app.admission import Admission
 from app.api import (
     activity,
     catalog,
@@ -35,7 +37,7 @@ from app.limits import Limits
 from app.mcp import mount
 from app.polling.answers import Answers
 from app.rate_card import RateCard
-from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, require
+from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, WorkSettings, require
 from app.switchboard import Switchboard
 from ledger import database
 from ledger.database import Sessions
@@ -59,11 +61,12 @@ def create_app(
     limits: Limits | None = None,
     proxies: tuple[Network, ...] = (),
     desk: Desk | None = None,
+    work: WorkSettings | None = None,
 ) -> FastAPI:
     """The application over these rails. `clock` is the only source of the time, `card` of models.
 
     Without `limits` nobody is limited. `proxies` are the networks whose word on addresses is believed.
-    Without `desk` there is no console.
+    Without `desk` there is no console. `work` says how much is done at a time, the defaults if it is None.
     """
     board = Switchboard(sessions)
     here = House(
@@ -77,9 +80,11 @@ def create_app(
         proxies=proxies,
     )
     answers = Answers(here)
+    work = work or WorkSettings()
 
     @asynccontextmanager
     async def alive(_app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = work.threads
         async with board.watched():
             yield
         await answers.close()
@@ -95,6 +100,8 @@ def create_app(
     )
     app.state.house, app.state.answers = here, answers
     app.state.documents = {}
+    # The last that is added is the outermost.
+    app.add_middleware(Admission, settings=work)
     app.add_middleware(AccessLog)
     http_errors.install(app)
     for door in (healthz, claims, identity, quotes, status, activity, receipts):
@@ -118,7 +125,10 @@ def application() -> FastAPI:
     ledger, internal = LedgerSettings(), InternalSettings()
     sessions = database.sessions(
         database.connect(
-            ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
+            ledger.database_url,
+            pool_size=ledger.database_pool_size,
+            pool_wait_seconds=ledger.database_pool_wait_seconds,
+            application="pennyrail-api",
         )
     )
     limits = LimitSettings()

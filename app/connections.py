@@ -115,7 +115,7 @@ class Patient(HttpToolsProtocol):
             self._timer = None
 
     def _too_late(self) -> None:
-        answered = self.cycle is not None and self._receiving and self.cycle.response_started
+        answered = self._receiving and self.cycle.response_started
         silent = not self._receiving and not self._head_bytes
         if answered or silent:
             self.transport.abort()

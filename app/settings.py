@@ -100,7 +100,7 @@ class LimitSettings(BaseSettings):
 
 
 class WorkSettings(BaseSettings):
-    """How much one process does at a time, and how many may wait. Each place is a thread while it is taken."""
+    """How much one process does at a time, and how many may wait. Each place takes a thread."""
 
     model_config = SettingsConfigDict(env_prefix="PENNYRAIL_WORK_", frozen=True)
 

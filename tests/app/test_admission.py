@@ -1,4 +1,4 @@
-"""Past what can be done at a time, requests are refused at once and in the contract's words; the rest goes on."""
+"""Past what can be done at a time, requests are refused at once, in the contract's words."""
 
 import asyncio
 import threading

@@ -1,0 +1,26 @@
+"""The smallest FastAPI application, served as `pennyrail api` is: python -m bench._noop PORT."""
+
+import sys
+
+from fastapi import FastAPI
+
+from app import serving
+
+
+def application() -> FastAPI:
+    """POST /noop and GET /healthz, which do nothing."""
+    app = FastAPI(openapi_url=None)
+
+    @app.post("/noop")
+    async def noop() -> dict[str, bool]:
+        return {"ok": True}
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, bool]:
+        return {"ok": True}
+
+    return app
+
+
+if __name__ == "__main__":
+    serving.serve(host="127.0.0.1", port=int(sys.argv[1]), application="bench._noop:application")

@@ -24,6 +24,8 @@ RETRY_AFTER_SECONDS: Final = 1
 _OPEN: Final = ("/healthz", "/livez", "/readyz", "/webhooks/", "/internal/", "/mcp")
 # More than any of these doors reads; who sends more is refused there, unread.
 _BODY_MOST_BYTES: Final = 131_072
+# They take no thread each: as many as are worth reading in one statement.
+_POLLS_AT_ONCE: Final = 100
 _PURCHASES: Final = status.PATH.rpartition("/")[0] + "/"
 
 
@@ -41,13 +43,19 @@ class Lane:
     busy: int = field(default=0, init=False)
     _waiting: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)
 
+    def take(self) -> bool:
+        """Take a place if one is free, and tell whether it was."""
+        if self.busy < self.at_once:
+            self.busy += 1
+            return True
+        return False
+
     async def enter(self) -> None:
         """Take a place, in order of arrival. Whoever has one calls `leave`.
 
         raises: Full
         """
-        if self.busy < self.at_once:
-            self.busy += 1
+        if self.take():
             return
         if len(self._waiting) >= self.waiting_most:
             raise Full
@@ -85,6 +93,7 @@ class Admission:
         self._doors = Lane(settings.at_once, *queue)
         self._purchases = Lane(settings.purchases_at_once, *queue)
         self._people = Lane(settings.console_at_once, *queue)
+        self._status = Lane(_POLLS_AT_ONCE, *queue)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on when there is room for it, and refuse it when there will be none."""
@@ -93,8 +102,11 @@ class Admission:
             await self._app(scope, receive, send)
             return
         whole = await _read(receive)
+        if whole is None:
+            return
         try:
-            await lane.enter()
+            if not await _turn(lane, receive):
+                return
         except Full:
             await _refuse(scope, whole, send)
             return
@@ -108,19 +120,27 @@ class Admission:
         if path.startswith(_OPEN):
             return None
         if path == status.PATH:
-            # One purchase's is read for all who ask in one statement, and many may wait for a change.
-            return None if b"_id=" in scope["query_string"] else self._doors
+            return self._polls(scope)
         if path.startswith(_PURCHASES):
             return self._purchases
         return self._people if path.startswith("/console") else self._doors
 
+    def _polls(self, scope: Scope) -> Lane | None:
+        """One purchase's status is read for all who ask in one statement, and many may wait for a change."""
+        if b"_id=" not in scope["query_string"]:
+            return self._doors
+        waits = b"wait=" in scope["query_string"] or (b"accept", b"text/event-stream") in scope["headers"]
+        return None if waits else self._status
 
-async def _read(receive: Receive) -> Callable[[], Coroutine[Any, Any, Message]]:
-    """The same request again, as much of its body read as any door would."""
+
+async def _read(receive: Receive) -> Callable[[], Coroutine[Any, Any, Message]] | None:
+    """The same request again, as much of its body read as any door would; None if its sender has left."""
     read: deque[Message] = deque()
     length = 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         read.append(message)
         length += len(message.get("body", b""))
         if not message.get("more_body", False) or length > _BODY_MOST_BYTES:
@@ -130,6 +150,35 @@ async def _read(receive: Receive) -> Callable[[], Coroutine[Any, Any, Message]]:
         return read.popleft() if read else await receive()
 
     return again
+
+
+async def _turn(lane: Lane, receive: Receive) -> bool:
+    """Wait for a place, and tell whether there still is somebody to take it for.
+
+    raises: Full
+    """
+    if lane.take():
+        return True
+    place, left = asyncio.ensure_future(lane.enter()), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({place, left}, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        _give_back(lane, place)
+        raise
+    finally:
+        left.cancel()
+    if place.done():
+        place.result()
+        return True
+    _give_back(lane, place)
+    return False
+
+
+def _give_back(lane: Lane, place: asyncio.Future[None]) -> None:
+    if not place.done():
+        place.cancel()
+    elif place.exception() is None:
+        lane.leave()
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import sys
 from typing import Final
 
 import uvicorn
@@ -11,6 +12,9 @@ from app.settings import OF_A_PROCESS, ConnectionSettings, DoorSettings, require
 
 # Files, databases, queues: what a process has open besides its connections.
 _OTHER_FILES: Final = 256
+# The thread that answers everybody waits so long for each of those that work; Python's own 5 ms, times the
+# places of app/admission.py, would let it do a few things a second when all are busy.
+_SWITCH_SECONDS: Final = 0.0005
 
 
 def serve(*, host: str, port: int, application: str = "app.main:application") -> None:
@@ -19,6 +23,7 @@ def serve(*, host: str, port: int, application: str = "app.main:application") ->
     raises: SettingsRefused
     """
     require(*OF_A_PROCESS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     settings = ConnectionSettings()
     _allow_files(settings.most + _OTHER_FILES)
     uvicorn.run(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -103,6 +104,13 @@ class _Wires:
                 idle.append((reader, writer))
             return int(head.split(b" ", 2)[1]), body
 
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        for _, writer in (each for idle in self._idle.values() for each in idle):
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
 
 class _Crowd:
     """Everybody who asks, and what they remember of what they were told."""
@@ -127,6 +135,7 @@ class _Crowd:
             tasks.append(asyncio.create_task(self._one(wish, due_at)))
         await asyncio.gather(*tasks)
         await asyncio.gather(*self.paying)
+        await self.wires.close()
         self.came.seconds = self.wanted.seconds
         self.came.offered = len(tasks)
         self.late.sort()

@@ -16,9 +16,9 @@ from bench._server import Server
 from bench._serving import module
 from bench._town import Town, town
 
-FIRST: Final = 40.0
-FACTOR: Final = 1.4
-MOST_STEPS: Final = 14
+FIRST: Final = 10.0
+FACTOR: Final = 1.6
+MOST_STEPS: Final = 12
 BEYOND: Final = (1.5, 2.0, 3.0)
 """How far past the knee, as parts of it."""
 KEPT_UP: Final = 0.95

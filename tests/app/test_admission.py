@@ -189,3 +189,27 @@ def test_a_body_that_comes_slowly_holds_no_place(sessions: Sessions) -> None:
         more.set()
         go.set()
         assert slow.result().status_code == 200
+
+
+def test_nothing_is_done_for_who_has_hung_up_while_waiting(sessions: Sessions) -> None:
+    work = WorkSettings(at_once=1, waiting_most=1, wait_seconds=300)
+    with crowded(sessions, work) as (url, _, go, came), ThreadPoolExecutor(4) as pool:
+        busy = crowd(url, pool, 1)
+        eventually(lambda: len(came) == 1)
+
+        impatient = httpx.Timeout(60, read=1)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{url}/v1/stuck", timeout=impatient, trust_env=False)
+
+        def there_is_room() -> bool:
+            try:
+                return httpx.get(f"{url}{PACKS}", timeout=impatient, trust_env=False).status_code != 503
+            except httpx.ReadTimeout:
+                # It was let into the queue, so the one before it is out.
+                return True
+
+        eventually(there_is_room)
+        go.set()
+        assert busy[0].result().status_code == 200
+        eventually(lambda: httpx.get(f"{url}{PACKS}", trust_env=False).status_code == 200)
+        assert len(came) == 1

@@ -66,7 +66,7 @@ def create_app(
     """The application over these rails. `clock` is the only source of the time, `card` of models.
 
     Without `limits` nobody is limited. `proxies` are the networks whose word on addresses is believed.
-    Without `desk` there is no console. `work` says how much is done at a time, the defaults if it is None.
+    Without `desk` there is no console. Without `work` everybody is let in at once.
     """
     board = Switchboard(sessions)
     here = House(
@@ -80,11 +80,11 @@ def create_app(
         proxies=proxies,
     )
     answers = Answers(here)
-    work = work or WorkSettings()
 
     @asynccontextmanager
     async def alive(_app: FastAPI) -> AsyncIterator[None]:
-        to_thread.current_default_thread_limiter().total_tokens = work.threads
+        if work is not None:
+            to_thread.current_default_thread_limiter().total_tokens = work.threads
         async with board.watched():
             yield
         await answers.close()
@@ -101,7 +101,8 @@ def create_app(
     app.state.house, app.state.answers = here, answers
     app.state.documents = {}
     # The last that is added is the outermost.
-    app.add_middleware(Admission, settings=work)
+    if work is not None:
+        app.add_middleware(Admission, settings=work)
     app.add_middleware(AccessLog)
     http_errors.install(app)
     for door in (healthz, claims, identity, quotes, status, activity, receipts):
@@ -141,6 +142,7 @@ def application() -> FastAPI:
         card=rate_card.load(internal.rate_card_file),
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,
+        work=WorkSettings(),
         desk=Desk(ConsoleSettings(), stripe().live, wake_exporters=wakeups.export_asked),
     )
     webhooks.install(app, stripe(), wake=wakeups.notices_came)

@@ -85,8 +85,8 @@ Stripe, a devnet, and the process that asks. {_busy(steps)}
 
 Requests come at moments that were drawn beforehand, whatever has become of those before (an open
 loop), and a latency begins at the moment that was drawn: a pause of the service is felt by everybody
-who came meanwhile. The mix: {mix}. A third of the purchases are paid, on both rails, and settled by
-the worker.
+who came meanwhile. A third of the purchases are paid, on both rails, and settled by the worker. The mix:
+{mix}.
 
 ![throughput and latency against the rate that is offered](load.png)
 
@@ -118,7 +118,7 @@ def _busy(steps: Sequence[Step]) -> str:
         return "The ratios outlive the machine."
     return (
         f"**The machine was busy with other work** (at the first step the sender itself was {late:.0f} ms\n"
-        "late, p99): the figures are provisional, and only their ratios say something."
+        "late, p99): the figures are provisional: run it again on a quiet machine."
     )
 
 

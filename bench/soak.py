@@ -12,7 +12,7 @@ from bench._run import Run
 from bench._sampling import Sample, sample
 from bench._town import Town, town
 
-RATE: Final = 60.0
+RATE: Final = 40.0
 WINDOWS: Final = 20
 # Of a window; the effort counts in two seconds.
 TIMES: Final = 15

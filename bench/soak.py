@@ -41,14 +41,15 @@ def measure(run: Run) -> Iterator[Row]:
     windows = WINDOWS if run.effort.rounds >= 5 else 6
     with town(run, "soak") as place:
         place.offer(rate=RATE, seconds=run.effort.seconds * TIMES, mix=MIX)
-        samples, done, failed = [], 0, 0
+        samples, done, wrong, lost = [], 0, 0, 0
         for window in range(windows):
             run.progress(f"window {window + 1} of {windows}")
             came = place.offer(rate=RATE, seconds=run.effort.seconds * TIMES, mix=MIX)
             done += sum(len(times) for times in came.done.values())
-            failed += came.wrong + came.lost
+            wrong += came.wrong
+            lost += came.lost
             samples.append(sample(place.home, requests=done))
-        yield from _done(place, done=done, failed=failed)
+        yield from _done(place, done=done, wrong=wrong, lost=lost)
     for name in samples[-1].watched:
         yield growth(name, samples)
     run.progress(str(_soak_page.draw(samples)))
@@ -64,13 +65,14 @@ def growth(name: str, samples: list[Sample]) -> Figure:
     return Figure(name, 0, end - middle, unit=unit, goal=absolute + relative * middle)
 
 
-def _done(place: Town, *, done: int, failed: int) -> Iterator[Row]:
+def _done(place: Town, *, done: int, wrong: int, lost: int) -> Iterator[Row]:
     purchases = place.count("SELECT count(*) FROM payment_attempt")
     holds = place.count("SELECT count(*) FROM hold")
     yield Figure("requests done", 0, done, unit="in all")
     yield Figure("purchases opened", 0, purchases, unit="in all")
     yield Figure("holds placed", 0, holds, unit="in all")
-    yield Figure("neither done nor refused", 0, failed, unit="in all", goal=0)
+    yield Figure("answered wrongly", 0, wrong, unit="in all", goal=0)
+    yield Figure("not answered in time", 0, lost, unit="in all")
 
 
 def _median(levels: list[float]) -> float:

@@ -9,10 +9,10 @@ NODE_STAMP := node_modules/.installed
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
-.PHONY: help install browser demo dev test simulate soak fuzz audit sbom check format bench schema lock image
+.PHONY: help install browser demo dev test simulate soak load soak-load fuzz audit sbom check format bench schema lock image
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 install: $(STAMP) $(NODE_STAMP) ## install everything this repository needs into .venv and node_modules
 
@@ -54,6 +54,12 @@ soak: install ## 20 seeds of purchases, one with every process killed, and 200,0
 	@$(BIN)/python -m tests.simulation --seeds 20 --steps 2000 --at-once 2
 	@$(BIN)/python -m tests.simulation --real-processes --steps 2000
 	@PENNYRAIL_SOAK_STEPS=200000 $(BIN)/python -m pytest --timeout 0 -k credits tests/properties
+
+load: install ## find where one of each process is full, and what then; writes docs/load.md and docs/load.png
+	@$(BIN)/python -m bench load
+
+soak-load: install ## hours of purchases and holds in ten minutes; fails if memory, files, rows or keys grow
+	@$(BIN)/python -m bench --strict soak
 
 fuzz: install ## send thousands of well-formed and malformed requests to every door, and nonsense to every parser
 	@PENNYRAIL_FUZZ_EXAMPLES=150 $(BIN)/python -m pytest --timeout 0 tests/app/test_openapi_fuzz.py tests/fuzz

@@ -96,23 +96,12 @@ def api(
     port: Port = 8402,
 ) -> None:
     """Serve the HTTP API."""
-    from app import main, serving, settings
+    from app import main, serving
     from rails import redaction
     from workers.settings import DrainSettings
 
     redaction.configure()
-    settings.require(*settings.OF_A_PROCESS)
-    serving.run(
-        main.application,
-        DrainSettings(),
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        # Whose word on addresses counts is a setting of ours; uvicorn would believe anybody on this machine.
-        proxy_headers=False,
-    )
+    serving.serve(main.application, DrainSettings(), host=host, port=port)
 
 
 @cli.command()

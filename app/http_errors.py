@@ -54,6 +54,8 @@ STATUS: Final = {
         " and what to do instead; it was not stored",
     ),
     "REQUEST_TOO_LARGE": Status(413, 2, False, "the request body is too large"),
+    "REQUEST_HEAD_TOO_LARGE": Status(431, 2, False, "the headers of the request are too large"),
+    "REQUEST_TIMEOUT": Status(408, 1, True, "the request did not arrive in time; nothing was done"),
     "WEBHOOK_REFUSED": Status(400, 2, False, "the webhook is not signed for this service"),
     "RATE_LIMITED": Status(429, 5, True, "too many requests; come back when the time in recovery is over"),
     "AUTH_REQUIRED": Status(401, 3, False, "a valid agent token is required"),

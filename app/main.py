@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 
 from app import doors, http_errors, rate_card
 from app.access_log import AccessLog
 from app.addresses import Network
+from app.admission import Admission
 from app.api import (
     activity,
     catalog,
@@ -38,7 +40,7 @@ from app.mcp import mount
 from app.migrations import schema
 from app.polling.answers import Answers
 from app.rate_card import RateCard
-from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, require
+from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, WorkSettings, require
 from app.switchboard import Switchboard
 from ledger import database
 from ledger.database import Sessions
@@ -64,11 +66,12 @@ def create_app(
     proxies: tuple[Network, ...] = (),
     desk: Desk | None = None,
     draining: Draining | None = None,
+    work: WorkSettings | None = None,
 ) -> FastAPI:
     """The application over these rails. `clock` is the only source of the time, `card` of models.
 
     Without `limits` nobody is limited. `proxies` are the networks whose word on addresses is believed.
-    Without `desk` there is no console.
+    Without `desk` there is no console. Without `work` everybody is let in at once.
     """
     board = Switchboard(sessions)
     here = House(
@@ -87,6 +90,8 @@ def create_app(
 
     @asynccontextmanager
     async def alive(_app: FastAPI) -> AsyncIterator[None]:
+        if work is not None:
+            to_thread.current_default_thread_limiter().total_tokens = work.threads
         async with board.watched():
             yield
         await answers.close()
@@ -103,6 +108,9 @@ def create_app(
     )
     app.state.house, app.state.answers = here, answers
     app.state.documents = {}
+    # The last that is added is the outermost.
+    if work is not None:
+        app.add_middleware(Admission, settings=work)
     app.add_middleware(AccessLog)
     app.add_middleware(Leaving, here.draining)
     http_errors.install(app)
@@ -131,7 +139,10 @@ def application(draining: Draining | None = None) -> FastAPI:
     ledger, internal = LedgerSettings(), InternalSettings()
     sessions = database.sessions(
         database.connect(
-            ledger.database_url, pool_size=ledger.database_pool_size, application="pennyrail-api"
+            ledger.database_url,
+            pool_size=ledger.database_pool_size,
+            pool_wait_seconds=ledger.database_pool_wait_seconds,
+            application="pennyrail-api",
         )
     )
     schema.require(sessions)
@@ -146,6 +157,7 @@ def application(draining: Draining | None = None) -> FastAPI:
         card=rate_card.load(internal.rate_card_file),
         limits=Limits(limits, redis_url=queue().redis_url),
         proxies=limits.proxies,
+        work=WorkSettings(),
         desk=Desk(ConsoleSettings(), stripe().live, wake_exporters=wakeups.export_asked),
         draining=draining,
     )

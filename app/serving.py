@@ -1,31 +1,57 @@
-"""The server of the API process, which ends in order: unready, then deaf, then done, and exits with 0."""
+"""The server of the API process: what a connection may cost, and how it ends.
 
+It ends in order: unready, then deaf, then done, and exits with 0.
+"""
+
+import resource
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import Any
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
+from app import slow_clients
 from app.draining import Draining
+from app.settings import OF_A_PROCESS, ConnectionSettings, DoorSettings, require
 from workers.settings import DrainSettings
 
+# Files, databases, queues: what a process has open besides its connections.
+_OTHER_FILES: Final = 256
+# The thread that answers everybody waits so long for each of those that work; Python's own 5 ms, times the
+# places of app/admission.py, would let it do a few things a second when all are busy.
+_SWITCH_SECONDS: Final = 0.0005
 
-def run(application: Callable[[Draining], FastAPI], drain: DrainSettings, **options: Any) -> None:
+
+def serve(application: Callable[[Draining], FastAPI], drain: DrainSettings, *, host: str, port: int) -> None:
     """Serve until a signal, and then until what is under way has ended or its time is over.
 
-    `options` are uvicorn's. Exits with 3 if the application did not start.
+    Exits with 3 if the application did not start.
+
+    raises: SettingsRefused
     """
-    draining = Draining()
+    require(*OF_A_PROCESS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    draining, settings = Draining(), ConnectionSettings()
+    _allow_files(settings.most + _OTHER_FILES)
     config = uvicorn.Config(
         lambda: application(draining),
         factory=True,
+        host=host,
+        port=port,
+        http=slow_clients.patient(settings, client_command=DoorSettings().client_command),
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        # Whose word on addresses counts is a setting of ours; uvicorn would believe anybody on this machine.
+        proxy_headers=False,
+        timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=drain.finish_seconds,
-        **options,
     )
     server = _Server(config, draining, linger_seconds=drain.linger_seconds)
     # Ctrl-C is raised once more after everything has ended.
@@ -33,6 +59,14 @@ def run(application: Callable[[Draining], FastAPI], drain: DrainSettings, **opti
         server.run()
     if not server.started:
         sys.exit(3)
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process open so many files, if whoever started it allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class _Server(uvicorn.Server):

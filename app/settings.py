@@ -112,6 +112,40 @@ class ModeSettings(BaseSettings):
     )
 
 
+class WorkSettings(BaseSettings):
+    """How much one process does at a time, and how many may wait. Each place takes a thread."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_WORK_", frozen=True)
+
+    at_once: int = Field(default=6, ge=1, le=200, description="requests that are answered from the database")
+    purchases_at_once: int = Field(
+        default=12, ge=1, le=200, description="purchases, which wait for the processor meanwhile"
+    )
+    console_at_once: int = Field(default=4, ge=1, le=200, description="pages for operators")
+    waiting_most: int = Field(default=200, ge=0, description="how many of each may wait; others get a 503")
+    wait_seconds: float = Field(default=2, gt=0, description="how long each of them waits for its turn")
+
+    @property
+    def threads(self) -> int:
+        """Threads that all places together may need, and some for whoever waits in none."""
+        return self.at_once + self.purchases_at_once + self.console_at_once + 10
+
+
+class ConnectionSettings(BaseSettings):
+    """How long one process bears a client that is slow, and how many there may be."""
+
+    model_config = SettingsConfigDict(env_prefix="PENNYRAIL_CONNECTION_", frozen=True)
+
+    most: int = Field(default=4000, ge=10, description="open at a time; the idlest is closed for a new one")
+    head_seconds: float = Field(default=10, gt=0, description="until the headers of a request are complete")
+    head_max_bytes: int = Field(default=16_384, ge=1024, description="the largest headers that are read")
+    body_seconds: float = Field(default=20, gt=0, description="from then on until its body is complete")
+    unread_seconds: float = Field(default=30, gt=0, description="how long a reply may wait to be read")
+    idle_seconds: int = Field(
+        default=65, ge=1, description="how long it stays open after a reply; longer than a balancer's own"
+    )
+
+
 class MigrationSettings(BaseSettings):
     """Who changes the schema. The service needs none of its rights."""
 
@@ -144,6 +178,8 @@ OF_A_PROCESS: Final = (
     StripeSettings,
     ChainSettings,
     LimitSettings,
+    WorkSettings,
+    ConnectionSettings,
     OutboundSettings,
     ConsoleSettings,
     ReconciliationSettings,

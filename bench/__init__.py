@@ -84,3 +84,8 @@ class Measured:
     name: str
     seconds: float
     rows: list[Row] = field(default_factory=list)
+
+    @property
+    def missed(self) -> bool:
+        """Whether a goal was."""
+        return any(isinstance(row, Figure) and row.reached is False for row in self.rows)

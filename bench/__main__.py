@@ -1,4 +1,6 @@
-"""Run the benches named on the command line, or all: python -m bench [--list] [--quick] [name ...].
+"""Run the benches named, or all: python -m bench [--list] [--quick] [--strict] [name ...].
+
+With --strict a goal that was missed fails the run.
 
 `python -m bench profile hold` shows in which functions of the book an operation spends its time.
 """
@@ -41,7 +43,7 @@ def measure(run: Run, name: str) -> Measured:
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line says; 2 if it names no bench."""
+    """Do what the command line says; 2 if it names no bench, 1 if a goal was missed and that counts."""
     known = benches()
     if arguments[:1] == ["profile"]:
         return _profile.main(arguments[1:])
@@ -49,7 +51,7 @@ def main(arguments: list[str]) -> int:
         for name, purpose in known.items():
             print(f"{name:20}{purpose}")
         return 0
-    wanted = [name for name in arguments if name != "--quick"] or list(known)
+    wanted = [name for name in arguments if name not in ("--quick", "--strict")] or list(known)
     unknown = [name for name in wanted if name not in known]
     if unknown:
         print(f"no such bench: {', '.join(unknown)} (there are: {', '.join(known)})", file=sys.stderr)
@@ -60,9 +62,10 @@ def main(arguments: list[str]) -> int:
         print(f"{CLEAR_LINE}{name}: {step}", end="", file=sys.stderr, flush=True)
 
     with running(QUICK if "--quick" in arguments else Effort(), progress) as run:
+        missed = False
         for name in wanted:
-            measure(run, name)
-    return 0
+            missed |= measure(run, name).missed
+    return int("--strict" in arguments and missed)
 
 
 if __name__ == "__main__":

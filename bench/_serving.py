@@ -13,7 +13,7 @@ import httpx
 from bench._run import Run
 from sandbox.processes import child
 
-START_SECONDS: Final = 30
+START_SECONDS: Final = 120
 
 
 def environment(database_url: str) -> dict[str, str]:
@@ -38,21 +38,35 @@ def serving(
     *,
     application: str = "bench._application:application",
 ) -> Iterator[int]:
-    run.progress(f"starting the application, {name}")
+    """The port of a server of this application, up for as long as the block."""
     port = _free_port()
-    command = [
-        *(sys.executable, "-m", "uvicorn", "--factory", application),
-        *("--port", str(port), "--no-access-log", "--log-level", "warning"),
-    ]
+    command = ["uvicorn", "--factory", application, "--port", str(port)]
+    with _up(run, environment, name, [*command, "--no-access-log", "--log-level", "warning"], port):
+        yield port
+
+
+@contextmanager
+def module(run: Run, environment: Mapping[str, str], name: str) -> Iterator[int]:
+    """The port of a module that serves by itself on the port it is told, up for as long as the block."""
+    port = _free_port()
+    with _up(run, environment, name, [name, str(port)], port):
+        yield port
+
+
+@contextmanager
+def _up(
+    run: Run, environment: Mapping[str, str], name: str, arguments: list[str], port: int
+) -> Iterator[None]:
+    run.progress(f"starting the application, {name}")
     log = run.folder / f"{name}.log"
-    server = child(command, log=log, environment=environment)
+    server = child([sys.executable, "-m", *arguments], log=log, environment=environment)
     try:
         give_up_at = time.monotonic() + START_SECONDS
         while not _answers(port):
             if server.ended or time.monotonic() > give_up_at:
                 raise RuntimeError(f"the application did not start\n{log.read_text()[-2000:]}")
             time.sleep(0.1)
-        yield port
+        yield
     finally:
         server.stop()
 

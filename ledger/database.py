@@ -12,13 +12,19 @@ Sessions = Callable[[], AbstractContextManager[Session]]
 """`with sessions() as session:` is one transaction: committed at the end, rolled back on an error."""
 
 
-def connect(url: str, *, pool_size: int = 10, application: str = "pennyrail") -> Engine:
-    """Open an engine on a PostgreSQL URL in any of its spellings (postgres://, postgresql://)."""
+def connect(
+    url: str, *, pool_size: int = 10, pool_wait_seconds: float = 30, application: str = "pennyrail"
+) -> Engine:
+    """Open an engine on a PostgreSQL URL in any of its spellings (postgres://, postgresql://).
+
+    Whoever finds no connection free in time gets SQLAlchemy's TimeoutError, and has done nothing.
+    """
     parsed = make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
     return create_engine(
         parsed,
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_timeout=pool_wait_seconds,
         pool_pre_ping=True,
         connect_args={
             "application_name": application,

@@ -19,6 +19,8 @@ class LedgerSettings(BaseSettings):
     database_url: str = Field(min_length=1)
     #: Connections that one process keeps open; it may open as many again under load.
     database_pool_size: int = Field(default=10, gt=0)
+    #: How long a request waits for one of them before it is told to come back.
+    database_pool_wait_seconds: float = Field(default=2, gt=0)
 
 
 class ReceiptSettings(BaseSettings):

@@ -1,6 +1,5 @@
 """The command `pennyrail`: the service's processes, the operator's checks, and the sandbox."""
 
-import logging
 import shlex
 import shutil
 import signal
@@ -88,9 +87,9 @@ def api(
     """Serve the HTTP API."""
     import uvicorn
 
-    from rails import redaction
+    from app import logs
 
-    redaction.configure()
+    logs.configure()
     uvicorn.run(
         "app.main:application",
         factory=True,
@@ -117,9 +116,9 @@ def mcp(
     from app.client_cli.outcomes import Refused
     from app.client_cli.visit import Shared, Visit
     from app.mcp import stdio
-    from rails import redaction
+    from rails.telemetry import lines
 
-    redaction.configure(logging.WARNING)
+    lines.configure(level="WARNING")
     visit = Visit("mcp", Shared(api_base_url=api_base_url))
     try:
         base_url, shown = visit.base_url, visit.shown
@@ -134,12 +133,16 @@ def worker(
     concurrency: Annotated[int, typer.Option(help="processes that work at the same time")] = 2,
 ) -> None:
     """Handle notices, settle attempts and watch deposits."""
-    from app import settings
+    from app import logs, processes, settings
+
+    logs.configure()
+    # A wrong setting ends the process here, not the first task.
+    settings.require(*settings.OF_A_PROCESS)
+    # Before anything that measures is imported.
+    processes.measure_worker()
     from workers.queue import celery
     from workers.wiring import wired
 
-    # A wrong setting ends the process here, not the first task.
-    settings.require(*settings.OF_A_PROCESS)
     wired().providers.check_chains()
     celery.worker_main(["worker", "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"])
 
@@ -151,10 +154,12 @@ def beat(
     ),
 ) -> None:
     """Strike the clock for the workers. Run exactly one."""
-    from app import settings
+    from app import logs, processes, settings
     from workers.queue import celery
 
+    logs.configure()
     settings.require(*settings.OF_THE_CLOCK)
+    processes.measure_clock()
     schedule.parent.mkdir(parents=True, exist_ok=True)
     celery.start(["beat", "--schedule", str(schedule)])
 

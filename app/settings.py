@@ -16,6 +16,7 @@ from rails.chain.settings import ChainSettings
 from rails.reconciliation.settings import ReconciliationSettings
 from rails.settings import PolicySettings, RegistrySettings, StorySettings
 from rails.stripe.settings import StripeSettings
+from rails.telemetry.settings import TelemetrySettings, TraceSettings
 from workers.settings import QueueSettings
 
 
@@ -110,7 +111,15 @@ class MigrationSettings(BaseSettings):
 
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
-OF_THE_CLOCK: Final = (QueueSettings, StorySettings, PolicySettings, RegistrySettings, DoorSettings)
+OF_THE_CLOCK: Final = (
+    QueueSettings,
+    StorySettings,
+    PolicySettings,
+    RegistrySettings,
+    DoorSettings,
+    TelemetrySettings,
+    TraceSettings,
+)
 OF_A_PROCESS: Final = (
     LedgerSettings,
     StripeSettings,

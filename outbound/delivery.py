@@ -24,6 +24,7 @@ from outbound.schedule import Parcel
 from outbound.settings import OutboundSettings
 from outbound.vault import Vault
 from rails import ids
+from rails.telemetry import measures, trace
 
 logger = logging.getLogger("pennyrail.outbound")
 
@@ -156,7 +157,9 @@ def _try(courier: Courier, parcel: Parcel) -> Tried:
     try:
         secrets = [courier.vault.open(sealed) for sealed in parcel.sealed_secrets]
         signed = signing.headers(secrets, event_id=parcel.event_id, body=parcel.body, now=started_at)
-        answer = courier.post.send(parcel.url, headers={**_HEADERS, **signed}, body=parcel.body)
+        sent = {**_HEADERS, **trace.headers(), **signed}
+        with measures.call("endpoint", "deliver"):
+            answer = courier.post.send(parcel.url, headers=sent, body=parcel.body)
     except OutboundError as error:
         return Tried(started_at, took_ms(), None, error.code)
     return Tried(

@@ -133,13 +133,16 @@ def worker(
     concurrency: Annotated[int, typer.Option(help="processes that work at the same time")] = 2,
 ) -> None:
     """Handle notices, settle attempts and watch deposits."""
-    from app import logs, processes, settings
+    from app import processes
+
+    # Before anything that measures is imported.
+    measures = processes.shared_measures()
+    from app import logs, settings
 
     logs.configure()
     # A wrong setting ends the process here, not the first task.
     settings.require(*settings.OF_A_PROCESS)
-    # Before anything that measures is imported.
-    processes.measure_worker()
+    processes.measure_worker(measures)
     from workers.queue import celery
     from workers.wiring import wired
 

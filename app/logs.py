@@ -23,7 +23,7 @@ _KINDS: Final = re.compile(
     r"|(?:wallet)?[_-]?private[_-]?key|(?:access|refresh|agent|session|service)[_-]token)"
     r"[\"']?\s*[:=]\s*[\"']?)(?:(?:basic|bearer|digest)\s+)?[^\s\"',;&}]+)"
     r"|(?:isk_(?:r|svc)_|\b[srp]k_(?:live|test)_|\bwhsec_|\bspt_|\bpnop_|\bpninv-)[^\s\"',;&]+"
-    r"|_secret_\w+"
+    r"|_secret_\w+|\bv[01]=[0-9a-f]{8,}"
     r"|(?i:\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"
     # A JSON Web Token, and a payment of x402: base64 of JSON.
     r"|\beyJ[\w+/=.-]{16,}"
@@ -63,8 +63,8 @@ def secrets() -> Iterator[str]:
             read = kind()
         except ValidationError:
             continue
-        for name in kind.model_fields:
-            yield from _in_value(getattr(read, name))
+        for _, value in read:
+            yield from _in_value(value)
     key = _receipt_key()
     if key is not None:
         yield from (line for line in key.splitlines() if not line.startswith("-----"))

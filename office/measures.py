@@ -10,6 +10,7 @@ from sqlmodel import Session, text
 from office import house_health, rail_health
 from office.house_health import HouseHealth, Pile
 from office.rail_health import RailHealth
+from rails import kinds
 
 MOST_EXCEPTIONS: Final = 10_000
 
@@ -120,10 +121,11 @@ def _of_chains(house: HouseHealth, *, now: datetime) -> Iterator[Measure]:
 
 def _of_rows(session: Session, *, now: datetime) -> Iterator[Measure]:
     connection = session.connection()
-    for row in connection.execute(_EXCEPTIONS, {"most": MOST_EXCEPTIONS}):
-        yield Measure(
-            "pennyrail_exceptions_of_kind", "Exceptions that are open", row.many, (("kind", row.kind),)
-        )
+    found = {row.kind: row.many for row in connection.execute(_EXCEPTIONS, {"most": MOST_EXCEPTIONS})}
+    # Those of which there are none, too: a series that comes and goes is no zero.
+    for kind in sorted({*kinds.MEANINGS, *found}):
+        about = "Exceptions that are open"
+        yield Measure("pennyrail_exceptions_of_kind", about, found.get(kind, 0), (("kind", kind),))
     credits, cents = connection.execute(_OWED).one()
     yield Measure("pennyrail_outstanding_credits", "Credits that were sold and not spent", int(credits))
     yield Measure("pennyrail_liability_cents", "What is owed for them", int(cents))
@@ -142,12 +144,12 @@ def _of_rail(rail: RailHealth, *, now: datetime) -> Iterator[Measure]:
         if seconds is not None:
             about = "Time to grant of the last day, as receipts tell it"
             yield Measure("pennyrail_rail_grant_seconds", about, seconds, (*label, ("quantile", quantile)))
-    for each in rail.under_way:
-        state = (*label, ("state", each.state))
-        yield Measure("pennyrail_rail_under_way", "Purchases that are not over", each.attempts, state)
-        yield Measure(
-            "pennyrail_rail_under_way_oldest_seconds", "The oldest of them", _age(each.oldest_at, now), state
-        )
+    found = {each.state: each for each in rail.under_way}
+    for name in rail_health.UNDER_WAY:
+        each, state = found.get(name), (*label, ("state", name))
+        many, oldest = (each.attempts, each.oldest_at) if each is not None else (0, None)
+        yield Measure("pennyrail_rail_under_way", "Purchases that are not over", many, state)
+        yield Measure("pennyrail_rail_under_way_oldest_seconds", "Their oldest", _age(oldest, now), state)
 
 
 def _age(since: datetime | None, now: datetime) -> float:

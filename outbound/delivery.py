@@ -24,7 +24,7 @@ from outbound.schedule import Parcel
 from outbound.settings import OutboundSettings
 from outbound.vault import Vault
 from rails import ids
-from rails.telemetry import measures, trace
+from rails.telemetry import measures, spans, trace
 
 logger = logging.getLogger("pennyrail.outbound")
 
@@ -141,11 +141,14 @@ def _take(courier: Courier, busy: Counter[str]) -> list[Parcel]:
 
 
 def _deliver_one(courier: Courier, parcel: Parcel) -> str:
-    tried = _try(courier, parcel)
-    with courier.sessions() as session:
-        state = outcomes.write(session, parcel, tried, patience=courier.patience, now=courier.clock())
-    logger.info("%s to %s: %s, %s", parcel.event_id, parcel.endpoint_id, tried.error or tried.status, state)
-    return state
+    # Threads know no story of their own: this is the purchase's, if it tells of one.
+    with trace.within(trace.of(parcel.trace_id)), spans.span("deliver", "client"):
+        tried = _try(courier, parcel)
+        with courier.sessions() as session:
+            state = outcomes.write(session, parcel, tried, patience=courier.patience, now=courier.clock())
+        came = tried.error or tried.status
+        logger.info("%s to %s: %s, %s", parcel.event_id, parcel.endpoint_id, came, state)
+        return state
 
 
 def _try(courier: Courier, parcel: Parcel) -> Tried:

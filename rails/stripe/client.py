@@ -15,7 +15,7 @@ logger = logging.getLogger("pennyrail.stripe")
 
 
 class _Traced(stripe.RequestsClient):
-    def request(
+    def request(  # type: ignore[override]  # its own parent declares another answer
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Ask, with the trace that the question belongs to."""

@@ -95,7 +95,8 @@ class TextLines(_Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         """The record's line, and where it broke."""
-        fields = "".join(f" {name}={each}" for name, each in self.fields(record).items())
+        # What else is told stands in the message for people.
+        fields = "".join(f" {name}={self._redact(each)}" for name, each in trace.named().items())
         line = encoded(f"{_time(record)} {record.levelname} {record.name} {self.said(record)}{fields}")
         broken = self.broken(record)
         if broken is None:

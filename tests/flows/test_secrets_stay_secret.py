@@ -34,6 +34,8 @@ HOSTILE = {
     "foreign Stripe key": "sk_live_hostile51Nv2eZvKYlo2C",
     "foreign client secret": "pi_3Hostile00000000000000_secret_Hostile1234567890",
     "bearer": "Bearer hostile-bearer-token-0001",
+    "basic login": "Basic aG9zdGlsZTpob3N0aWxlLXBhc3N3b3JkLTAwMDE=",
+    "payment signature": base64.b64encode(b'{"accepted":{"network":"eip155:8453"},"by":"hostile"}').decode(),
     "x402": base64.b64encode(b'{"x402Version":1,"payload":{"signature":"0xhostile"}}').decode(),
 }
 
@@ -61,7 +63,13 @@ class Caller:
 def planted(home: House) -> Iterator[House]:
     """The house, its processes knowing the database by a password."""
     url = make_url(home.environment["DATABASE_URL"]).set(password=PASSWORD)
-    _restart(home, DATABASE_URL=url.render_as_string(hide_password=False))
+    _restart(
+        home,
+        DATABASE_URL=url.render_as_string(hide_password=False),
+        # Everything that any library has to say.
+        PENNYRAIL_LOG_LEVEL="DEBUG",
+        PENNYRAIL_LOG_FORMAT="json",
+    )
     yield home
     _restart(home)
 
@@ -202,6 +210,8 @@ def _requests(secret: str) -> Iterator[dict[str, Any]]:
     yield {"method": "GET", "path": f"/pay/{secret}"}
     yield {"method": "GET", "path": f"/{secret}"}
     yield {"method": "GET", "path": "/v1/quota", "more": {"x-payment": secret}}
+    yield {"method": "GET", "path": "/v1/quota", "more": {"payment-signature": secret}}
+    yield {"method": "GET", "path": "/v1/quota", "more": {"authorization": secret}}
     yield {"method": "GET", "path": "/v1/quota", "more": {"x-note": secret}}
     yield {
         "method": "POST",

@@ -23,7 +23,7 @@ logger = logging.getLogger("pennyrail.telemetry")
 _STALE: Final = 6
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class HouseFigures(Collector):
     """The figures of `office/measures.py`, read once in `seconds` by whoever asks first."""
 
@@ -31,6 +31,7 @@ class HouseFigures(Collector):
     rail_ids: Sequence[str]
     clock: Clock
     seconds: float
+    stopwatch: Callable[[], float] = time.monotonic
     _told: tuple[Measure, ...] = field(default=(), init=False)
     _asked_at: float = field(default=float("-inf"), init=False)
     _read_at: float = field(default=float("-inf"), init=False)
@@ -40,12 +41,12 @@ class HouseFigures(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The figures, and how old they are. Those too old to be true are left out, and that is an alert."""
         with self._one_at_a_time:
-            now = time.monotonic()
+            now = self.stopwatch()
             if now - self._asked_at >= self.seconds:
                 # Also if it fails: a database in trouble is not asked at every scrape.
                 self._asked_at = now
                 self._read()
-            age = time.monotonic() - self._read_at
+            age = self.stopwatch() - self._read_at
             told = self._told if age < _STALE * self.seconds else ()
         families: dict[str, GaugeMetricFamily] = {}
         for each in told:
@@ -65,10 +66,10 @@ class HouseFigures(Collector):
             # Whatever it was, the other measures are read: they tell why.
             logger.warning("the figures could not be read: %s", type(error).__name__)
             return
-        self._read_at = time.monotonic()
+        self._read_at = self.stopwatch()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Pool(Collector):
     """The connections of this process."""
 
@@ -86,7 +87,7 @@ class Pool(Collector):
         yield family
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Queue(Collector):
     """What waits for the writer of the API server's door."""
 

@@ -34,9 +34,14 @@ HOSTILE = {
     "foreign Stripe key": "sk_live_hostile51Nv2eZvKYlo2C",
     "foreign client secret": "pi_3Hostile00000000000000_secret_Hostile1234567890",
     "bearer": "Bearer hostile-bearer-token-0001",
-    "basic login": "Basic aG9zdGlsZTpob3N0aWxlLXBhc3N3b3JkLTAwMDE=",
-    "payment signature": base64.b64encode(b'{"accepted":{"network":"eip155:8453"},"by":"hostile"}').decode(),
     "x402": base64.b64encode(b'{"x402Version":1,"payload":{"signature":"0xhostile"}}').decode(),
+}
+
+# What only its header tells from any other text.
+IN_HEADERS = {
+    "authorization": "Basic aG9zdGlsZTpob3N0aWxlLXBhc3N3b3JkLTAwMDE=",
+    "payment-signature": base64.b64encode(b'{"accepted":{"network":"eip155:8453"},"by":"hostile"}').decode(),
+    "x-payment": "hostile-payment-of-no-known-form-0001",
 }
 
 
@@ -97,6 +102,7 @@ def test_no_secret_is_in_a_log_a_reply_or_a_row(planted: House, caller: Caller, 
     _break_the_database(planted, agent)
     secrets = {
         **HOSTILE,
+        **IN_HEADERS,
         **_of_the_house(planted),
         "agent token": agent.token,
         "service token": service_token,
@@ -184,6 +190,9 @@ def _be_hostile(home: House, caller: Caller, token: str, service_token: str) -> 
         for headers in ({}, {"authorization": f"Bearer {token}"}):
             for sent in _requests(secret):
                 assert caller.send(**sent, headers={**headers, **sent.pop("more", {})}) >= 400
+    for name, secret in IN_HEADERS.items():
+        for path in ("/v1/quota", "/internal/v1/holds", "/console/", f"/{name}"):
+            assert caller.send("GET", path, headers={name: secret}) >= 300
     for secret in (token, service_token):
         headers = {"authorization": f"Bearer {secret}"}
         caller.send("POST", "/internal/v1/tokens/introspect", json={"token": token}, headers=headers)
@@ -210,8 +219,6 @@ def _requests(secret: str) -> Iterator[dict[str, Any]]:
     yield {"method": "GET", "path": f"/pay/{secret}"}
     yield {"method": "GET", "path": f"/{secret}"}
     yield {"method": "GET", "path": "/v1/quota", "more": {"x-payment": secret}}
-    yield {"method": "GET", "path": "/v1/quota", "more": {"payment-signature": secret}}
-    yield {"method": "GET", "path": "/v1/quota", "more": {"authorization": secret}}
     yield {"method": "GET", "path": "/v1/quota", "more": {"x-note": secret}}
     yield {
         "method": "POST",

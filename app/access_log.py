@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import envelope, http_errors
+from rails.telemetry import measures, spans, trace
 
 # Where a layer of our own that sends a request on leaves its name. Nobody outside can write a scope.
 TRACE: Final = "pennyrail.trace_id"
@@ -30,6 +31,13 @@ class AccessLog:
             return
         request = Request(scope, receive)
         request.state.trace_id = scope.get(TRACE) or envelope.new_trace_id()
+        # A caller's story goes on here; that of a layer of our own does anyway.
+        story = trace.read(request.headers.get(trace.HEADER)) or trace.current() or trace.fresh()
+        with trace.within(story, request_id=request.state.trace_id), spans.span("request", "server") as tell:
+            await self._pass_on(request, scope, receive, send)
+            tell(_told(request))
+
+    async def _pass_on(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         # A stopwatch, not a date: the clock that is passed in stands still in tests.
         started = time.monotonic()
         answered: list[int] = []
@@ -37,7 +45,7 @@ class AccessLog:
         async def seen(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered.append(message["status"])
-                _tell_exit_code(message)
+                _tell_headers(message)
             await send(message)
 
         try:
@@ -47,27 +55,50 @@ class AccessLog:
             if not answered:
                 await http_errors.answer(request, "INTERNAL_ERROR")(scope, receive, seen)
         finally:
-            _log_request(request, answered, time.monotonic() - started)
+            request.state.status = answered[0] if answered else 0
+            _tell_of(request, seconds=time.monotonic() - started)
 
 
-def _tell_exit_code(message: Message) -> None:
+def _tell_headers(message: Message) -> None:
     headers = MutableHeaders(scope=message)
+    for name, value in trace.headers().items():
+        headers.setdefault(name, value)
     headers.setdefault(envelope.EXIT_CODE_HEADER, "0" if message["status"] < 400 else "1")
 
 
 def _log_failure(request: Request, error: Exception) -> None:
     # Where it broke, not what it said: a database's message quotes the row that it refused.
     frames = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("%s broke with %s\n%s", request.state.trace_id, type(error).__name__, frames)
+    _log.error("%s broke with %s", request.state.trace_id, type(error).__name__, extra={"frames": frames})
 
 
-def _log_request(request: Request, answered: list[int], seconds: float) -> None:
+def _told(request: Request) -> dict[str, str | int]:
+    """What is told of a request: no query, no id."""
+    told: dict[str, str | int] = {
+        "method": request.method if request.method in _METHODS else "-",
+        "route": envelope.path_template(request) or "-",
+        "status": request.state.status,
+    }
+    for name in ("error_code", "agent_id"):
+        if hasattr(request.state, name):
+            told[name] = getattr(request.state, name)
+    return told
+
+
+def _tell_of(request: Request, *, seconds: float) -> None:
+    told = _told(request)
+    method, route, status = str(told["method"]), str(told["route"]), str(told["status"] or "-")
+    measures.REQUESTS.labels(method, route, status).inc()
+    measures.REQUEST_SECONDS.labels(method, route).observe(seconds)
+    if "error_code" in told:
+        measures.REFUSALS.labels(str(told["error_code"])).inc()
     _log.info(
         "%s %s %s %.0fms %s %s",
-        request.method if request.method in _METHODS else "-",
-        envelope.path_template(request) or "-",
-        answered[0] if answered else "-",
+        method,
+        route,
+        status,
         seconds * 1000,
-        getattr(request.state, "error_code", "-"),
+        told.get("error_code", "-"),
         request.state.trace_id,
+        extra={"fields": {**told, "milliseconds": round(seconds * 1000, 1)}},
     )

@@ -53,3 +53,8 @@ def _passes_luhn(digits: str) -> bool:
     backwards = [int(digit) for digit in reversed(digits)]
     doubled = (sum(divmod(2 * digit, 10)) for digit in backwards[1::2])
     return (sum(backwards[0::2]) + sum(doubled)) % 10 == 0
+
+
+def without(text: str, mark: str) -> str:
+    """The text with `mark` where such numbers stood."""
+    return _DIGITS.sub(lambda found: mark if _has_card(_GROUP.findall(found[0])) else found[0], text)

@@ -1,6 +1,5 @@
 """The command `pennyrail`: the service's processes, the operator's checks, and the sandbox."""
 
-import logging
 import shlex
 import shutil
 import signal
@@ -96,11 +95,10 @@ def api(
     port: Port = 8402,
 ) -> None:
     """Serve the HTTP API."""
-    from app import main, serving
-    from rails import redaction
+    from app import logs, main, serving
     from workers.settings import DrainSettings
 
-    redaction.configure()
+    logs.configure()
     serving.serve(main.application, DrainSettings(), host=host, port=port)
 
 
@@ -117,9 +115,9 @@ def mcp(
     from app.client_cli.outcomes import Refused
     from app.client_cli.visit import Shared, Visit
     from app.mcp import stdio
-    from rails import redaction
+    from rails.telemetry import lines
 
-    redaction.configure(logging.WARNING)
+    lines.configure(level="WARNING")
     visit = Visit("mcp", Shared(api_base_url=api_base_url))
     try:
         base_url, shown = visit.base_url, visit.shown
@@ -150,17 +148,24 @@ def watcher(
 
 def _work(name: str, *, concurrency: int, queues: str) -> None:
     """Be a worker of these queues until a signal ends it."""
-    from app import settings
-    from app.migrations import schema
-    from workers.queue import celery
+    from app import processes
     from workers.queues import ALL
-    from workers.wiring import wired
 
     taken = queues.split(",")
     if unknown := sorted(set(taken) - set(ALL)):
         raise typer.BadParameter(f"no queue is called {unknown[0]!r}; there are {' and '.join(ALL)}")
+    # Before anything that measures is imported.
+    measures = processes.shared_measures()
+    from app import logs, settings
+    from app.migrations import schema
+
+    logs.configure()
     # A wrong setting ends the process here, not the first task.
     settings.require(*settings.OF_A_PROCESS)
+    processes.measure_worker(measures)
+    from workers.queue import celery
+    from workers.wiring import wired
+
     schema.require(wired().sessions)
     wired().providers.check_chains()
     celery.worker_main(
@@ -185,12 +190,14 @@ def beat(
     ),
 ) -> None:
     """Strike the clock for the workers. Run exactly one."""
-    from app import settings
+    from app import logs, processes, settings
     from workers import pulse
     from workers.queue import celery
 
+    logs.configure()
     settings.require(*settings.OF_THE_CLOCK)
     pulse.follow_the_clock()
+    processes.measure_clock()
     schedule.parent.mkdir(parents=True, exist_ok=True)
     celery.start(["beat", "--schedule", str(schedule)])
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from app import addresses, agents, commands, envelope, errors
 from app.house import House, house
 from app.limits import Kind
+from rails.telemetry import trace
 
 
 async def _here(request: Request) -> House:
@@ -38,6 +39,7 @@ def knock(request: Request, here: Here) -> agents.Known:
         if known is not None:
             here.limits.hit_from_thread(kind_of(request), known.agent.agent_id)
             request.state.agent_id = known.agent.agent_id
+            trace.name(agent_id=known.agent.agent_id)
             return known
     here.limits.hit_from_thread("stranger", address(request, here))
     raise errors.AuthRequired("no valid token")

@@ -40,6 +40,7 @@ from app.mcp import mount
 from app.migrations import schema
 from app.polling.answers import Answers
 from app.rate_card import RateCard
+from app.scrape import HouseFigures, Pool, Queue
 from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, WorkSettings, require
 from app.switchboard import Switchboard
 from ledger import database
@@ -50,6 +51,8 @@ from office.settings import ConsoleSettings
 from rails import registry
 from rails.rail import Rails
 from rails.stripe.settings import stripe
+from rails.telemetry import listener, spans
+from rails.telemetry.settings import TelemetrySettings
 from workers.settings import queue
 
 
@@ -137,14 +140,13 @@ def application(draining: Draining | None = None) -> FastAPI:
     from workers import wakeups
 
     ledger, internal = LedgerSettings(), InternalSettings()
-    sessions = database.sessions(
-        database.connect(
-            ledger.database_url,
-            pool_size=ledger.database_pool_size,
-            pool_wait_seconds=ledger.database_pool_wait_seconds,
-            application="pennyrail-api",
-        )
+    engine = database.connect(
+        ledger.database_url,
+        pool_size=ledger.database_pool_size,
+        pool_wait_seconds=ledger.database_pool_wait_seconds,
+        application="pennyrail-api",
     )
+    sessions = database.sessions(engine)
     schema.require(sessions)
     limits, signing = LimitSettings(), ReceiptSettings()
     app = create_app(
@@ -162,7 +164,12 @@ def application(draining: Draining | None = None) -> FastAPI:
         draining=draining,
     )
     webhooks.install(app, stripe(), wake=wakeups.notices_came)
-    wiring.install(app, ledger.database_url, internal)
+    writer = wiring.install(app, ledger.database_url, internal)
+    here, telemetry = app.state.house, TelemetrySettings()
+    figures = HouseFigures(sessions, tuple(here.rails), _now, telemetry.metrics_seconds)
+    listener.count_problems()
+    listener.open_to_prometheus(telemetry, (figures, Pool(engine), Queue(lambda: writer.waiting)))
+    spans.start("pennyrail-api")
     # What is here stays: a full collection of all that was imported would halt every request for 0.2 s.
     gc.collect()
     gc.freeze()

@@ -16,6 +16,7 @@ from rails.chain.settings import ChainSettings
 from rails.reconciliation.settings import ReconciliationSettings
 from rails.settings import PolicySettings, RegistrySettings, StorySettings
 from rails.stripe.settings import StripeSettings
+from rails.telemetry.settings import TelemetrySettings, TraceSettings
 from workers.settings import DrainSettings, QueueSettings
 
 
@@ -172,6 +173,8 @@ OF_THE_CLOCK: Final = (
     RegistrySettings,
     DoorSettings,
     ModeSettings,
+    TelemetrySettings,
+    TraceSettings,
 )
 OF_A_PROCESS: Final = (
     LedgerSettings,

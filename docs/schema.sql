@@ -2735,6 +2735,7 @@ CREATE TABLE public.payment_attempt (
     opening_until timestamp with time zone,
     policy jsonb,
     address_owner text,
+    trace_id text,
     CONSTRAINT payment_attempt_address_has_owner CHECK (((deposit_address IS NULL) = (address_owner IS NULL))),
     CONSTRAINT payment_attempt_address_lower_case CHECK ((deposit_address = lower(deposit_address))),
     CONSTRAINT payment_attempt_opened_has_reference CHECK (((state = ANY (ARRAY['opening'::text, 'failed'::text, 'expired'::text])) OR ((reference IS NOT NULL) AND (instructions IS NOT NULL)))),
@@ -3410,6 +3411,9 @@ ALTER TABLE ONLY public.payment_attempt
 
 ALTER TABLE ONLY public.payment_attempt
     ADD CONSTRAINT payment_attempt_pkey PRIMARY KEY (payment_attempt_id);
+
+ALTER TABLE public.payment_attempt
+    ADD CONSTRAINT payment_attempt_trace_is_an_id CHECK ((trace_id ~ '^[0-9a-f]{32}$'::text)) NOT VALID;
 
 ALTER TABLE ONLY public.payment_exception
     ADD CONSTRAINT payment_exception_pkey PRIMARY KEY (exception_id);

@@ -107,6 +107,8 @@ class Facts:
     expires_at: datetime
     looks: int
     looked_at: datetime | None
+    trace_id: str | None
+    """Finds its story in the logs of every process."""
     look_at: datetime | None
 
 
@@ -189,6 +191,7 @@ def _facts(view: status.PurchaseView, attempt: PaymentAttempt) -> Facts:
         expires_at=attempt.expires_at,
         looks=attempt.looks,
         looked_at=attempt.looked_at,
+        trace_id=attempt.trace_id,
         look_at=attempt.look_at,
     )
 

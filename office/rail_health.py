@@ -17,6 +17,8 @@ DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 MOST_ATTEMPTS: Final = 10_000
 """The newest attempts that rates are made of, and the most under way of a state that are counted."""
+UNDER_WAY: Final = ("opening", "requires_action", "processing", "needs_review")
+"""The states of an attempt that is not over."""
 MOST_GRANTS: Final = 2_000
 """The newest grants that the time to grant is made of."""
 
@@ -126,7 +128,7 @@ _UNDER_WAY: Final = text(
         rail_id, attempt.state, count(*) AS attempts, min(created_at) AS oldest_at,
         (array_agg(payment_attempt_id ORDER BY created_at))[1] AS oldest_id
     FROM unnest(CAST(:rails AS text[])) AS asked (rail)
-    CROSS JOIN unnest(ARRAY['opening', 'requires_action', 'processing', 'needs_review']) AS open (state)
+    CROSS JOIN unnest(CAST(:states AS text[])) AS open (state)
     CROSS JOIN LATERAL (
         SELECT rail_id, state, created_at, payment_attempt_id
         FROM payment_attempt
@@ -148,7 +150,9 @@ def of_rails(session: Session, rail_ids: Sequence[str], *, now: datetime) -> tup
     ends = {"day": day, "week": week, "most": MOST_ATTEMPTS}
     rates = {row.rail_id: row for row in connection.execute(_RATES, ends)}
     times = {row.rail_id: row for row in connection.execute(_TIMES, {"day": day, "most": MOST_GRANTS})}
-    waiting = connection.execute(_UNDER_WAY, {"rails": names, "most": MOST_ATTEMPTS}).all()
+    waiting = connection.execute(
+        _UNDER_WAY, {"rails": names, "states": [*UNDER_WAY], "most": MOST_ATTEMPTS}
+    ).all()
     return tuple(
         _health(
             rail_id,

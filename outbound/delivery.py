@@ -24,6 +24,7 @@ from outbound.schedule import Parcel
 from outbound.settings import OutboundSettings
 from outbound.vault import Vault
 from rails import ids
+from rails.telemetry import measures, spans, trace
 
 logger = logging.getLogger("pennyrail.outbound")
 
@@ -140,11 +141,14 @@ def _take(courier: Courier, busy: Counter[str]) -> list[Parcel]:
 
 
 def _deliver_one(courier: Courier, parcel: Parcel) -> str:
-    tried = _try(courier, parcel)
-    with courier.sessions() as session:
-        state = outcomes.write(session, parcel, tried, patience=courier.patience, now=courier.clock())
-    logger.info("%s to %s: %s, %s", parcel.event_id, parcel.endpoint_id, tried.error or tried.status, state)
-    return state
+    # Threads know no story of their own: this is the purchase's, if it tells of one.
+    with trace.within(trace.of(parcel.trace_id)), spans.span("deliver", "client"):
+        tried = _try(courier, parcel)
+        with courier.sessions() as session:
+            state = outcomes.write(session, parcel, tried, patience=courier.patience, now=courier.clock())
+        came = tried.error or tried.status
+        logger.info("%s to %s: %s, %s", parcel.event_id, parcel.endpoint_id, came, state)
+        return state
 
 
 def _try(courier: Courier, parcel: Parcel) -> Tried:
@@ -156,7 +160,9 @@ def _try(courier: Courier, parcel: Parcel) -> Tried:
     try:
         secrets = [courier.vault.open(sealed) for sealed in parcel.sealed_secrets]
         signed = signing.headers(secrets, event_id=parcel.event_id, body=parcel.body, now=started_at)
-        answer = courier.post.send(parcel.url, headers={**_HEADERS, **signed}, body=parcel.body)
+        sent = {**_HEADERS, **trace.headers(), **signed}
+        with measures.call("endpoint", "deliver"):
+            answer = courier.post.send(parcel.url, headers=sent, body=parcel.body)
     except OutboundError as error:
         return Tried(started_at, took_ms(), None, error.code)
     return Tried(

@@ -60,7 +60,12 @@ _TAKE: Final = text(
             WHERE secret.endpoint_id = taken.endpoint_id
                 AND coalesce(secret.expires_at, 'infinity') > :now
             ORDER BY secret.secret_id DESC
-        ) AS secrets
+        ) AS secrets,
+        (
+            SELECT attempt.trace_id
+            FROM payment_attempt AS attempt
+            WHERE attempt.payment_attempt_id = CAST(event.body AS jsonb) #>> '{data,payment_attempt_id}'
+        ) AS trace_id
     FROM taken
     JOIN webhook_endpoint AS endpoint USING (endpoint_id)
     JOIN webhook_event AS event USING (event_id)
@@ -78,6 +83,8 @@ class Parcel:
     url: str = field(repr=False)
     body: str = field(repr=False)
     sealed_secrets: tuple[bytes, ...] = field(repr=False)
+    trace_id: str | None = None
+    """That of the purchase it tells of."""
 
 
 def take(
@@ -92,7 +99,15 @@ def take(
     wanted: dict[str, Any] = {"busy": dict(busy), "each": each, "most": most}
     found = session.connection().execute(_TAKE, {**wanted, "now": now, "lease": now + LEASE})
     return [
-        Parcel(row.endpoint_id, row.event_id, row.tries, row.url, row.body, tuple(map(bytes, row.secrets)))
+        Parcel(
+            row.endpoint_id,
+            row.event_id,
+            row.tries,
+            row.url,
+            row.body,
+            tuple(map(bytes, row.secrets)),
+            row.trace_id,
+        )
         for row in found
     ]
 

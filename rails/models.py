@@ -48,6 +48,7 @@ class PaymentAttempt(SQLModel, table=True):
     looked_at: datetime | None = _time(nullable=True)
     looks: int = Field(default=0)
     opening_until: datetime | None = _time(nullable=True)
+    trace_id: str | None = Field(default=None, sa_type=Text)
     policy: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
 
 

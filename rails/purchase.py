@@ -53,6 +53,7 @@ from rails.rail import (
     Rails,
 )
 from rails.settings import story
+from rails.telemetry import measures, spans, trace
 
 logger = logging.getLogger("pennyrail.rails")
 
@@ -223,6 +224,7 @@ def _claim(
             expires_at=expires_at,
             look_at=expires_at,
             policy=dict(promises.of_today(session)),
+            trace_id=trace.current_id(),
         )
         .on_conflict_do_nothing(constraint="payment_attempt_once_per_quote")
     )
@@ -298,8 +300,10 @@ def _open(
     now: datetime,
 ) -> None:
     attempt_id = attempt.payment_attempt_id
+    trace.name(payment_attempt_id=attempt_id)
     try:
-        opened = rail.open(_order(wanted, attempt))
+        with measures.call(wanted.rail_id, "open"), spans.span(f"{wanted.rail_id} open", "client"):
+            opened = rail.open(_order(wanted, attempt))
     except errors.RailError as error:
         with sessions() as session:
             left = _locked(session, attempt_id)
@@ -362,6 +366,7 @@ class _Before:
     handle: Handle | None
     looks: int
     look_at: datetime | None
+    trace_id: str | None
 
 
 def settle(sessions: Sessions, rails: Rails, *, payment_attempt_id: str, now: datetime) -> Settled:
@@ -374,18 +379,27 @@ def settle(sessions: Sessions, rails: Rails, *, payment_attempt_id: str, now: da
     """
     with sessions() as session:
         before = _before(session, payment_attempt_id)
-    outcome = _ask(rails, before, now=now)
-    with sessions() as session:
-        attempt = _locked(session, payment_attempt_id)
-        granted = _record(session, attempt, before, outcome, now=now)
-        return Settled(payment_attempt_id, attempt.state, granted)
+    # Whoever woke us, from here on it is the purchase's own story.
+    named = {"payment_attempt_id": payment_attempt_id}
+    with trace.within(trace.of(before.trace_id), **named), spans.span("settle", attributes=named):
+        outcome = _ask(rails, before, now=now)
+        with sessions() as session:
+            attempt = _locked(session, payment_attempt_id)
+            granted = _record(session, attempt, before, outcome, now=now)
+            settled = Settled(payment_attempt_id, attempt.state, granted)
+        if granted:
+            measures.GRANT_SECONDS.labels(before.rail_id).observe((now - attempt.created_at).total_seconds())
+        logger.info("%s is %s, granted now: %s", payment_attempt_id, settled.state, granted)
+        return settled
 
 
 def _before(session: Session, payment_attempt_id: str) -> _Before:
     attempt = session.get(PaymentAttempt, payment_attempt_id)
     if attempt is None:
         raise errors.PurchaseNotFound("no such attempt")
-    return _Before(attempt.rail_id, handles.of(session, attempt), attempt.looks, attempt.look_at)
+    return _Before(
+        attempt.rail_id, handles.of(session, attempt), attempt.looks, attempt.look_at, attempt.trace_id
+    )
 
 
 def _ask(rails: Rails, before: _Before, *, now: datetime) -> Outcome | None:
@@ -396,7 +410,8 @@ def _ask(rails: Rails, before: _Before, *, now: datetime) -> Outcome | None:
     if rail is None:
         return None
     try:
-        return rail.look_up(before.handle, now=now)
+        with measures.call(before.rail_id, "look_up"), spans.span(f"{before.rail_id} look_up", "client"):
+            return rail.look_up(before.handle, now=now)
     except errors.RailError as error:
         logger.warning("%s could not be looked up: %s", before.handle.payment_attempt_id, error)
         return None

@@ -1,6 +1,5 @@
-"""What no log line may hold, and the formatter that takes it out of every line, tracebacks included."""
+"""What no log line may hold, and what operators may not see of errors."""
 
-import logging
 import re
 from typing import Final
 
@@ -33,21 +32,3 @@ def hide_secrets(text: str) -> str:
 
 def _mark(found: re.Match[str]) -> str:
     return "://[redacted]@" if found[0].startswith("://") else _MARK
-
-
-class RedactingFormatter(logging.Formatter):
-    """Formats a record as usual, then redacts the whole of it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record's line, redacted."""
-        return redact(super().format(record))
-
-
-def configure(level: int = logging.INFO) -> None:
-    """Log to standard error through the redacting formatter, whatever was configured before."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # These tell of every request, with the processor's ids in the path.
-    for chatty in ("stripe", "httpx", "httpcore", "urllib3"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -68,6 +68,18 @@ def knock(session: Session, *, addresses: Collection[str], now: datetime) -> Non
     )
 
 
+def behind(
+    session: Session, *, addresses: Collection[str], now: datetime, limit: int = 100
+) -> Sequence[tuple[str, str | None]]:
+    """Some of the attempts at these deposit addresses that are to be looked at now, each with its trace."""
+    found = session.exec(
+        select(PaymentAttempt.payment_attempt_id, PaymentAttempt.trace_id)
+        .where(col(PaymentAttempt.deposit_address).in_(addresses), PaymentAttempt.look_at == now)
+        .limit(limit)
+    )
+    return [(attempt_id, trace_id) for attempt_id, trace_id in found]
+
+
 def knock_at(session: Session, *, payment_attempt_id: str, now: datetime) -> None:
     """Have one attempt looked at now, if its money may still come: the sweeper takes it up within seconds."""
     session.execute(

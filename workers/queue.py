@@ -5,17 +5,17 @@ from typing import Any
 
 from celery import Celery, signals
 
-from rails import redaction
+from rails.telemetry import lines
 
 celery = Celery(
-    "pennyrail", include=["workers.tasks", "workers.exporting", "workers.pulse", "workers.draining"]
+    "pennyrail",
+    include=["workers.tasks", "workers.exporting", "workers.pulse", "workers.draining", "workers.telemetry"],
 )
 celery.config_from_object("workers.configuration")
 
 
 @signals.setup_logging.connect
 def _log_without_secrets(**_: Any) -> None:
-    redaction.configure()
-    # One line for each beat of the clock tells nobody anything.
-    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
-    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+    # Connected, so that Celery leaves logging alone: the command has configured it, with every secret.
+    if not logging.getLogger().handlers:
+        lines.configure()

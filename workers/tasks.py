@@ -29,6 +29,7 @@ from rails.errors import RailError
 from rails.reconciliation import progress as reconciliation_progress
 from rails.reconciliation import run as reconciliation
 from rails.reconciliation.settings import ReconciliationSettings
+from rails.telemetry import measures
 from workers import account_news, clock
 from workers.knocking import Knock
 from workers.queue import celery
@@ -78,10 +79,7 @@ def recover_notices(**_: Any) -> None:
 def settle_attempt(*, payment_attempt_id: str, **_: Any) -> None:
     """Look at one attempt."""
     house = wired()
-    settled = purchase.settle(
-        house.sessions, house.rails, payment_attempt_id=payment_attempt_id, now=clock.now()
-    )
-    logger.info("%s is %s, granted now: %s", settled.payment_attempt_id, settled.state, settled.granted)
+    purchase.settle(house.sessions, house.rails, payment_attempt_id=payment_attempt_id, now=clock.now())
 
 
 @celery.task
@@ -217,6 +215,7 @@ def expire(**_: Any) -> None:
             break
         agents += settled
     if agents:
+        measures.DUE_AGENTS.inc(agents)
         logger.info("holds and credits of %s agents were due", agents)
 
 
@@ -269,5 +268,7 @@ def deliver_webhooks(**_: Any) -> None:
         # Without a key there are no endpoints either: nobody has asked to be told.
         return
     reached = delivery.deliver(courier)
+    for outcome, many in reached.items():
+        measures.DELIVERIES.labels(outcome).inc(many)
     if reached:
         logger.info("webhooks: %s", dict(reached))

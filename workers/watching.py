@@ -1,5 +1,6 @@
 """Between the chain room and the story, which know nothing of each other."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,9 @@ from datetime import datetime
 from sqlmodel import Session
 
 from rails import reviews, schedule
+from rails.telemetry import trace
+
+logger = logging.getLogger("pennyrail.chain")
 
 
 @dataclass(slots=True)
@@ -23,6 +27,9 @@ class StoryWatch:
     def changed(self, session: Session, addresses: Collection[str]) -> None:
         """Have the attempts behind these addresses looked at."""
         schedule.knock(session, addresses=addresses, now=self.now)
+        for attempt_id, trace_id in schedule.behind(session, addresses=addresses, now=self.now):
+            with trace.within(trace.of(trace_id), payment_attempt_id=attempt_id):
+                logger.info("the chain shows something at the address of %s", attempt_id)
         self.told = True
 
     def deeper_than_final(self, session: Session, *, chain_id: int, detail: str) -> None:

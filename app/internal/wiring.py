@@ -14,8 +14,8 @@ from app.internal.settings import InternalSettings
 from app.internal.writer import Writer
 
 
-def install(app: FastAPI, database_url: str, settings: InternalSettings) -> None:
-    """Serve /internal/v1 for as long as the application runs."""
+def install(app: FastAPI, database_url: str, settings: InternalSettings) -> Writer:
+    """Serve /internal/v1 for as long as the application runs; who writes for it."""
     here = app.state.house
     assert isinstance(here, House)
     writer = Writer(database_url, settings)
@@ -35,3 +35,4 @@ def install(app: FastAPI, database_url: str, settings: InternalSettings) -> None
                 await writer.stop()
 
     app.router.lifespan_context = alive
+    return writer

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from app.internal.errors import Unavailable
 from app.internal.settings import InternalSettings
+from rails.telemetry import measures
 
 Row = tuple[Any, ...]
 """outcome, replayed, transaction_id, version, posted, held, credits, details."""
@@ -96,6 +97,11 @@ class Writer:
     def is_writing(self, reference: str) -> bool:
         """Whether an operation of this reference is queued or being written, in this process."""
         return reference in self._unwritten
+
+    @property
+    def waiting(self) -> int:
+        """How many callers are queued."""
+        return self._queue.qsize()
 
     async def write(self, lines: Sequence[Line]) -> list[Row]:
         """What came of these operations, in their order, all of one commit.
@@ -222,6 +228,7 @@ class _Pen:
                 tcp_user_timeout=10_000,
             )
         given = ",".join(line.written for wish in wishes for line in wish.lines)
+        measures.GROUP.observe(sum(len(wish.lines) for wish in wishes))
         cursor = self._connection.cursor(binary=True)
         if lock_ms != self._lock_ms:
             await cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{lock_ms}ms",))

@@ -18,6 +18,7 @@ from typing_extensions import override
 from rails.chain import refusals
 from rails.chain.errors import BadAnswer, RateLimited, RpcError, RpcRefused, WrongChain
 from rails.chain.wire import Answer, Stale, Wire
+from rails.telemetry import measures, trace
 
 T = TypeVar("T")
 EXCERPT_LETTERS = 500
@@ -168,7 +169,8 @@ class Rpc:
         deadline = time.monotonic() + self._deadline_seconds
         questions = [_Question(id=next(self._ids), method=method, params=each) for each in parameters]
         body = msgspec.json.encode(questions)
-        got = self._post(body, deadline)
+        with measures.call("node", method):
+            got = self._post(body, deadline)
         try:
             envelopes = _BATCH.decode(got.body)
         except _UNREADABLE:
@@ -185,10 +187,10 @@ class Rpc:
     def _post(self, body: bytes, deadline: float) -> Answer:
         if self._wire.connected:
             with suppress(Stale):
-                return self._wire.post(body, headers=self._headers, deadline=deadline)
+                return self._wire.post(body, headers={**self._headers, **trace.headers()}, deadline=deadline)
         self._wire.open(deadline=deadline)
         self._check_chain_id(deadline)
-        return self._wire.post(body, headers=self._headers, deadline=deadline)
+        return self._wire.post(body, headers={**self._headers, **trace.headers()}, deadline=deadline)
 
     def _check_chain_id(self, deadline: float) -> None:
         found = self._ask("eth_chainId", [], _TEXT, deadline)
@@ -200,7 +202,9 @@ class Rpc:
         self, method: str, parameters: Sequence[object], answer: "msgspec.json.Decoder[T]", deadline: float
     ) -> T:
         question = _Question(id=next(self._ids), method=method, params=parameters)
-        got = self._wire.post(msgspec.json.encode(question), headers=self._headers, deadline=deadline)
+        asked, headers = msgspec.json.encode(question), {**self._headers, **trace.headers()}
+        with measures.call("node", method):
+            got = self._wire.post(asked, headers=headers, deadline=deadline)
         result = self._result(got, question)
         try:
             return answer.decode(result)

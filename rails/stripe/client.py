@@ -1,15 +1,27 @@
 """Stripe's own SDK, with the timeouts and retries it lacks by default, and its errors in our words."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import stripe
 
 from rails import errors
 from rails.stripe.settings import StripeSettings
+from rails.telemetry import trace
 
 logger = logging.getLogger("pennyrail.stripe")
+
+
+class _Traced(stripe.RequestsClient):
+    def request(  # type: ignore[override]  # its own parent declares another answer
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Ask, with the trace that the question belongs to."""
+        sent = {**(headers or {}), **trace.headers()}
+        answer: tuple[bytes, int, Mapping[str, str]] = super().request(method, url, sent, post_data)
+        return answer
 
 
 def connect(settings: StripeSettings) -> stripe.StripeClient:
@@ -18,7 +30,7 @@ def connect(settings: StripeSettings) -> stripe.StripeClient:
     client = stripe.StripeClient(
         settings.secret_key.get_secret_value(),
         max_network_retries=settings.retries,
-        http_client=stripe.RequestsClient(timeout=(settings.connect_seconds, settings.read_seconds)),
+        http_client=_Traced(timeout=(settings.connect_seconds, settings.read_seconds)),
         base_addresses={"api": settings.api_base} if settings.api_base else {},
     )
     logger.debug("stripe client ready, live=%s", settings.live)

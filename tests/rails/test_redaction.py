@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from rails.redaction import RedactingFormatter, hide_secrets, redact
+from rails.redaction import hide_secrets, redact
+from rails.telemetry.lines import Redactor, TextLines
 
 SECRETS = [
     "isk_r_Zx81-kd_02kfmmA9s",
@@ -39,7 +40,7 @@ def test_our_own_names_stay_readable(plain: str) -> None:
 
 
 def test_a_traceback_is_redacted_too() -> None:
-    formatter = RedactingFormatter("%(message)s")
+    formatter = TextLines(Redactor())
     try:
         raise ValueError("No such payment_intent: 'pi_3MtwBwLkdIwHu7ix28a3tqPa'")
     except ValueError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0029_process_roles"
-down_revision = "0027_agents_found"
+down_revision = "0028_traced"
 branch_labels = None
 depends_on = None
 

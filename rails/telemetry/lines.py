@@ -1,0 +1,141 @@
+"""Log lines: one format for every process, as text or JSON, and no secret and no forged line in it."""
+
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from typing_extensions import override
+
+from rails import redaction
+from rails.telemetry import trace
+
+Mask = Callable[[str], str]
+"""Takes out of a text what must not be kept."""
+# What ends a line somewhere, moves a cursor, or turns the direction of writing.
+_CONTROLS: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Shorter ones are words as well: a password of three letters would blacken the log and hide nothing.
+_SHORTEST_SECRET: Final = 6
+# These tell of every request, with the processor's ids in the path; what they tell in DEBUG, with headers.
+_CHATTY: Final = ("stripe", "httpx", "httpcore", "urllib3", "celery.app.trace", "celery.worker.strategy")
+
+
+class Redactor:
+    """Takes out what looks like a secret, and these very secrets wherever they stand."""
+
+    def __init__(self, secrets: Collection[str] = (), mask: Mask = redaction.redact) -> None:
+        known = sorted({each for each in secrets if len(each) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._mask = mask
+
+    def __call__(self, text: str) -> str:
+        """The text without them."""
+        if self._known is not None:
+            text = self._known.sub("[redacted]", text)
+        return self._mask(redaction.redact(text))
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, redact: Mask) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def said(self, record: logging.LogRecord) -> str:
+        """The message. One that cannot be put together is told of by its form alone."""
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):
+            text = f"{record.msg} (its arguments do not fit)"
+        return self._redact(text)
+
+    def fields(self, record: logging.LogRecord) -> dict[str, object]:
+        """What is told beside the message."""
+        fields: dict[str, object] = dict(trace.named())
+        more = getattr(record, "fields", None)
+        if isinstance(more, dict):
+            fields |= more
+        return {name: self._redact(each) if isinstance(each, str) else each for name, each in fields.items()}
+
+    def broken(self, record: logging.LogRecord) -> str | None:
+        """Where and with what something broke."""
+        frames = getattr(record, "frames", None)
+        if isinstance(frames, str):
+            return self._redact(frames)
+        if record.exc_info and record.exc_info[0] is not None:
+            return self._redact("".join(traceback.format_exception(*record.exc_info)))
+        return None
+
+
+class JsonLines(_Formatter):
+    """An object a line."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line. JSON in ASCII encodes every control character."""
+        told: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self.said(record),
+            **self.fields(record),
+        }
+        broken = self.broken(record)
+        if broken is not None:
+            told["exception"] = broken
+        return json.dumps(told, default=lambda each: self._redact(str(each)))
+
+
+class TextLines(_Formatter):
+    """A line for people. What is indented belongs to the line above."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line, and where it broke."""
+        # What else is told stands in the message for people.
+        fields = "".join(f" {name}={self._redact(each)}" for name, each in trace.named().items())
+        line = encoded(f"{_time(record)} {record.levelname} {record.name} {self.said(record)}{fields}")
+        broken = self.broken(record)
+        if broken is None:
+            return line
+        return "\n".join([line, *(f"    {encoded(each)}" for each in broken.split("\n") if each)])
+
+
+def encoded(text: str) -> str:
+    """The text in one line, what cannot be seen spelled out."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def configure(
+    form: Literal["text", "json"] = "text",
+    level: str = "INFO",
+    *,
+    secrets: Collection[str] = (),
+    mask: Mask = redaction.redact,
+) -> None:
+    """Log to standard error, whatever was configured before."""
+    redact = Redactor(secrets, mask)
+    handler = logging.StreamHandler()
+    handler.setFormatter((JsonLines if form == "json" else TextLines)(redact))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+
+    # What nobody catches ends a process, and must not end in the log as it was said.
+    def uncaught(kind: type[BaseException], error: BaseException, _frames: object) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, error.__traceback__)
+        else:
+            logging.getLogger("pennyrail").critical("ended by an error", exc_info=error)
+
+    sys.excepthook = uncaught
+
+
+def _time(record: logging.LogRecord) -> str:
+    return (
+        datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )

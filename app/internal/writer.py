@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy.engine import make_url
 
 from app.internal.errors import Unavailable
 from app.internal.settings import InternalSettings
+from ledger import database
 
 Row = tuple[Any, ...]
 """outcome, replayed, transaction_id, version, posted, held, credits, details."""
@@ -63,9 +63,7 @@ class Writer:
     def __init__(
         self, database_url: str, settings: InternalSettings, *, answer_seconds: float = ANSWER_SECONDS
     ) -> None:
-        spelled = make_url(database_url.replace("postgres://", "postgresql://", 1)).set(
-            drivername="postgresql"
-        )
+        spelled = database.parsed(database_url).set(drivername="postgresql")
         self._conninfo = spelled.render_as_string(hide_password=False)
         self._settings = settings
         self._answer_seconds = answer_seconds
@@ -215,11 +213,7 @@ class _Pen:
                 connect_timeout=3,
                 application_name="pennyrail-internal",
                 options=_OPTIONS,
-                # A host that is gone is noticed under a connection that idles, too.
-                keepalives_idle=5,
-                keepalives_interval=2,
-                keepalives_count=3,
-                tcp_user_timeout=10_000,
+                **database.ALIVE,
             )
         given = ",".join(line.written for wish in wishes for line in wish.lines)
         cursor = self._connection.cursor(binary=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from app.internal.errors import Unavailable
 from app.internal.settings import InternalSettings
@@ -64,7 +65,7 @@ class Writer:
         self, database_url: str, settings: InternalSettings, *, answer_seconds: float = ANSWER_SECONDS
     ) -> None:
         spelled = database.parsed(database_url).set(drivername="postgresql")
-        self._conninfo = spelled.render_as_string(hide_password=False)
+        self._conninfo = make_conninfo(spelled.render_as_string(hide_password=False), **database.ALIVE)
         self._settings = settings
         self._answer_seconds = answer_seconds
         self._queue: asyncio.Queue[_Wish] = asyncio.Queue(settings.queue_most)
@@ -213,7 +214,6 @@ class _Pen:
                 connect_timeout=3,
                 application_name="pennyrail-internal",
                 options=_OPTIONS,
-                **database.ALIVE,
             )
         given = ",".join(line.written for wish in wishes for line in wish.lines)
         cursor = self._connection.cursor(binary=True)

@@ -229,7 +229,8 @@ def opening(agent_id: str) -> Grant:
 def _judge(both: Cluster, shops: list[Shop], *, seed: int, sealed: int) -> Outcome:
     acknowledged = {key: number for shop in shops for key, number in shop.acknowledged.items()}
     with psycopg.connect(both.standby_url) as connection:
-        kept = dict(connection.execute("SELECT reference, id FROM ledger_transaction").fetchall())
+        rows = connection.execute("SELECT reference, id FROM ledger_transaction").fetchall()
+    kept = {str(reference): int(number) for reference, number in rows}
     engine = database.connect(both.standby_url, pool_size=1)
     sessions = database.sessions(engine)
     with sessions() as session:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Final
 
 import psycopg
@@ -89,18 +89,21 @@ class Page:
 
 
 def _said(script: str, environment: dict[str, str], **how: Any) -> str:
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=400,
-        check=False,
-        **how,
-    )
-    assert done.returncode == 0, f"{script}\n{done.stdout}"
-    return done.stdout
+    # Not a pipe: the servers that a script starts hold it open for as long as they run.
+    with TemporaryFile("w+") as said:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            env=environment,
+            stdout=said,
+            stderr=said,
+            timeout=400,
+            check=False,
+            **how,
+        )
+        said.seek(0)
+        told = said.read()
+    assert done.returncode == 0, f"{script}\n{told}"
+    return told
 
 
 @pytest.fixture

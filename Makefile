@@ -9,7 +9,7 @@ NODE_STAMP := node_modules/.installed
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
-.PHONY: help install browser demo dev test simulate soak fuzz check format bench schema lock
+.PHONY: help install browser demo dev test simulate soak promote fuzz check format bench schema lock
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -54,6 +54,9 @@ soak: install ## 20 seeds of purchases, one with every process killed, and 200,0
 	@$(BIN)/python -m tests.simulation --seeds 20 --steps 2000 --at-once 2
 	@$(BIN)/python -m tests.simulation --real-processes --steps 2000
 	@PENNYRAIL_SOAK_STEPS=200000 $(BIN)/python -m pytest --timeout 0 -k credits tests/properties
+
+promote: install ## kill the database's primary under load, five times, and count what its standby lacks
+	@$(BIN)/python -m tests.operations.promotion --seeds 1-5
 
 fuzz: install ## send thousands of well-formed and malformed requests to every door of the API document
 	@PENNYRAIL_FUZZ_EXAMPLES=150 $(BIN)/python -m pytest --timeout 0 tests/app/test_openapi_fuzz.py

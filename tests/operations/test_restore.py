@@ -35,7 +35,7 @@ class Page:
         self._owner = server.stat()
         self.folder = folder
         os.chown(folder, self._owner.st_uid, self._owner.st_gid)
-        self._as_server({"WHERE": str(folder)}, 'mkdir "$WHERE/archive"')
+        self._as_server({**os.environ, "WHERE": str(folder)}, 'mkdir "$WHERE/archive"')
         self.environment = {
             **home.environment,
             "PYTHONPATH": str(PAGE.parents[2]),
@@ -47,26 +47,19 @@ class Page:
             "BACKUP": str(folder / "backup"),
             "ARCHIVE": str(folder / "archive"),
             "RESTORED": str(folder / "restored"),
-            "SERVER_OPTIONS": f"-k {sockets} -h '' -p 5432",
+            "SERVER_OPTIONS": f"-k {sockets} -h '' -p 5432 -c max_connections={embedded.MAX_CONNECTIONS}",
             "SINCE": f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
         }
 
-    def follow(self, section: int) -> str:
-        """Execute what stands in a section; what it said. Every command has to succeed."""
+    def follow(self, section: int, *, block: int | None = None) -> str:
+        """Execute what stands in a section, or one block of it; what it said. All of it has to succeed."""
         text = re.split(r"^## \d\. ", PAGE.read_text(), flags=re.MULTILINE)[section]
+        blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        assert blocks, f"section {section} has no commands"
         said = ""
-        for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            run = self._as_operator if "pennyrail" in block else self._as_server
-            said += run(self.environment, block)
-        assert said, f"section {section} has no commands"
+        for each in blocks if block is None else [blocks[block]]:
+            said += (self._as_operator if "pennyrail" in each else self._as_server)(self.environment, each)
         return said
-
-    def follow_nth(self, section: int, number: int) -> str:
-        """Execute one block of a section."""
-        text = re.split(r"^## \d\. ", PAGE.read_text(), flags=re.MULTILINE)[section]
-        return self._as_operator(
-            self.environment, re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[number]
-        )
 
     def stop_servers(self) -> None:
         """End whichever server the page has started last."""
@@ -156,7 +149,7 @@ def test_a_house_restored_to_a_second_grants_what_was_paid_after_it_exactly_once
     home: House, page: Page
 ) -> None:
     page.follow(1)
-    eventually(lambda: house.answers(home.addresses.api_url))
+    eventually(lambda: house.answers(home.addresses.api_url), seconds=300)
     agent = Agent(home.addresses.api_url, name="restored")
     page.follow(2)
 
@@ -174,16 +167,16 @@ def test_a_house_restored_to_a_second_grants_what_was_paid_after_it_exactly_once
     assert granted(home) == {before["payment_attempt_id"]: 1}
     assert "the book agrees with its entries" in page.follow(4)
 
-    page.follow_nth(5, 0)
+    page.follow(5, block=0)
     home.start("worker")
     home.start("beat")
     eventually(lambda: granted(home).get(across["payment_attempt_id"]))
-    told = page.follow_nth(5, 1)
+    told = page.follow(5, block=1)
     assert lost["payment_attempt_id"] in told
     assert "the book agrees with its entries" in told
 
     home.start("api")
-    eventually(lambda: house.answers(home.addresses.api_url))
+    eventually(lambda: house.answers(home.addresses.api_url), seconds=300)
     assert granted(home) == dict.fromkeys((before["payment_attempt_id"], across["payment_attempt_id"]), 1)
     assert agent.paid_credits() == 2 * CREDITS
     with pytest.raises(Refused, match="QUOTE"):

@@ -9,7 +9,7 @@ NODE_STAMP := node_modules/.installed
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
-.PHONY: help install browser demo dev test simulate soak load soak-load fuzz audit sbom check format bench schema lock image
+.PHONY: help install browser demo dev test simulate soak load soak-load promote fuzz audit sbom check format bench schema lock image
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -60,6 +60,9 @@ load: install ## find where one of each process is full, and what then; writes d
 
 soak-load: install ## hours of purchases and holds in ten minutes; fails if memory, files, rows or keys grow
 	@$(BIN)/python -m bench --strict soak
+
+promote: install ## kill the database's primary under load, five times, and count what its standby lacks
+	@$(BIN)/python -m tests.operations.promotion --seeds 1-5
 
 fuzz: install ## send thousands of well-formed and malformed requests to every door, and nonsense to every parser
 	@PENNYRAIL_FUZZ_EXAMPLES=150 $(BIN)/python -m pytest --timeout 0 tests/app/test_openapi_fuzz.py tests/fuzz

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from app import closing_cli, reading, where
+from app import archive_cli, closing_cli, reading, where
 from app.where import DevHouse
 from ledger import database
 from ledger.errors import HorizonWentBack
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 cli = typer.Typer(help="The book.", no_args_is_help=True)
 reading.register(cli)
 closing_cli.register(cli)
+archive_cli.register(cli)
 out = Console(highlight=False)
 
 

@@ -32,7 +32,7 @@ def verify(
     """Check a receipt with the public key alone, and say what it proves. Exits 1 if it proves nothing."""
     try:
         text = _read(file)
-        proven = proof.verify(proof.find(text), keys=_public_keys(key))
+        proven = proof.verify(proof.find(text), keys=public_keys(key))
         proof.compare(text, proven)
     except ReceiptError as error:
         out.print(f"NOT PROVEN   {error} ({error.code})", soft_wrap=True, markup=False)
@@ -98,7 +98,11 @@ def _one(file: Path) -> PublicKey:
     return key
 
 
-def _public_keys(file: Path | None) -> list[PublicKey]:
+def public_keys(file: Path | None) -> list[PublicKey]:
+    """The keys in a file, or our own if none is given.
+
+    raises: BadKey
+    """
     if file is not None:
         return keys.read_public(_read(file))
     settings = ReceiptSettings()

@@ -4,10 +4,10 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app import addresses, errors
+from ledger import database
 from ledger.settings import LedgerSettings
 from office.settings import ConsoleSettings
 from outbound.settings import OutboundSettings
@@ -254,6 +254,6 @@ def _is_live() -> bool:
 
 def _is_postgresql(url: str) -> bool:
     try:
-        return make_url(url).drivername in ("postgres", "postgresql", "postgresql+psycopg")
+        return database.parsed(url).drivername in ("postgres", "postgresql", "postgresql+psycopg")
     except (ArgumentError, ValueError):
         return False

@@ -2,11 +2,11 @@
 
 from fastapi import FastAPI
 
+from app import logs
 from app.main import application as served
-from rails import redaction
 
 
 def application() -> FastAPI:
     """What production serves, a line in the log for each request."""
-    redaction.configure()
+    logs.configure()
     return served()

@@ -15,6 +15,9 @@ BookError
 │       ├── OtherKey         signed_with_another_key: of another book, or the key was changed
 │       ├── RetiredKey       signed_with_a_retired_key: sealed after its key had stopped signing
 │       └── ChangedReceipt   changed_receipt: something in it is not what was signed or sealed
+├── ArchiveError             about archives of the book
+│   ├── NotSealed            not_sealed: there are no such seals to archive
+│   └── BrokenArchive        broken_archive: the file is not what was sealed
 ├── NotClosable              month_not_closable: what stands against closing a month
 ├── TryAgain                 try_again: another transaction was faster with the same key
 └── Malformed                malformed_posting: nobody should have asked; the transaction is lost
@@ -139,6 +142,24 @@ class ChangedReceipt(BadReceipt):
     """Something in it is not what was signed or sealed."""
 
     code = "changed_receipt"
+
+
+class ArchiveError(BookError):
+    """About archives of the book."""
+
+    code = "archive_error"
+
+
+class NotSealed(ArchiveError):
+    """The book has not all of these seals."""
+
+    code = "not_sealed"
+
+
+class BrokenArchive(ArchiveError):
+    """The file is not what was sealed, or not all of it; the message names the first line that is wrong."""
+
+    code = "broken_archive"
 
 
 class TryAgain(BookError):

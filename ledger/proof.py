@@ -84,7 +84,7 @@ def verify(receipt: str, *, keys: Sequence[PublicKey]) -> Proven:
 
     raises: NotAReceipt, OtherKey, RetiredKey, ChangedReceipt
     """
-    payload, key = _signed(receipt, keys, kind=RECEIPT)
+    payload, key = signed(receipt, keys, kind=RECEIPT)
     try:
         return _proven(payload, key)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -123,7 +123,7 @@ def _proven(payload: _Json, key: PublicKey) -> Proven:
         raise ChangedReceipt("the path does not lead to the root of the seal")
     if seals.digest(seal) != seal["hash"]:
         raise ChangedReceipt("the hash of the seal is not that of what the seal says")
-    stated, _ = _signed(payload["seal_statement"], [key], kind=SEAL)
+    stated, _ = signed(payload["seal_statement"], [key], kind=SEAL)
     if stated != seal:
         raise ChangedReceipt("the seal is not the one that was signed")
     if key.signs_until is not None and seals.sealed_at(seal) > key.signs_until:
@@ -134,7 +134,11 @@ def _proven(payload: _Json, key: PublicKey) -> Proven:
     return Proven(told, seal, inclusion["size"], inclusion["place"], key.thumbprint)
 
 
-def _signed(jws: str, keys: Sequence[PublicKey], *, kind: str) -> tuple[_Json, PublicKey]:
+def signed(jws: str, keys: Sequence[PublicKey], *, kind: str) -> tuple[_Json, PublicKey]:
+    """What was signed, and by which of the keys.
+
+    raises: NotAReceipt, OtherKey, ChangedReceipt
+    """
     try:
         header = jwt.get_unverified_header(jws)
     except (jwt.PyJWTError, UnicodeError):

@@ -80,6 +80,11 @@ class Agent:
         events: list[Data] = self._get("/v1/activity", limit="100")["events"]
         return [event for event in events if event["type"] == "credits.payment_backed_granted"]
 
+    def signed_receipt(self, receipt_id: str) -> str:
+        """A receipt as anybody can check it."""
+        jws: str = self._get(f"/v1/receipts/{receipt_id}")["jws"]
+        return jws
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()

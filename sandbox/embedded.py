@@ -49,6 +49,22 @@ def postgres(folder: Path, *, settings: Mapping[str, str] | None = None) -> Iter
         yield f"postgresql://postgres@/postgres?host={sockets}"
 
 
+def standby(url: str, folder: Path) -> None:
+    """Make `folder` a copy that follows the server at `url` as soon as `postgres` is started over it.
+
+    raises: CannotStart
+    """
+    folder.mkdir(mode=0o700, parents=True)
+    _give(folder)
+    _run(
+        [
+            str(binary("pg_basebackup")),
+            *("--dbname", url, "--pgdata", str(folder), "--checkpoint", "fast"),
+            *("--wal-method", "stream", "--write-recovery-conf"),
+        ]
+    )
+
+
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """The URL of a Redis on a free port of 127.0.0.1, its data kept in `folder`.

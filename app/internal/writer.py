@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy.engine import make_url
+from psycopg.conninfo import make_conninfo
 
 from app.internal.errors import Unavailable
 from app.internal.settings import InternalSettings
+from ledger import database
 from rails.telemetry import measures
 
 Row = tuple[Any, ...]
@@ -64,10 +65,8 @@ class Writer:
     def __init__(
         self, database_url: str, settings: InternalSettings, *, answer_seconds: float = ANSWER_SECONDS
     ) -> None:
-        spelled = make_url(database_url.replace("postgres://", "postgresql://", 1)).set(
-            drivername="postgresql"
-        )
-        self._conninfo = spelled.render_as_string(hide_password=False)
+        spelled = database.parsed(database_url).set(drivername="postgresql")
+        self._conninfo = make_conninfo(spelled.render_as_string(hide_password=False), **database.ALIVE)
         self._settings = settings
         self._answer_seconds = answer_seconds
         self._queue: asyncio.Queue[_Wish] = asyncio.Queue(settings.queue_most)
@@ -221,11 +220,6 @@ class _Pen:
                 connect_timeout=3,
                 application_name="pennyrail-internal",
                 options=_OPTIONS,
-                # A host that is gone is noticed under a connection that idles, too.
-                keepalives_idle=5,
-                keepalives_interval=2,
-                keepalives_count=3,
-                tcp_user_timeout=10_000,
             )
         given = ",".join(line.written for wish in wishes for line in wish.lines)
         measures.GROUP.observe(sum(len(wish.lines) for wish in wishes))

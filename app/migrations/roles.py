@@ -8,8 +8,9 @@ from typing import Final
 import psycopg
 from psycopg import errors, sql
 from sqlalchemy import URL, Connection
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+
+from ledger import database
 
 GRANTS: Final = Path(__file__).with_name("grants.sql")
 SERVICE: Final = "pennyrail_service"
@@ -52,7 +53,7 @@ def let_in(connection: Connection, *, login_url: str, role: str) -> None:
 
     raises: NotAllowed
     """
-    url = make_url(login_url)
+    url = database.parsed(login_url)
     driver = _driver(connection)
     if url.username is None or url.username == driver.info.user:
         return

@@ -13,7 +13,7 @@ from tests.faults.history import History
 Found = TypeVar("Found")
 SHORTEST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 1.0
-ASKED_AGAIN: Final = 0.05
+ASKED_AGAIN: Final = 0.1
 
 
 class Unanswered(Exception):

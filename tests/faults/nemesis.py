@@ -19,6 +19,8 @@ BEGIN_SECONDS: Final = 2.0
 """How long the load runs before anything happens."""
 PAUSE_SECONDS: Final = (0.5, 3.5)
 """Between one fault's beginning and the next one's: several overlap."""
+BREATH_SECONDS: Final = 1.5
+"""For which nothing more happens to what was struck: a process comes up before it is killed again."""
 TICK_SECONDS: Final = 0.2
 # More than a lease of the chain or of an opening, less than a quote or a signature lasts.
 CLOCK_SECONDS: Final = 75
@@ -251,11 +253,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
 def plan(seed: int, seconds: float) -> Sequence[Planned]:
     """What happens when; the same for the same seed, and over before `seconds` are."""
     chance = random.Random(seed)
-    busy_until: Counter[str] = Counter()
+    busy_until: dict[str, float] = {}
     planned: list[Planned] = []
     at = BEGIN_SECONDS
     while at < seconds:
-        free = [name for name, fault in FAULTS.items() if busy_until[fault.target] <= at]
+        free = [name for name, fault in FAULTS.items() if busy_until.get(fault.target, 0) <= at]
         name = chance.choices(free, [FAULTS[each].weight for each in free])[0]
         lasts = chance.uniform(*FAULTS[name].seconds)
         drawn = Planned(round(at, 2), round(lasts, 2), name, chance.randrange(10**6))
@@ -263,8 +265,7 @@ def plan(seed: int, seconds: float) -> Sequence[Planned]:
         if drawn.at + drawn.seconds > seconds:
             continue
         planned.append(drawn)
-        # Counter holds ints; a whole second more lets a process come up before it is struck again.
-        busy_until[FAULTS[name].target] = int(drawn.at + drawn.seconds) + 2
+        busy_until[FAULTS[name].target] = drawn.at + drawn.seconds + BREATH_SECONDS
     return planned
 
 

@@ -41,6 +41,7 @@ class Played:
     struck: Counter[str]
     restarted: Counter[str]
     acknowledged: Counter[str]
+    unknown: Counter[str]
     verdict: Verdict
     broken: list[str] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ def play(wanted: Wanted, progress: Progress) -> Played:
     def say(line: str) -> None:
         progress(f"seed {wanted.seed}  {line}")
 
-    with world.running(wanted.folder / "house", seed=wanted.seed) as town:
+    with world.running(wanted.folder.absolute() / "house", seed=wanted.seed) as town:
         try:
             return _play(town, Nemesis(town, planned), wanted, began, say)
         finally:
@@ -87,6 +88,7 @@ def _play(town: World, spoiler: Nemesis, wanted: Wanted, began: float, say: Prog
         spoiler.struck,
         town.restarted,
         load.acknowledged,
+        load.unknown,
         verdict,
         [*broken, *verdict.violations],
     )

@@ -115,6 +115,7 @@ class Network:
     def __init__(self, seed: int) -> None:
         self._loop = asyncio.new_event_loop()
         self._seed = seed
+        self._servers: list[asyncio.Server] = []
 
     def before(self, upstream: Upstream) -> Proxy:
         """A proxy before this server, on a free port of 127.0.0.1."""
@@ -124,6 +125,7 @@ class Network:
         proxy = Proxy(upstream, self._loop, random.Random(self._seed))
         proxy._flowing.set()
         server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+        self._servers.append(server)
         proxy.port = server.sockets[0].getsockname()[1]
         return proxy
 
@@ -131,8 +133,18 @@ class Network:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(CONNECT_SECONDS)
 
     def run(self) -> None:
-        """Serve until `end`."""
+        """Serve until `end`, and leave nobody waiting."""
         self._loop.run_forever()
+        self._loop.run_until_complete(self._leave())
+        self._loop.close()
+
+    async def _leave(self) -> None:
+        for server in self._servers:
+            server.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def end(self) -> None:
         """Stop serving."""

@@ -17,7 +17,8 @@ def of_seed(played: Played) -> str:
         f"  faults        {_counted(played.struck)}",
         f"  restarted     {_counted(played.restarted)} (ended by itself)",
         f"  acknowledged  {_counted(played.acknowledged)}",
-        f"  in all        {sum(played.acknowledged.values())} acknowledged",
+        f"  unknown       {_counted(played.unknown)} (asked again until answered)",
+        f"  in all        {played.acknowledged.total()} acknowledged, {played.unknown.total()} unknown",
         f"  verdict       {_verdict(played)}",
         *(f"    {line}" for line in played.broken[:MOST_LINES]),
     ]
@@ -28,11 +29,13 @@ def of_all(played: Sequence[Played]) -> str:
     """All seeds together."""
     struck = sum((each.struck for each in played), Counter[str]())
     acknowledged = sum((each.acknowledged for each in played), Counter[str]())
+    unknown = sum((each.unknown for each in played), Counter[str]())
     lines = [
         f"\n{len(played)} seeds",
         *(f"  {name:32} {count:6}" for name, count in sorted(struck.items())),
         f"  {'faults in all':32} {struck.total():6}",
         f"  {'requests acknowledged':32} {acknowledged.total():6}",
+        f"  {'answers that never came':32} {unknown.total():6}",
         f"  {'seeds with something broken':32} {sum(bool(each.broken) for each in played):6}",
     ]
     return "\n".join(lines)

@@ -31,6 +31,12 @@ _STANDING: Final = text(
     WHERE account.name = ANY (:accounts)
     """
 )
+_IN_REVIEW: Final = text(
+    """
+    SELECT payment_attempt_id FROM payment_attempt
+    WHERE payment_attempt_id = ANY (:attempts) AND state = 'needs_review'
+    """
+)
 PURCHASE: Final = "purchase:"
 
 
@@ -72,16 +78,20 @@ class Book:
 
     rows: tuple[Row, ...]
     standings: Mapping[str, Standing]
+    in_review: frozenset[str] = frozenset()
+    """Payments about which a person has been asked: what arrived is neither lost nor granted."""
 
 
 def read(sessions: Sessions, *, agents: Iterable[str], attempts: Iterable[str]) -> Book:
     """What the book holds of these agents, and of these payments whomever they are booked for."""
     named = {"accounts": [f"agent:{agent}" for agent in agents]}
-    purchases = [f"{PURCHASE}{attempt}" for attempt in attempts]
+    opened = list(attempts)
+    purchases = [f"{PURCHASE}{attempt}" for attempt in opened]
     with sessions() as session:
         connection = session.connection()
         rows = connection.execute(_ROWS, {**named, "purchases": purchases}).all()
         standings = connection.execute(_STANDING, named).all()
+        in_review = connection.scalars(_IN_REVIEW, {"attempts": opened}).all()
     return Book(
         tuple(
             Row(row.id, row.reference, row.kind, row.outcome, row.credits, _agent(row.name)) for row in rows
@@ -90,6 +100,7 @@ def read(sessions: Sessions, *, agents: Iterable[str], attempts: Iterable[str]) 
             _agent(name): Standing(version, posted, held, frozenset(Held(*each) for each in holds))
             for name, version, posted, held, holds in standings
         },
+        frozenset(in_review),
     )
 
 

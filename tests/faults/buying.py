@@ -29,6 +29,7 @@ class Purchase:
     payment_attempt_id: str
     told: Data
     paid: bool = False
+    """Whether its payer knows that money went out."""
     state: str = ""
 
 
@@ -64,7 +65,7 @@ class Buyer:
 
     def pay(self, purchase: Purchase) -> None:
         """Pay as the payer was told, once: a payer who hears nothing does not pay again."""
-        told, purchase.paid = purchase.told, True
+        told = purchase.told
         args = {"payment_attempt_id": purchase.payment_attempt_id}
         with suppress(Refused, Unanswered):
             if "checkout_session_id" in told:
@@ -83,6 +84,7 @@ class Buyer:
                     lambda _: {},
                     **args,
                 )
+            purchase.paid = True
 
     def look(self, purchase: Purchase) -> None:
         """Ask how a purchase stands."""

@@ -20,7 +20,7 @@ from tests.faults.spending import Account, Spender
 
 # A client that hears nothing for so long asks again.
 ANSWER_SECONDS: Final = 4.0
-DRAIN_SECONDS: Final = 90.0
+DRAIN_SECONDS: Final = 240.0
 SIGN_UP_SECONDS: Final = 60.0
 FIRST_CREDITS: Final = 5000
 SPENDING: Final = {"hold": 30, "capture": 18, "release": 8, "debit": 14, "grant": 1, "look": 20}
@@ -74,7 +74,7 @@ class Load:
 
     def stop(self) -> None:
         """Begin nothing new, ask what is unanswered until it is answered, and wait until what was paid is
-        granted: for 90 seconds at most. Raises what broke in a client.
+        granted: for four minutes at most. Raises what broke in a client.
         """
         self._ending.end(drain_seconds=DRAIN_SECONDS)
         for thread in self._threads:

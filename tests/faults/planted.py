@@ -54,11 +54,13 @@ def double_effect(database_url: str) -> None:
     _replace(database_url, "apply_operations(operation[])", known, again)
 
 
-def forgotten_hold(database_url: str) -> None:
-    """A hold that is released can be captured all the same: it is closed twice."""
-    _replace(
-        database_url, "capture_hold(operation, balance)", "asked.state = 'open'", "asked.state <> 'charged'"
-    )
+def stale_decision(database_url: str) -> None:
+    """Whether there is enough for a hold or a debit is judged by the balance that the agent had first."""
+    first = """(
+            SELECT entry.balance_after - entry.held_after
+            FROM entry WHERE entry.account_id = mine.account_id ORDER BY entry.seq LIMIT 1
+        )"""
+    _replace(database_url, "spending_refusal(operation, balance)", "mine.posted - mine.held", first)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""`python -m tests.faults`: the house as processes under load, everything that may fail failing, then an audit."""
+"""`python -m tests.faults`: the house as processes under load, struck by all that may fail, then an audit."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 
 from tests.faults import playing, table
 
+TELL_SECONDS = 10.0
+TERMINAL_COLUMNS = 110
 ARTIFACTS = Path(".artifacts/chaos")
 
 
@@ -19,11 +22,10 @@ def main(
     folder: Annotated[Path, typer.Option(help="where histories and logs are kept")] = ARTIFACTS,
 ) -> None:
     """Play each seed's faults on real processes under load, and check that nothing was lost or done twice."""
-    sys.setswitchinterval(0.001)
     played = []
     for seed in _numbers(seeds):
         wanted = playing.Wanted(seed, seconds, agents, clients, folder / f"seed-{seed}")
-        played.append(playing.play(wanted, _progress))
+        played.append(playing.play(wanted, _Teller()))
         typer.echo(table.of_seed(played[-1]))
     if len(played) > 1:
         typer.echo(table.of_all(played))
@@ -35,9 +37,18 @@ def _numbers(given: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def _progress(line: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{line[:110]}")
+class _Teller:
+    """Says where we are: all the time to a person, now and then to a file."""
+
+    def __init__(self) -> None:
+        self._told_at = 0.0
+
+    def __call__(self, line: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{line[:TERMINAL_COLUMNS]}")
+        elif time.monotonic() - self._told_at > TELL_SECONDS:
+            self._told_at = time.monotonic()
+            sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
 

@@ -1,4 +1,4 @@
-"""What must hold when all is well again: no acknowledged request lost, none done twice, every cent explained."""
+"""What must hold when all is well again: nothing acknowledged lost or done twice, every cent explained."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def come_to_rest(world: World, progress: Callable[[str], None]) -> list[str]:
             found = list(_broken(world))
         except SQLAlchemyError as error:
             found = [f"the database does not answer: {type(error).__name__}"]
-        progress(f"{time.monotonic() - began:3.0f} s  {len(found)} things are open still")
+        progress(f"{time.monotonic() - began:3.0f} s  {len(found)} open still: {', '.join(found[:1])}")
     return found
 
 

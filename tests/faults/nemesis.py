@@ -57,7 +57,7 @@ def kill(name: str) -> Strike:
 
 
 def stop(name: str) -> Strike:
-    """A process stands still, connections open, for longer than its leases; then it goes on as if nothing was."""
+    """A process stands still, connections open, for longer than its leases, and goes on as if nothing was."""
 
     def strike(world: World, _: random.Random) -> Heal:
         world.signal(name, signal.SIGSTOP)

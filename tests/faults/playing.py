@@ -19,6 +19,8 @@ from tests.faults.nemesis import Nemesis
 from tests.faults.world import World
 
 Progress = Callable[[str], None]
+WARM_CALLS = 4
+WARM_UP_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ def play(wanted: Wanted, progress: Progress) -> Played:
                 shutil.copy(town.home.folder / "postgres" / "log", town.home.logs / "postgres.log")
 
 
+def _warm_up(load: Load, wanted: Wanted, say: Progress) -> None:
+    """Wait until every agent has got something done: faults before that strike nobody."""
+    give_up_at = time.monotonic() + WARM_UP_SECONDS
+    while load.acknowledged.total() < WARM_CALLS * wanted.agents and time.monotonic() < give_up_at:
+        say(f"{load.acknowledged.total():6} done  warming up")
+        time.sleep(0.2)
+
+
 def _play(town: World, spoiler: Nemesis, wanted: Wanted, began: float, say: Progress) -> Played:
     kept = wanted.folder / "history.jsonl"
     addresses = town.home.addresses
@@ -73,6 +83,7 @@ def _play(town: World, spoiler: Nemesis, wanted: Wanted, began: float, say: Prog
     load = Load(where, History(kept), seed=wanted.seed, agents=wanted.agents, clients=wanted.clients)
     load.start()
     try:
+        _warm_up(load, wanted, say)
         spoiler.run(wanted.seconds, lambda line: say(f"{sum(load.acknowledged.values()):6} done  {line}"))
         audit.recover(town, say)
     finally:

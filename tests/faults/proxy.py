@@ -1,4 +1,4 @@
-"""TCP between two processes, as bad as a network can be: cut, silent, slow, or broken for half of the callers."""
+"""TCP between two processes, as bad as a network can be: cut, silent, slow, or broken for half of them."""
 
 import asyncio
 import random
@@ -46,7 +46,7 @@ class Proxy:
         self.loop.call_soon_threadsafe(self._cut)
 
     def swallow(self) -> None:
-        """Pass nothing on until `heal`: connections stay open, and new ones are accepted, and nobody answers."""
+        """Pass nothing on until `heal`: connections stay open, new ones are accepted, and nobody answers."""
         self.loop.call_soon_threadsafe(self._flowing.clear)
 
     def delay(self, seconds: float) -> None:

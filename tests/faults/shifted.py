@@ -1,4 +1,4 @@
-"""`python -m tests.faults.shifted FOLDER api ...`: a process of the house whose clock can be moved while it runs.
+"""`python -m tests.faults.shifted FOLDER api ...`: a process of the house whose clock can be moved.
 
 The product reads the time in two places, one for the doors and one for the workers; both add what the file
 FOLDER/api says. PostgreSQL, Celery's own timers and Redis keep the machine's time, as on another machine.

@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from sandbox import house
-from tests.faults import nemesis
+from tests.faults import __main__, nemesis, playing
+from tests.faults.checker import Verdict
+from tests.faults.playing import Played, Progress, Wanted
 
 SECONDS = 8
 SEED = 2
@@ -27,6 +32,23 @@ def test_nothing_is_lost_and_nothing_done_twice_while_the_house_is_struck(tmp_pa
     assert json.loads((kept / "plan.json").read_text())
     assert (kept / "history.jsonl").stat().st_size > 0
     assert (kept / "house" / "logs" / "api.log").stat().st_size > 0
+
+
+@pytest.mark.parametrize(("broken", "exit_code", "verdict"), [([], 0, "clean"), (["lost"], 1, "BROKEN (1)")])
+def test_a_broken_promise_is_told_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, broken: list[str], exit_code: int, verdict: str
+) -> None:
+    def played(wanted: Wanted, _: Progress) -> Played:
+        return Played(wanted, 1, Counter(), Counter(), Counter(hold=3), Counter(), Verdict(), broken)
+
+    monkeypatch.setattr(playing, "play", played)
+    app = typer.Typer()
+    app.command()(__main__.main)
+
+    told = CliRunner().invoke(app, ["--seeds", "4-5"])
+
+    assert (told.exit_code, told.stdout.count(verdict)) == (exit_code, 2)
+    assert ["requests", "acknowledged", "6"] in [line.split() for line in told.stdout.splitlines()]
 
 
 def test_a_seed_has_one_plan() -> None:

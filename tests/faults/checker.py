@@ -79,6 +79,8 @@ def judge(
         unanswered=sum(not each.answers for each in asked.values()),
         agents=len({each.agent for each in told}),
     )
+    if not verdict.acknowledged:
+        verdict.violations.append("nothing was acknowledged, so nothing was shown")
     verdict.violations += [
         *_different_answers(asked),
         *_not_as_booked(spending, book),

@@ -55,12 +55,9 @@ def double_effect(database_url: str) -> None:
 
 
 def stale_decision(database_url: str) -> None:
-    """Whether there is enough for a hold or a debit is judged by the balance that the agent had first."""
-    first = """(
-            SELECT entry.balance_after - entry.held_after
-            FROM entry WHERE entry.account_id = mine.account_id ORDER BY entry.seq LIMIT 1
-        )"""
-    _replace(database_url, "spending_refusal(operation, balance)", "mine.posted - mine.held", first)
+    """Every fifth hold or debit is judged by a balance of before the agent was given anything."""
+    lagging = "(mine.posted - mine.held) * (random() > 0.2)::integer"
+    _replace(database_url, "spending_refusal(operation, balance)", "mine.posted - mine.held", lagging)
 
 
 @contextmanager

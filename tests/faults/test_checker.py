@@ -9,6 +9,7 @@ from ledger import operations
 from tests.faults import checker, purchases
 from tests.faults.book import Book, Row, Standing
 from tests.faults.history import Told
+from tests.faults.model import Held
 
 AGENT = "agt_1"
 DEBIT = "svc:load:k1"
@@ -26,6 +27,7 @@ GRANTED = Row(1, "preview:agt_1", "grant", "done", 20, AGENT)
 DEBITED = Row(2, DEBIT, "debit", "done", 5, AGENT)
 DONE = {"transaction_id": 2, "credits": 5, "hold_id": None, "version": 2, "posted": 15, "held": 0}
 SPENT = Told(0, "debit", AGENT, {"key": "k1", "credits": 5}, 10, 11, "ok", None, DONE)
+READ = call("balance", 2, version=1, posted=20, held=0, holds=[])
 BOUGHT = Row(3, "purchase:pay_1", "grant", "done", 500, AGENT)
 BUYING = [
     replace(
@@ -77,20 +79,33 @@ def test_two_answers_under_one_key_are_told() -> None:
 def test_what_nobody_answered_may_be_in_the_book_or_not(rows: tuple[Row, ...], posted: int) -> None:
     unanswered = replace(SPENT, outcome="unknown", code="ReadTimeout", answer={})
 
-    assert said([unanswered], *rows, version=len(rows), posted=posted) == ""
+    assert said([unanswered, READ], *rows, version=len(rows), posted=posted) == ""
 
 
 def test_a_hold_that_nobody_answered_has_its_name_from_the_book() -> None:
     unanswered = call("hold", 10, key="k1", credits=5, outcome="unknown")
     held = Row(2, DEBIT, "hold", "done", 5, AGENT)
     name = operations.hold_id(DEBIT)
-    book = Book((GRANTED, held), {AGENT: Standing(2, 20, 5, frozenset({(name, 5)}))})  # type: ignore[arg-type]
+    book = Book((GRANTED, held), {AGENT: Standing(2, 20, 5, frozenset({Held(name, 5)}))})
 
-    assert checker.judge([unanswered], {}, book).violations == []
+    assert checker.judge([unanswered, READ], {}, book).violations == []
 
 
 def test_a_balance_at_the_end_that_no_order_explains_is_told() -> None:
     assert "what the book says" in said([SPENT], GRANTED, DEBITED, posted=16)
+
+
+def test_a_search_that_was_given_up_is_not_accepted() -> None:
+    book = Book((GRANTED, DEBITED), {AGENT: Standing(2, 15, 0, frozenset())})
+
+    found = checker.judge([SPENT], {}, book, most_steps=1)
+
+    assert found.undecided == 1
+    assert ["undecided" in each for each in found.violations] == [True]
+
+
+def test_a_history_in_which_nothing_was_answered_shows_nothing() -> None:
+    assert "nothing was acknowledged" in said([], GRANTED, version=1, posted=20)
 
 
 def test_a_grant_without_a_payment_is_told() -> None:

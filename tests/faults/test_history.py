@@ -21,7 +21,7 @@ from tests.waiting import eventually
 SEED = 7
 # Enough of each for a fault in every fifth, or in what is told again, not to be missed.
 ENOUGH = {"debit": 120, "capture": 100, "balance": 120}
-ENOUGH_BOUGHT = {"buy": 8, "status": 30, "hold": 150, "balance": 80}
+ENOUGH_BOUGHT = {"buy": 8, "status": 10, "hold": 100, "balance": 60}
 
 
 @contextmanager

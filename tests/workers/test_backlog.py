@@ -1,9 +1,9 @@
 """What waits in the queue while nobody takes it: bounded, and worth something when it is taken."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from celery import Task
 
 from rails import inbox, refund_requests, reversal_watch, schedule
 
@@ -36,16 +36,18 @@ def test_a_wake_up_of_the_sweeper_is_worth_nothing_once_the_sweeper_wakes_again(
 def test_a_strike_of_the_clock_outlives_the_backlog_of_a_slow_minute() -> None:
     from workers import configuration
 
-    assert min(each["options"]["expires"] for each in configuration.beat_schedule.values()) >= 60
+    strikes: dict[str, Any] = dict(configuration.beat_schedule)
+
+    assert min(each["options"]["expires"] for each in strikes.values()) >= 60
 
 
-def _expiry(task: "Task[..., None]", about: str) -> datetime:
+def _expiry(task: Any, about: str) -> datetime:
     """When a call that is sent now is thrown away, as the message says it."""
     from workers.queue import celery
 
     with celery.connection_for_write("memory://") as connection:
         task.apply_async(kwargs={about: 1}, connection=connection)
         queue = connection.SimpleQueue("celery")
-        headers = queue.get(timeout=10).headers
+        expires_at: str = queue.get(timeout=10).headers["expires"]
         queue.close()
-    return datetime.fromisoformat(headers["expires"])
+    return datetime.fromisoformat(expires_at)

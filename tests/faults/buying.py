@@ -16,8 +16,8 @@ from tests.flows.buying import CHECKOUT, X402
 
 Data = dict[str, Any]
 PACKS: Final = {"starter-500": 500, "builder-2000": 2000}
-OPENING_TRIES: Final = 40
-POLL_SECONDS: Final = 0.25
+OPENING_TRIES: Final = 20
+POLL_SECONDS: Final = 0.5
 PAID: Final = 0.85
 
 

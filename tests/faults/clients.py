@@ -25,6 +25,8 @@ SIGN_UP_SECONDS: Final = 60.0
 FIRST_CREDITS: Final = 5000
 SPENDING: Final = {"hold": 30, "capture": 18, "release": 8, "debit": 14, "grant": 1, "look": 20}
 BUYING: Final = {"buy": 2, "poll": 7}
+# Every third client buys, too: who waits for a payment provider must not keep the others from spending.
+BUYERS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,14 @@ class Load:
             self._broken.append(error)
 
     def _work(self, asker: Asker, spender: Spender, number: int) -> None:
-        buyer = self._buyer(asker)
+        buyer = self._buyer(asker) if number % BUYERS == 0 else None
         for account in self._accounts[number :: len(self._threads)]:
             spender.grant(account, FIRST_CREDITS)
-            if buyer is not None:
-                # Who has bought something may do as many jobs a day as it pleases.
-                buyer.buy(account)
+        if buyer is not None:
+            # Who has bought something may do as many jobs a day as it pleases.
+            for account in self._accounts[number // BUYERS :: -(-len(self._threads) // BUYERS)]:
+                if not self._ending.asked.is_set():
+                    buyer.buy(account)
         actions = {**SPENDING, **(BUYING if buyer is not None else {})}
         names, weights = tuple(actions), tuple(actions.values())
         while not self._ending.asked.is_set():

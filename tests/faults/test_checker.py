@@ -159,3 +159,21 @@ def test_credits_of_a_purchase_before_it_was_paid_are_told() -> None:
     seen = call("balance", 2, version=2, posted=520, held=0, holds=[])
 
     assert "a balance read by client 0" in said([*BUYING, seen], GRANTED, BOUGHT, posted=520)
+
+
+def test_a_balance_without_credits_that_were_told_to_be_there_is_told() -> None:
+    seen = call("balance", 9, version=1, posted=20, held=0, holds=[])
+
+    assert "a balance read by client 0" in said([*BUYING, seen], GRANTED, BOUGHT, posted=520)
+
+
+def test_a_balance_from_before_an_answer_is_told() -> None:
+    stale = replace(READ, invoked=20, returned=21)
+
+    assert "a balance read by client 0" in said([SPENT, stale], GRANTED, DEBITED)
+
+
+def test_a_payment_that_nobody_answered_may_be_granted() -> None:
+    bought, paid, seen = BUYING
+
+    assert said([bought, replace(paid, outcome="unknown"), seen], GRANTED, BOUGHT, posted=520) == ""

@@ -9,7 +9,8 @@ NODE_STAMP := node_modules/.installed
 TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
-.PHONY: help install browser demo dev test simulate soak load soak-load promote fuzz audit sbom check format bench schema lock image
+SECONDS ?= 60
+.PHONY: help install browser demo dev test simulate chaos soak load soak-load promote fuzz audit sbom check format bench schema lock image
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -49,6 +50,9 @@ test: install ## run every test
 
 simulate: install ## play random purchases on both rails with faults and crashes: SEED=n STEPS=m
 	@$(BIN)/python -m tests.simulation --seed $(SEED) --steps $(STEPS)
+
+chaos: install ## kill, stop, cut off and starve the house's processes under load: SEED=n or 1-25 SECONDS=s
+	@$(BIN)/python -m tests.faults --seeds $(SEED) --seconds $(SECONDS)
 
 soak: install ## 20 seeds of purchases, one with every process killed, and 200,000 operations against a model
 	@$(BIN)/python -m tests.simulation --seeds 20 --steps 2000 --at-once 2

@@ -6,7 +6,7 @@ import traceback
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import envelope, http_errors
@@ -50,6 +50,9 @@ class AccessLog:
 
         try:
             await self._app(scope, receive, seen)
+        except ClientDisconnect:
+            # Whoever asked left while asking: nothing of ours broke, and nobody waits for an answer.
+            _log.info("%s was given up by its caller", request.state.trace_id)
         except Exception as error:
             _log_failure(request, error)
             if not answered:

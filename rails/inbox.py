@@ -30,7 +30,7 @@ Hear = Callable[[Knock], bool]
 # Longer than one look may take, a processor that hangs included.
 _LEASE: Final = timedelta(seconds=180)
 # How long somebody who was woken has to take a notice, before others are woken.
-_WOKEN: Final = timedelta(seconds=60)
+WOKEN: Final = timedelta(seconds=60)
 _FIRST_TRY: Final = timedelta(seconds=10)
 # Twenty tries of at most an hour apart: ten hours, so that a bad night of the database's kills nothing.
 MOST_ATTEMPTS: Final = 20
@@ -207,7 +207,7 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[int]:
     taken = (
         update(Notice)
         .where(col(Notice.notice_id).in_(waiting))
-        .values(try_at=now + _WOKEN)
+        .values(try_at=now + WOKEN)
         .returning(col(Notice.notice_id))
     )
     return [notice_id for notice_id in session.scalars(taken) if notice_id is not None]

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select, update
 from rails.models import RefundRequest
 from rails.rail import Reversed
 
-_LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=60)
 _LONGEST: Final = timedelta(hours=1)
 
 
@@ -70,7 +70,7 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[str]:
     taken = (
         update(RefundRequest)
         .where(col(RefundRequest.refund_id).in_(waiting))
-        .values(try_at=now + _LEASE)
+        .values(try_at=now + LEASE)
         .returning(col(RefundRequest.refund_id))
     )
     return session.scalars(taken).all()

@@ -16,7 +16,7 @@ STEPS: Final = (timedelta(minutes=10), *(timedelta(days=days) for days in (1, 7,
 _WHILE_OPEN: Final = timedelta(days=1)
 _UNANSWERED: Final = timedelta(minutes=1)
 _REFUSED: Final = timedelta(days=1)
-_LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=60)
 
 
 def begin(session: Session, payment_attempt_id: str, *, now: datetime) -> None:
@@ -85,7 +85,7 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[str]:
     taken = (
         update(ReversalWatch)
         .where(col(ReversalWatch.payment_attempt_id).in_(waiting))
-        .values(look_at=now + _LEASE)
+        .values(look_at=now + LEASE)
         .returning(col(ReversalWatch.payment_attempt_id))
     )
     return session.scalars(taken).all()

@@ -11,7 +11,7 @@ from rails.models import PaymentAttempt
 from rails.settings import story
 from rails.states import GIVEN_UP, OPEN
 
-_LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=60)
 _FRESH = timedelta(days=1)
 
 
@@ -30,7 +30,7 @@ def due(session: Session, *, now: datetime, limit: int = 100) -> Sequence[str]:
     taken = (
         update(PaymentAttempt)
         .where(col(PaymentAttempt.payment_attempt_id).in_(waiting))
-        .values(look_at=now + _LEASE)
+        .values(look_at=now + LEASE)
         .returning(col(PaymentAttempt.payment_attempt_id))
     )
     return session.scalars(taken).all()

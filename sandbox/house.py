@@ -21,7 +21,7 @@ from ledger.keys import SigningKey
 from outbound import vault
 from sandbox import devnet, embedded, people, stripe_twin
 from sandbox.errors import NobodyHome, SandboxError
-from sandbox.processes import Child, child
+from sandbox.processes import Begin, Child, child
 
 Mode = Literal["test", "live"]
 Say = Callable[[str], None]
@@ -99,6 +99,8 @@ class House:
     twin: stripe_twin.Twin
     devnet: devnet.Devnet
     children: dict[str, Child]
+    begin: Begin = child
+    """How each of the house's own processes is started."""
 
     @property
     def logs(self) -> Path:
@@ -108,9 +110,9 @@ class House:
     def start(self, name: str, **changed: str) -> Child:
         """Start api, worker, watcher or beat of the house. `changed` are settings of its own."""
         command = [sys.executable, "-m", "app.cli", *COMMANDS[name](self)]
-        login = as_user(self.addresses.database_url, LOGINS.get(name, SERVICE_USER))
+        login = as_user(self.environment["DATABASE_URL"], LOGINS.get(name, SERVICE_USER))
         environment = {**self.environment, "DATABASE_URL": login, **changed}
-        started = child(command, log=self.logs / f"{name}.log", environment=environment)
+        started = self.begin(command, log=self.logs / f"{name}.log", environment=environment)
         self.children[name] = started
         return started
 
@@ -136,16 +138,23 @@ COMMANDS: Mapping[str, Callable[[House], list[str]]] = {
 
 @contextmanager
 def running(
-    folder: Path, *, port: int = 0, mode: Mode = "test", say: Say = lambda _: None
+    folder: Path,
+    *,
+    port: int = 0,
+    mode: Mode = "test",
+    say: Say = lambda _: None,
+    wire: Callable[[House], House] = lambda house: house,
 ) -> Iterator[House]:
     """Everything, up and migrated, for as long as the block runs. Data live in `folder`.
+
+    `wire` may put something between the house's processes and the world before the first of them starts.
 
     raises: HouseDidNotStart, and what the services raise when they cannot start.
     """
     with ExitStack() as stack:
         _move_in(stack, folder)
         _refuse_taken(port)
-        house = _world(stack, folder, port=port or _free_port(), mode=mode, say=say)
+        house = wire(_world(stack, folder, port=port or _free_port(), mode=mode, say=say))
         say("migrating the database")
         _migrate(house)
         people.settle_in(folder, database_url=house.addresses.database_url, console_key=console_key(folder))
@@ -240,6 +249,8 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
     environment = {
         # Every agent of the sandbox comes from one address, and demos and tests do not pace themselves.
         **dict.fromkeys(UNLIMITED, "0"),
+        # This machine does everything at once: what is refused elsewhere may wait here.
+        **dict.fromkeys(("PENNYRAIL_WORK_WAIT_SECONDS", "DATABASE_POOL_WAIT_SECONDS"), "30"),
         **os.environ,
         "DATABASE_URL": as_user(database_url, SERVICE_USER),
         "REDIS_URL": redis_url,

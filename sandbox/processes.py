@@ -10,16 +10,37 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 STOP_SECONDS = 15
 _PR_SET_PDEATHSIG = 1
+
+
+class Process(Protocol):
+    """What is asked of a process, as `subprocess.Popen` answers it."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    def poll(self) -> int | None:
+        """How it ended, None if it has not."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """How it ended, once it has.
+
+        raises: subprocess.TimeoutExpired
+        """
+
+    def terminate(self) -> None:
+        """Ask it to end."""
 
 
 @dataclass(frozen=True)
 class Child:
     """One process that we started."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
     log_from: int
     """Where in the log this process begins to speak: earlier ones wrote into the same file."""
@@ -54,6 +75,13 @@ class Child:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
+
+
+class Begin(Protocol):
+    """Starts a command that appends to `log`."""
+
+    def __call__(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Child:
+        """The process."""
 
 
 def child(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Child:

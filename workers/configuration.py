@@ -22,6 +22,9 @@ broker_transport_options = {"socket_timeout": 5, "socket_connect_timeout": 5}
 task_publish_retry = False
 task_soft_time_limit = 120
 task_time_limit = 150
+# Strikes of the clock that nobody took pile up no further. It is long, because a queue that is further behind
+# than this has every strike thrown away unread, and then the worker is busy and nothing is done.
+_LATE_SECONDS = 60
 beat_schedule = {
     "sweep": {
         "task": "workers.tasks.sweep",
@@ -31,7 +34,7 @@ beat_schedule = {
     "decide-exceptions": {
         "task": "workers.tasks.decide_exceptions",
         "schedule": queue().pennyrail_sweep_seconds,
-        "options": {"expires": 10},
+        "options": {"expires": _LATE_SECONDS},
     },
     "expire-proposals": {
         "task": "workers.tasks.expire_proposals",
@@ -41,7 +44,7 @@ beat_schedule = {
     "watch-deposits": {
         "task": "workers.tasks.watch_deposits",
         "schedule": queue().pennyrail_watch_seconds,
-        "options": {"expires": 10},
+        "options": {"expires": _LATE_SECONDS},
     },
     "audit-deposits": {
         "task": "workers.tasks.audit_deposits",
@@ -51,7 +54,7 @@ beat_schedule = {
     "check-chain": {
         "task": "workers.tasks.check_chain",
         "schedule": 15.0,
-        "options": {"expires": 15},
+        "options": {"expires": _LATE_SECONDS},
     },
     "check-balances": {
         "task": "workers.tasks.check_balances",
@@ -61,27 +64,27 @@ beat_schedule = {
     "seal": {
         "task": "workers.tasks.seal",
         "schedule": queue().pennyrail_seal_seconds,
-        "options": {"expires": 10},
+        "options": {"expires": _LATE_SECONDS},
     },
     "expire": {
         "task": "workers.tasks.expire",
         "schedule": queue().pennyrail_expire_seconds,
-        "options": {"expires": 10},
+        "options": {"expires": _LATE_SECONDS},
     },
     "count-figures": {
         "task": "workers.tasks.count_figures",
         "schedule": queue().pennyrail_figures_seconds,
-        "options": {"expires": 30},
+        "options": {"expires": _LATE_SECONDS},
     },
     "tell-events": {
         "task": "workers.tasks.tell_events",
         "schedule": queue().pennyrail_tell_seconds,
-        "options": {"expires": 10},
+        "options": {"expires": _LATE_SECONDS},
     },
     "deliver-webhooks": {
         "task": "workers.tasks.deliver_webhooks",
         "schedule": queue().pennyrail_tell_seconds,
-        "options": {"expires": 10},
+        "options": {"expires": _LATE_SECONDS},
     },
     "reconcile": {
         "task": "workers.tasks.reconcile",
@@ -91,7 +94,7 @@ beat_schedule = {
     "make-exports": {
         "task": "workers.exporting.make_exports",
         "schedule": 10.0,
-        "options": {"expires": 10},
+        "options": {"expires": _LATE_SECONDS},
     },
     "remove-exports": {
         "task": "workers.exporting.remove_exports",

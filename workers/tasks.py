@@ -37,9 +37,12 @@ from workers.watching import StoryWatch
 from workers.wiring import books, wired
 
 logger = logging.getLogger("pennyrail.workers")
+# What the sweeper wakes is woken again when its lease is over: an older call is worth nothing by then.
+# Without an end, calls for the same few attempts pile up for as long as a processor is slow, and everything
+# else waits behind them.
 
 
-@celery.task
+@celery.task(expires=inbox.WOKEN.total_seconds())
 def handle_notice(*, notice_id: int, **_: Any) -> None:
     """Look at what one notice mentions."""
     house = wired()
@@ -75,7 +78,7 @@ def recover_notices(**_: Any) -> None:
         sweep.delay()
 
 
-@celery.task
+@celery.task(expires=schedule.LEASE.total_seconds())
 def settle_attempt(*, payment_attempt_id: str, **_: Any) -> None:
     """Look at one attempt."""
     house = wired()
@@ -100,7 +103,7 @@ def sweep(**_: Any) -> None:
         ask_for_refund.delay(refund_id=refund_id)
 
 
-@celery.task
+@celery.task(expires=reversal_watch.LEASE.total_seconds())
 def look_for_reversals(*, payment_attempt_id: str, **_: Any) -> None:
     """Look whether anything has left one payment."""
     house = wired()
@@ -111,7 +114,7 @@ def look_for_reversals(*, payment_attempt_id: str, **_: Any) -> None:
         logger.info("%s: %s movements were booked", payment_attempt_id, len(looked.transactions))
 
 
-@celery.task
+@celery.task(expires=refund_requests.LEASE.total_seconds())
 def ask_for_refund(*, refund_id: str, **_: Any) -> None:
     """Ask a processor for one refund, again if nobody knows what became of it."""
     house = wired()

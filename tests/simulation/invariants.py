@@ -11,13 +11,14 @@ from rails.models import PaymentAttempt, Quote
 from rails.reconciliation import proof
 from sandbox.stripe_twin.store import Store
 
-# The grants of purchases, and what a person decided where a person did.
+# The grants of purchases, and what a person decided where a person did. Nobody pays for what services grant.
 _GRANTED = text(
     """
     SELECT granted.reference, granted.credits, action.cents AS decided
     FROM ledger_transaction AS granted
     LEFT JOIN exception_action AS action ON action.ledger_transaction_id = granted.id
-    WHERE granted.kind = 'grant' AND granted.outcome = 'done' AND granted.reference NOT LIKE 'preview:%'
+    WHERE granted.kind = 'grant' AND granted.outcome = 'done'
+        AND granted.reference NOT LIKE 'preview:%' AND granted.reference NOT LIKE 'svc:%'
     """
 )
 _RECEIPTS = text("SELECT payment_attempt_id, credits FROM receipt")

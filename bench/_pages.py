@@ -14,7 +14,10 @@ _NOT_PAGES: Final = ("/sign-in", "/enrol", "/sso/", "/step-up", "/file", ".pdf")
 _PARTS: Final = ("/search/suggestions", "/reconciliation/progress")
 # A later one may ask for what an earlier one found. The agent is the one that bought most.
 _IDS: Final = {
-    "agent_id": "SELECT agent_id FROM receipt GROUP BY agent_id ORDER BY count(*) DESC, agent_id LIMIT 1",
+    "agent_id": (
+        "SELECT receipt.agent_id FROM receipt JOIN payment_attempt USING (payment_attempt_id)"
+        " WHERE deposit_address IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    ),
     "payment_attempt_id": (
         "SELECT payment_attempt_id FROM payment_attempt WHERE agent_id = %(agent_id)s AND state = 'succeeded'"
         " AND deposit_address IS NOT NULL ORDER BY created_at DESC LIMIT 1"
@@ -41,13 +44,18 @@ _IDS: Final = {
     "operator_id": "SELECT min(operator_id) FROM operator",
     "month": "SELECT to_char(max(created_at) - interval '1 month', 'YYYY-MM') FROM quote",
     "item_id": "SELECT max(item_id) FROM reconciliation_item",
-    "day": "SELECT max(day) - 10 FROM reconciliation_item",
+    "day": (
+        "SELECT min(day)"
+        " FROM (SELECT DISTINCT day FROM reconciliation_item ORDER BY day DESC LIMIT 10) AS the_last"
+    ),
     "transaction_id": (
         "SELECT ledger_transaction_id FROM receipt WHERE payment_attempt_id = %(payment_attempt_id)s"
     ),
     "hold_id": "SELECT max(id) FROM hold",
     "proposal_id": "SELECT max(proposal_id) FROM proposal",
 }
+NOTHING: Final = "none"
+"""What stands for an id that this database has none of."""
 # What is asked for most, besides each page as it opens.
 _ASKED: Final = {
     "/search": (
@@ -113,9 +121,9 @@ def _ids(connection: psycopg.Connection) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, query in _IDS.items():
         row = connection.execute(query.encode(), found).fetchone()
-        found[name] = "none" if row is None or row[0] is None else str(row[0])
+        found[name] = NOTHING if row is None or row[0] is None else str(row[0])
     rail = connection.execute("SELECT max(rail_id) FROM quote").fetchone()
-    found["rail_id"] = str(rail[0]) if rail else "none"
+    found["rail_id"] = str(rail[0]) if rail else NOTHING
     return found
 
 

@@ -13,7 +13,7 @@ import httpx
 from bench._run import Run
 from sandbox.processes import child
 
-START_SECONDS: Final = 120
+START_SECONDS: Final = 180
 
 
 def environment(database_url: str) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What finance operators come for, done in a browser over the whole house."""
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ledger.database import Sessions
 from ledger.money import USD, Amount
 from office.exports.catalogue import DATA_SETS, FORMATS
 from sandbox.house import House
-from tests.browser import stock
+from tests.browser import stock, work
 from tests.browser.conftest import Somebody
 
 MAY_BE_EMPTY = ("exceptions", "reversals", "reconciliation", "deliveries")
@@ -53,14 +52,9 @@ def test_an_underpayment_is_resolved(home: House, somebody: Somebody) -> None:
 def test_an_adjustment_takes_two_people(home: House, somebody: Somebody) -> None:
     bought = stock.bought(home)
     maker, checker = somebody("approver"), somebody("approver")
-    page = maker.go(f"/console/proposals/new?kind=adjustment&agent_id={bought.agent_id}")
-    page.get_by_label("Credits", exact=True).fill("250")
-    page.get_by_label("Lapse after").fill(f"{datetime.now(UTC).year + 1}-06-30")
-    page.get_by_label("Evidence").fill("ticket 4711")
-    page.get_by_label("Reason").fill("a job failed twice and was paid for")
-    maker.press(page.locator("main form.action"), "Propose")
-    page.wait_for_url(re.compile(r"/console/proposals/\d+$"))
-    proposal = page.url.removeprefix(maker.url)
+    lapse_after = f"{datetime.now(UTC).year + 1}-06-30"
+    proposal = work.propose(maker, agent_id=bought.agent_id, credits="250", lapse_after=lapse_after)
+    page = maker.page
 
     expect(page.locator("main")).to_contain_text("You cannot decide this")
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
@@ -88,16 +82,10 @@ def test_a_reconciliation_run_finds_a_planted_break(
     with sessions() as session:
         _plant(session)
     ada = somebody("finance")
-    page = ada.go("/console/reconciliation")
-    ada.press(page.locator("form[action$='/run']"), "Run now")
+    work.reconcile(ada)
 
-    row = page.locator("a[href^='/console/reconciliation/items/']").first
-    for _ in range(60):
-        ada.go("/console/reconciliation")
-        if row.count() and page.get_by_text("No run is at work").count():
-            break
-        page.wait_for_timeout(1000)
-    row.click()
+    page = ada.page
+    page.locator("a[href^='/console/reconciliation/items/']").first.click()
     expect(page.locator("main")).to_contain_text("0.77 USD")
     form = page.locator("form[action$='/explain']")
     form.get_by_label("Reason").fill("planted by hand, and known")
@@ -131,15 +119,9 @@ def test_every_export_is_downloaded(home: House, somebody: Somebody, tmp_path: P
         if form.only in (None, data_set)
     ]
     for data_set, form in wanted:
-        page = ada.go("/console/exports/new")
-        page.get_by_label("What").select_option(data_set)
-        page.get_by_label("Format").select_option(form.name)
-        if data_set == "statement":
-            page.get_by_label("Agent").fill(agent)
-            page.get_by_label("From").fill(f"{stock.last_month():%Y-%m-01}")
-        ada.press(page.locator("main form.action"), "Export")
-    done = ada.page.get_by_text("done", exact=True)
-    expect(done).to_have_count(len(wanted), timeout=120_000)
+        of_one = {"agent_id": agent, "begins": f"{stock.last_month():%Y-%m-01}"}
+        work.export(ada, data_set, form.name, **(of_one if data_set == "statement" else {}))
+    work.exported(ada, len(wanted))
     endings: list[str] = []
     for at in range(len(wanted)):
         # Chromium asks a person before the eleventh download of one tab, and here is none to ask.

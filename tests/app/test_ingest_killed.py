@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -100,7 +101,7 @@ class Sender:
                 while left:
                     await self._one(left.pop(), reader, writer)
                     if running is not None and len(self.answered) >= until:
-                        running.process.kill()
+                        os.kill(running.pid, signal.SIGKILL)
             finally:
                 writer.close()
                 with suppress(ConnectionError):

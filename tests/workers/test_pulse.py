@@ -80,10 +80,10 @@ def test_processes_show_that_they_live_by_what_they_do_and_end_in_order(
         lasting = [pulses.ttl(key) for key in pulses.scan_iter("pennyrail:pulse:*")]
         # A second worker that hangs, beside another that works: its own signs have run out.
         pulses.delete(*pulses.keys("pennyrail:pulse:worker:[!a]*"))
-        started["worker"].process.send_signal(signal.SIGSTOP)
+        os.kill(started["worker"].pid, signal.SIGSTOP)
         pulses.delete(*[key for key in pulses.keys("pennyrail:pulse:worker:*") if not key.endswith(b":any")])
         hung = alive("worker", environment)
-        started["worker"].process.send_signal(signal.SIGCONT)
+        os.kill(started["worker"].pid, signal.SIGCONT)
     for each in started.values():
         each.process.terminate()
     codes = {name: each.process.wait(60) for name, each in started.items()}

@@ -49,6 +49,6 @@ USER 10001:10001
 EXPOSE 8402
 STOPSIGNAL SIGTERM
 # Of the API, which is what runs unless another command is given; docker-compose.yml has the others'.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8402/healthz', timeout=3)"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8402/readyz', timeout=3)"]
 # No shell between: the process is told to stop by name. `docker run --init` reaps what it leaves.
 CMD ["pennyrail", "api", "--host", "0.0.0.0", "--port", "8402"]

@@ -10,15 +10,14 @@ from typing import Any, Final
 from celery import Task, signals
 from redis import Redis, RedisError
 
+from workers import queues
 from workers.settings import queue
 
 _EVERY_SECONDS: Final = 5.0
 # The clock strikes every few seconds; a task may take as long as its limit, and somewhat to be asked for.
 _CLOCK_SECONDS: Final = 60
 _ROOM_SECONDS: Final = 60
-WATCHING: Final = frozenset(
-    f"workers.tasks.{name}" for name in ("watch_deposits", "audit_deposits", "check_chain", "check_balances")
-)
+WATCHING: Final = frozenset(queues.ROUTES)
 _written: dict[tuple[str, int], float] = {}
 
 

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 GIVEN = {
     "POSTGRES_PASSWORD": "only-for-this-test",
     "PENNYRAIL_APP_PASSWORD": "only-for-this-test-too",
+    "PENNYRAIL_API_PASSWORD": "only-for-doors",
+    "PENNYRAIL_WORKER_PASSWORD": "only-for-tasks",
     "REDIS_PASSWORD": "onlyForThisQueue",
     "STRIPE_SECRET_KEY": "sk_test_" + "0" * 24,
     "STRIPE_WEBHOOK_SECRETS": "whsec_" + "0" * 24,
@@ -64,7 +66,7 @@ class Native:
     def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
         """The service's own environment, with the addresses of this machine."""
         given = {name: filled(str(value)) for name, value in service["environment"].items()}
-        for name in given.keys() & {"DATABASE_URL", "PENNYRAIL_MIGRATE_DATABASE_URL"}:
+        for name in (name for name in given if name.endswith("DATABASE_URL")):
             given[name] = self._database(given[name])
         if "REDIS_URL" in given:
             given["REDIS_URL"] = given["REDIS_URL"].replace("redis:6379", f"127.0.0.1:{self.redis_port}")
@@ -164,6 +166,19 @@ def test_no_secret_has_a_default_and_the_owner_is_known_to_the_migration_alone(
     assert knows_the_owner == {"migrate"}
 
 
+def test_each_process_logs_in_as_who_it_is(services: dict[str, Any]) -> None:
+    told = {name: services[name]["environment"].get("DATABASE_URL", "") for name in OURS}
+    users = {name: make_url(filled(url)).username if url else None for name, url in told.items()}
+
+    assert users == {
+        "migrate": "pennyrail_app",
+        "api": "pennyrail_app_api",
+        "worker": "pennyrail_app_worker",
+        "watcher": "pennyrail_app_worker",
+        "beat": None,
+    }
+
+
 def test_each_service_runs_by_its_own_command_and_tells_its_health(
     services: dict[str, Any], native: Native
 ) -> None:
@@ -184,7 +199,8 @@ def test_each_service_runs_by_its_own_command_and_tells_its_health(
         eventually(lambda: native.answers(services["redis"]))
         start("migrate")
         assert running.pop("migrate").process.wait(400) == 0, (native.folder / "migrate.log").read_text()
-        for name in ("api", "worker", "beat"):
+        # Of a worker nothing is known as long as no clock strikes.
+        for name in ("api", "beat"):
             assert not native.answers(services[name]), name
         for name in ("api", "worker", "watcher", "beat"):
             start(name)

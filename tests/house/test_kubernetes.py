@@ -122,11 +122,21 @@ def test_what_is_written_is_on_a_volume() -> None:
         assert folder in {each["mountPath"] for each in mounts}, name
 
 
+LOGINS = {
+    "pennyrail-migrate": [
+        f"pennyrail-{who}" for who in ("owner", "service-login", "api-login", "worker-login")
+    ],
+    "pennyrail-api": ["pennyrail-api-login"],
+    "pennyrail-worker": ["pennyrail-worker-login"],
+    "pennyrail-watcher": ["pennyrail-worker-login"],
+}
+
+
 def test_secrets_are_named_and_never_written() -> None:
     assert not [kind for kind, _ in BASE if kind == "Secret"]
     for name, container in containers():
         owners = [each["valueFrom"]["secretKeyRef"]["name"] for each in container.get("env", [])]
-        assert owners == (["pennyrail-owner"] if name == "pennyrail-migrate" else []), name
+        assert owners == LOGINS.get(name, []), name
 
 
 def test_every_setting_exists_and_every_one_that_is_needed_is_told() -> None:
@@ -177,8 +187,8 @@ def test_a_task_has_the_time_to_end_that_celery_gives_it(
 def test_a_database_that_is_away_restarts_nobody() -> None:
     api = PODS["pennyrail-api"]["spec"]["containers"][0]
 
-    assert api["readinessProbe"]["httpGet"]["path"] == "/healthz"
-    assert "httpGet" not in api["livenessProbe"]
+    assert api["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert api["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
 def test_all_processes_together_fit_the_connections_of_the_database() -> None:

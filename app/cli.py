@@ -156,12 +156,12 @@ def _work(name: str, *, concurrency: int, queues: str) -> None:
         raise typer.BadParameter(f"no queue is called {unknown[0]!r}; there are {' and '.join(ALL)}")
     # Before anything that measures is imported.
     measures = processes.shared_measures()
-    from app import logs, settings
+    from app import live, logs
     from app.migrations import schema
 
     logs.configure()
     # A wrong setting ends the process here, not the first task.
-    settings.require(*settings.OF_A_PROCESS)
+    live.require()
     processes.measure_worker(measures)
     from workers.queue import celery
     from workers.wiring import wired

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 
+from app import settings
 from app.settings import DoorSettings, LimitSettings, MigrationSettings, ModeSettings
 from ledger.settings import LedgerSettings
 from office.settings import ConsoleSettings
@@ -34,6 +35,15 @@ class Given:
     migration: MigrationSettings
     limits: LimitSettings
     console: ConsoleSettings
+
+
+def require() -> None:
+    """Read all that a process needs, so that one try tells what is wrong with each and with all together.
+
+    raises: SettingsRefused
+    """
+    settings.require(*settings.OF_A_PROCESS)
+    settings.refuse(problems(given()))
 
 
 def given() -> Given:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from anyio import to_thread
 from fastapi import Depends, FastAPI
 
-from app import doors, http_errors, rate_card
+from app import doors, http_errors, live, rate_card
 from app.access_log import AccessLog
 from app.addresses import Network
 from app.admission import Admission
@@ -41,7 +41,7 @@ from app.migrations import schema
 from app.polling.answers import Answers
 from app.rate_card import RateCard
 from app.scrape import HouseFigures, Pool, Queue
-from app.settings import OF_A_PROCESS, DoorSettings, LimitSettings, WorkSettings, require
+from app.settings import DoorSettings, LimitSettings, WorkSettings
 from app.switchboard import Switchboard
 from ledger import database
 from ledger.database import Sessions
@@ -135,7 +135,7 @@ def application(draining: Draining | None = None) -> FastAPI:
 
     raises: SettingsRefused, WrongSchema
     """
-    require(*OF_A_PROCESS)
+    live.require()
     # Only a process that serves has a queue: importing it reads the queue's settings.
     from workers import wakeups
 

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlmodel import Session
 
-from app import by_command, reasons, settings, where
+from app import by_command, live, reasons, where
 from app.where import DevHouse
 from ledger import database
 from ledger.money import Amount
@@ -44,7 +44,7 @@ def run(
     if folder is not None:
         options = [name for name, given in (("--whole", whole), ("--json", as_json)) if given]
         raise typer.Exit(where.run_in_the_house(folder, "reconcile", "run", *options))
-    settings.require(*settings.OF_A_PROCESS)
+    live.require()
     from rails.reconciliation import run as reconciliation
     from rails.reconciliation.settings import ReconciliationSettings
     from workers import wiring

@@ -15,9 +15,9 @@ import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
-from app import slow_clients
+from app import live, slow_clients
 from app.draining import Draining
-from app.settings import OF_A_PROCESS, ConnectionSettings, DoorSettings, require
+from app.settings import ConnectionSettings, DoorSettings
 from workers.settings import DrainSettings
 
 # Files, databases, queues: what a process has open besides its connections.
@@ -34,7 +34,7 @@ def serve(application: Callable[[Draining], FastAPI], drain: DrainSettings, *, h
 
     raises: SettingsRefused
     """
-    require(*OF_A_PROCESS)
+    live.require()
     sys.setswitchinterval(_SWITCH_SECONDS)
     draining, settings = Draining(), ConnectionSettings()
     _allow_files(settings.most + _OTHER_FILES)

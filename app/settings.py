@@ -1,5 +1,6 @@
 """Settings of the doors, and the check that a process makes of every setting before it starts."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -198,11 +199,14 @@ def require(*needed: type[BaseSettings], otherwise: str = "") -> None:
     raises: SettingsRefused
     """
     problems = list(dict.fromkeys(problem for each in needed for problem in _problems(each)))
-    if not problems and set(OF_A_PROCESS) <= set(needed):
-        # Together they say more than each alone. Not imported above: it knows these settings.
-        from app import live
+    refuse(problems, otherwise=otherwise)
 
-        problems = live.problems(live.given())
+
+def refuse(problems: Sequence[str], *, otherwise: str = "") -> None:
+    """Refuse settings that have problems, a line each.
+
+    raises: SettingsRefused if there are any
+    """
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise errors.SettingsRefused(f"settings are missing or wrong:\n{lines}\nsee .env.example{otherwise}")

@@ -96,15 +96,19 @@ GRANT UPDATE ON
     reconciliation_cursor, reconciliation_day, reconciliation_progress, notice_cursor
 TO pennyrail_service, pennyrail_worker;
 
--- Seals, and figures: sums that the book can tell again.
-GRANT INSERT ON seal, seal_leaf, figure_day, figure_outstanding, figure_funnel
+-- Seals, which the closing of a month makes as well, and figures: sums that the book can tell again.
+GRANT INSERT ON seal, seal_leaf
+TO pennyrail_service, pennyrail_api, pennyrail_worker;
+GRANT INSERT ON figure_day, figure_outstanding, figure_funnel
 TO pennyrail_service, pennyrail_worker;
 GRANT UPDATE ON figure_day, figure_outstanding, figure_funnel, figure_cursor
 TO pennyrail_service, pennyrail_worker;
 
 -- What is told to others. Endpoints and their secrets are made by the owner alone: whoever is only the service
 -- cannot have the house's news sent elsewhere.
-GRANT INSERT ON webhook_event, webhook_delivery, webhook_attempt TO pennyrail_service, pennyrail_worker;
+GRANT INSERT ON webhook_event, webhook_attempt TO pennyrail_service, pennyrail_worker;
+-- Operators have an event told again.
+GRANT INSERT ON webhook_delivery TO pennyrail_service, pennyrail_api, pennyrail_worker;
 GRANT UPDATE ON webhook_cursor, webhook_turn TO pennyrail_service, pennyrail_worker;
 GRANT UPDATE (state, failing_since, quiet_until, disabled_at, disabled_reason) ON webhook_endpoint
 TO pennyrail_service, pennyrail_worker;

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from app import errors, settings
+from app import errors, live
 from tests.house.test_env_example import variables
 
 # Written apart, so that no scanner takes them for somebody's.
@@ -37,7 +37,7 @@ def start(monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, str]) -> None:
         monkeypatch.delenv(name, raising=False)
     for name, value in {**LIVE, **changed}.items():
         monkeypatch.setenv(name, value)
-    settings.require(*settings.OF_A_PROCESS)
+    live.require()
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,12 @@ from tests.ledger.story import do, paid
 from tests.rails.conftest import NOON, buy
 
 BOOK = ("account", "balance", "ledger_transaction", "entry", "lot", "lot_entry", "hold", "reversal")
-# What the chain, Stripe, the seals and the receivers of our news say: evidence against whoever serves.
+# What the chain, Stripe and the receivers of our news say: evidence against whoever serves.
 WITNESSED = (
     *("chain_cursor", "chain_lease", "chain_alarm", "chain_outflow", "chain_balance", "deposit"),
     *("stripe_balance_transaction", "stripe_payout", "stripe_payout_part", "stripe_booking", "notice_cursor"),
     *("reconciliation_cursor", "reconciliation_posting", "reconciliation_item", "reconciliation_run"),
-    *("reconciliation_day", "reconciliation_progress", "seal", "seal_leaf"),
+    *("reconciliation_day", "reconciliation_progress"),
     *("figure_day", "figure_outstanding", "figure_funnel", "webhook_event", "webhook_attempt"),
 )
 # Who may come in, what people decided, and what agents began.

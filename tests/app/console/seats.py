@@ -153,14 +153,16 @@ class Console:
 
 
 @contextmanager
-def opened(sessions: Sessions, *, limits: Limits | None = None, **changed: Any) -> Iterator[Console]:
-    """A console, and nobody at it."""
+def opened(
+    sessions: Sessions, *, served_as: Sessions | None = None, limits: Limits | None = None, **changed: Any
+) -> Iterator[Console]:
+    """A console, and nobody at it. `sessions` are the test's; it is served by `served_as`, or by the same."""
     clock, page, deposit = Clock(), hosted_page(), crypto_deposit()
     desk = Desk(ConsoleSettings(keys=(SecretStr(vault.new_key()),), **changed), live=False)
     rails = {page.rail_id: page, deposit.rail_id: deposit}
     # A public address behind https would make the cookie one that only https carries.
     doors = settings(public_url="http://pennyrail.example")
-    app = create_app(sessions, rails, doors, clock, limits=limits, desk=desk)
+    app = create_app(served_as or sessions, rails, doors, clock, limits=limits, desk=desk)
     with served(app) as url:
         console = Console(url, sessions, clock, desk, app, page, deposit)
         try:

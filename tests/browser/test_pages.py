@@ -32,7 +32,7 @@ def stocked(home: House, stocked_by_agents: str, somebody: Somebody) -> House:
         work.propose(ada, agent_id=stocked_by_agents, credits="250", lapse_after="2099-06-30")
         work.export(ada, "journal", "csv")
         work.exported(ada, 1)
-        work.reconcile(ada)
+        work.reconcile(ada, until="text=The last runs")
     return home
 
 

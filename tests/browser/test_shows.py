@@ -82,10 +82,11 @@ def test_a_reconciliation_run_finds_a_planted_break(
     with sessions() as session:
         _plant(session)
     ada = somebody("finance")
-    work.reconcile(ada)
+    items = "a[href^='/console/reconciliation/items/']"
+    work.reconcile(ada, until=items)
 
     page = ada.page
-    page.locator("a[href^='/console/reconciliation/items/']").first.click()
+    page.locator(items).first.click()
     expect(page.locator("main")).to_contain_text("0.77 USD")
     form = page.locator("form[action$='/explain']")
     form.get_by_label("Reason").fill("planted by hand, and known")

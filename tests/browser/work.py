@@ -37,11 +37,11 @@ def exported(somebody: Person, count: int) -> None:
     expect(done).to_have_count(count, timeout=120_000)
 
 
-def reconcile(somebody: Person) -> None:
-    """Have the books compared, and wait until an item is told of."""
+def reconcile(somebody: Person, *, until: str) -> None:
+    """Have the books compared, and wait until the page tells of no run at work and has such an element."""
     page = somebody.go("/console/reconciliation")
     somebody.press(page.locator("form[action$='/run']"), "Run now")
-    found = page.locator("a[href^='/console/reconciliation/items/']").first
+    found = page.locator(until).first
     for _ in range(_RUNS_FOR):
         somebody.go("/console/reconciliation")
         if found.count() and page.get_by_text("No run is at work").count():

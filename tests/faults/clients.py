@@ -53,6 +53,7 @@ class Load:
         self._counts = Counts()
         self._accounts: list[Account] = []
         self._broken: list[BaseException] = []
+        self._all_have_some = threading.Barrier(clients)
         self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(clients)]
 
     @property
@@ -97,11 +98,14 @@ class Load:
         except Exception as error:
             # Seen when the load stops; a thread that dies alone would leave a quiet, thin history.
             self._broken.append(error)
+            self._all_have_some.abort()
 
     def _work(self, asker: Asker, spender: Spender, number: int) -> None:
         buyer = self._buyer(asker) if number % BUYERS == 0 else None
         for account in self._accounts[number :: len(self._threads)]:
             spender.grant(account, FIRST_CREDITS)
+        # The book keeps no refusal of an agent whom nobody has given anything: it has no account yet.
+        self._all_have_some.wait()
         if buyer is not None:
             # Who has bought something may do as many jobs a day as it pleases.
             for account in self._accounts[number // BUYERS :: -(-len(self._threads) // BUYERS)]:

@@ -18,6 +18,8 @@ Mask = Callable[[str], str]
 """Takes out of a text what must not be kept."""
 # What ends a line somewhere, moves a cursor, or turns the direction of writing.
 _CONTROLS: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Random, or checked for their form before: no secret can stand there.
+_OUR_OWN: Final = ("trace_id", "request_id")
 # Shorter ones are words as well: a password of three letters would blacken the log and hide nothing.
 _SHORTEST_SECRET: Final = 6
 # These tell of every request, with the processor's ids in the path; what they tell in DEBUG, with headers.
@@ -54,11 +56,13 @@ class _Formatter(logging.Formatter):
 
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
         """What is told beside the message."""
-        fields: dict[str, object] = dict(trace.named())
         more = getattr(record, "fields", None)
-        if isinstance(more, dict):
-            fields |= more
-        return {name: self._redact(each) if isinstance(each, str) else each for name, each in fields.items()}
+        told = {**trace.named(), **(more if isinstance(more, dict) else {})}
+        return {name: self.field(name, each) for name, each in told.items()}
+
+    def field(self, name: str, told: object) -> object:
+        """One of them as it may be told. Searching ids of our own making would cost more than the line."""
+        return self._redact(told) if isinstance(told, str) and name not in _OUR_OWN else told
 
     def broken(self, record: logging.LogRecord) -> str | None:
         """Where and with what something broke."""
@@ -96,7 +100,7 @@ class TextLines(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record's line, and where it broke."""
         # What else is told stands in the message for people.
-        fields = "".join(f" {name}={self._redact(each)}" for name, each in trace.named().items())
+        fields = "".join(f" {name}={self.field(name, each)}" for name, each in trace.named().items())
         line = encoded(f"{_time(record)} {record.levelname} {record.name} {self.said(record)}{fields}")
         broken = self.broken(record)
         if broken is None:

@@ -117,17 +117,21 @@ def create_app(
     app.add_middleware(AccessLog)
     app.add_middleware(Leaving, here.draining)
     http_errors.install(app)
+    _open_doors(app, rails)
+    readiness.install(app, ready)
+    mount.install(app)
+    if desk is not None:
+        console.install(app, desk)
+    return app
+
+
+def _open_doors(app: FastAPI, rails: Rails) -> None:
     for door in (healthz, claims, identity, quotes, status, activity, receipts):
         app.include_router(door.router)
     app.include_router(signups.router, dependencies=[Depends(doors.sign_up)])
     for public in (discovery, models, catalog, handoff):
         app.include_router(public.router, dependencies=[Depends(doors.visit)])
     app.include_router(purchases.router(rails))
-    readiness.install(app, ready)
-    mount.install(app)
-    if desk is not None:
-        console.install(app, desk)
-    return app
 
 
 def application(draining: Draining | None = None) -> FastAPI:

@@ -20,7 +20,7 @@ from tests.flows.otlp import Collected, receiver
 from tests.house import telling
 from tests.waiting import eventually
 
-PROCESSES = ("api", "worker", "beat")
+PROCESSES = ("api", "worker", "watcher", "beat")
 
 
 @dataclass
@@ -70,7 +70,7 @@ def observed(home: House) -> Iterator[Observed]:
                 OTEL_BSP_SCHEDULE_DELAY="200",
             )
         eventually(lambda: answers(home.addresses.api_url))
-        eventually(lambda: " ready." in home.children["worker"].said())
+        eventually(lambda: all(" ready." in home.children[name].said() for name in ("worker", "watcher")))
         yield Observed(home, ports, spans)
         for name in PROCESSES:
             home.children[name].stop()
@@ -106,7 +106,7 @@ def test_one_purchase_is_one_trace_in_every_process(observed: Observed, agent: A
     secrets = (agent.token, observed.home.environment["STRIPE_SECRET_KEY"])
     assert not [each for each in secrets if each.encode() in b"".join(observed.spans.raw)]
     seen = f"the chain shows something at the address of {bought[X402]}"
-    _is_logged(observed, "worker", asked[X402], seen)
+    _is_logged(observed, "watcher", asked[X402], seen)
     _is_told_to_prometheus(observed)
 
 

@@ -202,4 +202,5 @@ def test_a_deadlock_with_somebody_else_is_tried_again(sessions: Sessions) -> Non
 
         assert [outcome.code for outcome in spent.result()] == ["done", "done"]
     assert (has(sessions, agent="a"), has(sessions, agent="b")) == ((4, 0), (4, 0))
-    assert deadlocks(sessions) == 1
+    # Tried again, it may take the first row once more before the other one has woken up.
+    assert 1 <= deadlocks(sessions) < credits.TRIES

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import envelope, http_errors
-from rails.telemetry import measures, spans, trace
+from rails.telemetry import lines, measures, spans, trace
 
 # Where a layer of our own that sends a request on leaves its name. Nobody outside can write a scope.
 TRACE: Final = "pennyrail.trace_id"
@@ -34,10 +34,11 @@ class AccessLog:
         # A caller's story goes on here; that of a layer of our own does anyway.
         story = trace.read(request.headers.get(trace.HEADER)) or trace.current() or trace.fresh()
         with trace.within(story, request_id=request.state.trace_id), spans.span("request", "server") as tell:
-            await self._pass_on(request, scope, receive, send)
-            tell(_told(request))
+            tell(await self._pass_on(request, scope, receive, send))
 
-    async def _pass_on(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(
+        self, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> dict[str, str | int]:
         # A stopwatch, not a date: the clock that is passed in stands still in tests.
         started = time.monotonic()
         answered: list[int] = []
@@ -58,8 +59,9 @@ class AccessLog:
             if not answered:
                 await http_errors.answer(request, "INTERNAL_ERROR")(scope, receive, seen)
         finally:
-            request.state.status = answered[0] if answered else 0
-            _tell_of(request, seconds=time.monotonic() - started)
+            told = _told(request, status=answered[0] if answered else 0)
+            _tell_of(request, told, seconds=time.monotonic() - started)
+        return told
 
 
 def _tell_headers(message: Message) -> None:
@@ -75,21 +77,19 @@ def _log_failure(request: Request, error: Exception) -> None:
     _log.error("%s broke with %s", request.state.trace_id, type(error).__name__, extra={"frames": frames})
 
 
-def _told(request: Request) -> dict[str, str | int]:
+def _told(request: Request, *, status: int) -> dict[str, str | int]:
     """What is told of a request: no query, no id."""
     told: dict[str, str | int] = {
         "method": request.method if request.method in _METHODS else "-",
         "route": envelope.path_template(request) or "-",
-        "status": request.state.status,
+        "status": status,
     }
-    for name in ("error_code", "agent_id"):
-        if hasattr(request.state, name):
-            told[name] = getattr(request.state, name)
+    state = request.scope["state"]
+    told.update((name, state[name]) for name in ("error_code", "agent_id") if name in state)
     return told
 
 
-def _tell_of(request: Request, *, seconds: float) -> None:
-    told = _told(request)
+def _tell_of(request: Request, told: dict[str, str | int], *, seconds: float) -> None:
     method, route, status = str(told["method"]), str(told["route"]), str(told["status"] or "-")
     measures.REQUESTS.labels(method, route, status).inc()
     measures.REQUEST_SECONDS.labels(method, route).observe(seconds)
@@ -103,5 +103,5 @@ def _tell_of(request: Request, *, seconds: float) -> None:
         seconds * 1000,
         told.get("error_code", "-"),
         request.state.trace_id,
-        extra={"fields": {**told, "milliseconds": round(seconds * 1000, 1)}},
+        extra={"fields": {**told, "milliseconds": round(seconds * 1000, 1)}, lines.CLOSED: True},
     )

@@ -107,6 +107,8 @@ def create_app(
         version=healthz.API_VERSION,
         openapi_url=None,
         redirect_slashes=False,
+        # What is told of a request, app/access_log.py tells: never a query, an id or a token.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=alive,
     )
     app.state.house, app.state.answers = here, answers

@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from workers import exporting, tasks
 
 # Few enough to be done in the time that a task has, even if the processor is slow to answer.
-_IN_ONE_MESSAGE: Final = 10
+_IN_ONE_MESSAGE: Final = 20
 logger = logging.getLogger("pennyrail.workers")
 
 

@@ -1,13 +1,15 @@
 """Log lines: one format for every process, as text or JSON, and no secret and no forged line in it."""
 
+import asyncio
 import json
 import logging
 import re
 import sys
 import traceback
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, TextIO
 
 from typing_extensions import override
 
@@ -20,6 +22,9 @@ Mask = Callable[[str], str]
 _CONTROLS: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Random, or checked for their form before: no secret can stand there.
 _OUR_OWN: Final = ("trace_id", "request_id")
+# What a record says of itself if all of it, fields included, comes from closed sets: names of routes, codes,
+# numbers and ids of our own. A line a request is most of what is logged, and searching it most of its cost.
+CLOSED: Final = "closed"
 # Shorter ones are words as well: a password of three letters would blacken the log and hide nothing.
 _SHORTEST_SECRET: Final = 6
 # These tell of every request, with the processor's ids in the path; what they tell in DEBUG, with headers.
@@ -52,13 +57,17 @@ class _Formatter(logging.Formatter):
             text = record.getMessage()
         except (TypeError, ValueError):
             text = f"{record.msg} (its arguments do not fit)"
-        return self._redact(text)
+        return text if getattr(record, CLOSED, False) else self._redact(text)
 
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
         """What is told beside the message."""
+        story = {name: self.field(name, each) for name, each in trace.named().items()}
         more = getattr(record, "fields", None)
-        told = {**trace.named(), **(more if isinstance(more, dict) else {})}
-        return {name: self.field(name, each) for name, each in told.items()}
+        if not isinstance(more, dict):
+            return story
+        if getattr(record, CLOSED, False):
+            return story | more
+        return story | {name: self.field(name, each) for name, each in more.items()}
 
     def field(self, name: str, told: object) -> object:
         """One of them as it may be told. Searching ids of our own making would cost more than the line."""
@@ -108,6 +117,46 @@ class TextLines(_Formatter):
         return "\n".join([line, *(f"    {encoded(each)}" for each in broken.split("\n") if each)])
 
 
+class _Together(logging.StreamHandler[TextIO]):
+    """Writes at once what one turn of an event loop has to say: a write for each line holds up everybody.
+
+    What is worse than usual is written before anything else happens, and so is what a thread says.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: list[str] = []
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called under the handler's lock."""
+        try:
+            self._said.append(self.format(record) + self.terminator)
+            loop = _loop() if record.levelno < logging.WARNING else None
+            if loop is None:
+                self.flush()
+            elif len(self._said) == 1:
+                loop.call_soon(self.flush)
+        except Exception:
+            self.handleError(record)
+
+    @override
+    def flush(self) -> None:
+        """Write what was gathered."""
+        with self.lock or nullcontext():
+            said, self._said = "".join(self._said), []
+            if said:
+                self.stream.write(said)
+            super().flush()
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def encoded(text: str) -> str:
     """The text in one line, what cannot be seen spelled out."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
@@ -122,12 +171,14 @@ def configure(
 ) -> None:
     """Log to standard error, whatever was configured before."""
     redact = Redactor(secrets, mask)
-    handler = logging.StreamHandler()
+    handler = _Together()
     handler.setFormatter((JsonLines if form == "json" else TextLines)(redact))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    # Our lines tell none of it, and finding it out for each costs a third of making a record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
     # What nobody catches ends a process, and must not end in the log as it was said.
     def uncaught(kind: type[BaseException], error: BaseException, _frames: object) -> None:

@@ -1,8 +1,10 @@
 """Traces, lines and measures of a process, one by one."""
 
+import asyncio
 import json
 import logging
 import sys
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -134,6 +136,74 @@ def test_settings_secrets_are_taken_out_of_message_fields_and_exceptions(
     assert "ValueError" in line
     assert secret not in line
     assert "about" in form(Redactor(["ab"])).format(record("about"))
+
+
+@pytest.mark.parametrize("form", [JsonLines, TextLines])
+def test_only_a_record_of_closed_sets_is_not_searched_and_what_its_story_names_is(
+    form: type[JsonLines] | type[TextLines],
+) -> None:
+    searched: list[str] = []
+
+    def search(text: str) -> str:
+        searched.append(text)
+        return text
+
+    told = Redactor(mask=search)
+    with trace.within(trace.fresh(), agent_id="agt_1"):
+        form(told).format(record("GET /v1/quota", fields={"route": "/v1/quota"}, **{lines.CLOSED: True}))
+    assert searched == ["agt_1"]
+    form(told).format(record("said by others"))
+    assert searched == ["agt_1", "said by others"]
+
+
+class Written:
+    """A stream that remembers every write."""
+
+    def __init__(self) -> None:
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def test_a_turn_of_an_event_loop_is_one_write_and_nobody_worse_or_elsewhere_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, there = logging.getLogger(), Written()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(sys, "stderr", there)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    lines.configure()
+    log = logging.getLogger("pennyrail.test")
+
+    def texts() -> list[list[str]]:
+        return [[each.rpartition(" ")[2] for each in write.splitlines()] for write in there.writes]
+
+    async def talk() -> None:
+        log.info("one")
+        log.info("two")
+        assert texts() == []
+        await asyncio.sleep(0)
+        assert texts() == [["one", "two"]]
+        log.info("three")
+        log.error("four")
+        assert texts()[1:] == [["three", "four"]]
+        log.info("five")
+        elsewhere = Thread(target=log.info, args=("six",))
+        elsewhere.start()
+        elsewhere.join()
+        assert texts()[2:] == [["five", "six"]]
+        log.info("seven")
+
+    asyncio.run(talk())
+    log.info("eight")
+
+    assert texts()[3:] == [["seven"], ["eight"]]
 
 
 def test_a_message_whose_arguments_do_not_fit_is_told_all_the_same() -> None:

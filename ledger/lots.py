@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from sqlmodel import Session, text
 
-from ledger import chart, explain, walk
+from ledger import chart, explain
 from ledger.money import CREDIT, USD, Amount
-from ledger.walk import Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,6 @@ class Change:
     back.
     """
 
-    seq: int
     transaction_id: int
     what: str
     key: str
@@ -66,6 +64,14 @@ class Change:
     job: str | None
     credits: Amount
     cents: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of a lot, the newest first. `next` is the transaction before which the next page begins."""
+
+    found: tuple[Change, ...]
+    next: int | None
 
 
 _LOT: Final = """
@@ -83,20 +89,31 @@ _NEXT_USED: Final = text(
     f"{_LOT} AND lot.open ORDER BY lot.priority, lot.expires_at, lot.promotional DESC, lot.id LIMIT :most"
 )
 _ONE: Final = text(f"{_LOT} AND lot.id = :lot_id")
+# Its uses are found before anything is joined to them: the plan for any lot, which a prepared statement gets
+# after some runs, would else pass the agent's whole history.
 _CHANGES: Final = text(
-    f"""
+    """
+    WITH change AS MATERIALIZED (
+        SELECT transaction_id, place, credits - used AS credits, cents - cents_used AS cents
+        FROM lot_entry
+        WHERE lot_id = (
+                SELECT lot.id FROM lot
+                WHERE lot.id = :lot_id AND lot.account_id = (SELECT id FROM account WHERE name = :account)
+            )
+            AND transaction_id < :before
+        ORDER BY transaction_id DESC
+        LIMIT :most
+    )
     SELECT
-        told.seq, told.id AS transaction_id, told.kind, told.reference AS key, undone.reference AS reverses,
-        told.created_at, told.actor, change.credits - change.used AS credits,
-        change.cents - change.cents_used AS cents,
+        told.id AS transaction_id, told.kind, told.reference AS key, undone.reference AS reverses,
+        told.created_at, told.actor, change.credits, change.cents,
         coalesce(hold.job, told.details ->> 'job', told.metadata ->> 'job') AS job
-    FROM ({walk.BACK}) AS told
-    JOIN lot_entry AS change ON change.transaction_id = told.id AND change.lot_id = :lot_id
+    FROM change
+    JOIN ledger_transaction AS told ON told.id = change.transaction_id
     LEFT JOIN hold ON hold.id = told.details ->> 'hold'
     LEFT JOIN ledger_transaction AS undone ON undone.id = told.reverses
-    ORDER BY told.seq DESC, change.place DESC
-    LIMIT :most
-    """  # noqa: S608
+    ORDER BY told.id DESC, change.place DESC
+    """
 )
 _LAST: Final = 2**63 - 1
 
@@ -121,15 +138,16 @@ def one(session: Session, *, agent_id: str, lot_id: int) -> Lot | None:
     return _lot(row) if row is not None else None
 
 
-def changes(
-    session: Session, *, agent_id: str, lot_id: int, most: int, before: int | None = None
-) -> Stretch[Change]:
-    """What made the lot what it is, newest first, back to its grant; before the entry `before` if given."""
-    start = walk.start(session, agent_id=agent_id, before=before)
-    given = {**start.given, "lot_id": lot_id, "most": most + 1}
+def changes(session: Session, *, agent_id: str, lot_id: int, most: int, before: int | None = None) -> Changes:
+    """What made the lot what it is, newest first, back to its grant; before a transaction if given."""
+    given = {
+        "account": chart.agent(agent_id),
+        "lot_id": lot_id,
+        "before": before or _LAST,
+        "most": most + 1,
+    }
     found = [_change(row) for row in session.connection().execute(_CHANGES, given)]
-    begun = any(each.what == "granted" for each in found[:most])
-    return walk.stretch(found, start=start, most=most, ends=begun)
+    return Changes(tuple(found[:most]), found[most - 1].transaction_id if len(found) > most else None)
 
 
 def _lot(row: Any) -> Lot:
@@ -157,7 +175,6 @@ def _lot(row: Any) -> Lot:
 
 def _change(row: Any) -> Change:
     return Change(
-        seq=row.seq,
         transaction_id=row.transaction_id,
         what=explain.what(row),
         key=row.key,

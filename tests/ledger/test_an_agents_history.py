@@ -146,10 +146,7 @@ def test_a_walk_reads_no_more_than_its_step_and_says_where_to_go_on(
     assert steps == [[], [], ["job_old"]]
 
 
-def test_a_walk_in_short_pages_finds_every_change_of_a_lot(
-    credited: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(walk, "MOST_READ", 5)
+def test_short_pages_hold_every_change_of_a_lot_once(credited: Sessions) -> None:
     do(credited, paid("purchase:1", 100), *(debit(f"d{number}", 1) for number in range(9)))
 
     found, before = [], None

@@ -25,7 +25,7 @@ _OPEN: Final = ("/healthz", "/livez", "/readyz", "/webhooks/", "/internal/", "/m
 # More than any of these doors reads; who sends more is refused there, unread.
 _BODY_MOST_BYTES: Final = 131_072
 # They take no thread each: as many as are worth reading in one statement.
-_POLLS_AT_ONCE: Final = 100
+_POLLS_AT_ONCE: Final = 8
 _PURCHASES: Final = status.PATH.rpartition("/")[0] + "/"
 
 
@@ -68,7 +68,8 @@ class Lane:
             if turn.done() and not turn.cancelled():
                 # The place came at the moment of giving up: it is the next one's.
                 self.leave()
-            else:
+            elif turn in self._waiting:
+                # Not there any more if a place was offered after it had given up and before it could say so.
                 self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
                 raise Full from None

@@ -119,13 +119,13 @@ class WorkSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PENNYRAIL_WORK_", frozen=True)
 
-    at_once: int = Field(default=6, ge=1, le=200, description="requests that are answered from the database")
+    at_once: int = Field(default=3, ge=1, le=200, description="requests that are answered from the database")
     purchases_at_once: int = Field(
         default=12, ge=1, le=200, description="purchases, which wait for the processor meanwhile"
     )
     console_at_once: int = Field(default=4, ge=1, le=200, description="pages for operators")
     waiting_most: int = Field(default=200, ge=0, description="how many of each may wait; others get a 503")
-    wait_seconds: float = Field(default=2, gt=0, description="how long each of them waits for its turn")
+    wait_seconds: float = Field(default=0.5, gt=0, description="how long each of them waits for its turn")
 
     @property
     def threads(self) -> int:

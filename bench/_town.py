@@ -1,5 +1,6 @@
 """A whole house with agents that have credits, and offers made to its API."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app import agents, service_tokens
+from app.settings import WorkSettings
 from bench import _wishes
 from bench._offering import Came, Offer, offer
 from bench._run import Run
@@ -15,12 +17,18 @@ from bench._server import connect
 from ledger import credits, database, operations
 from ledger.database import Sessions
 from ledger.money import CREDIT, USD, Amount
+from ledger.settings import LedgerSettings
 from sandbox import house
 from sandbox.house import House
 
 AGENTS: Final = 200
 PAYER: Final = "0x" + "ab" * 20
 _USDC_UNITS: Final = 10**15
+# The sandbox has everybody wait for longer than production does; what is measured is production.
+_WAITS: Final = {
+    "PENNYRAIL_WORK_WAIT_SECONDS": str(WorkSettings.model_fields["wait_seconds"].default),
+    "DATABASE_POOL_WAIT_SECONDS": str(LedgerSettings.model_fields["database_pool_wait_seconds"].default),
+}
 
 
 @dataclass
@@ -76,6 +84,8 @@ class Town:
 def town(run: Run, name: str) -> Iterator[Town]:
     """A house with its agents, up for as long as the block."""
     with house.running(run.folder / name, say=run.progress) as home:
+        home.children["api"].stop()
+        home.start("api", **_WAITS)
         run.progress(f"signing up {AGENTS} agents")
         engine = database.connect(home.addresses.database_url, pool_size=2)
         try:
@@ -92,6 +102,8 @@ def town(run: Run, name: str) -> Iterator[Town]:
         finally:
             engine.dispose()
         home.devnet.mint(PAYER, _USDC_UNITS)
+        while not house.answers(home.addresses.api_url):
+            time.sleep(0.1)
         yield Town(home, inhabitants, token)
 
 

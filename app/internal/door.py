@@ -50,6 +50,8 @@ class Door:
         """A door at `path`, every refusal answered in the one shape."""
 
         async def answered(request: Request) -> Response:
+            # Where the log and the measures look for the path; the framework says it of its own routes alone.
+            request.scope["route"] = route
             try:
                 return await answering(request)
             except Declined as declined:
@@ -63,7 +65,8 @@ class Door:
                     raise
                 return answers.failure(request, invalid("the book takes no such amount or time"))
 
-        return Route(f"{PREFIX}{path}", answered, methods=[method])
+        route = Route(f"{PREFIX}{path}", answered, methods=[method])
+        return route
 
     async def admit(self, request: Request, scope: str) -> Caller:
         """The service that calls, which may do this.

@@ -26,7 +26,7 @@ from rails import status
 from rails.models import Quote
 
 _MOST_REMEMBERED: Final = 5_000
-_MAKERS: Final = 2
+_MAKERS: Final = 1
 # How soon somebody who waits hears of a change. All who wait are read in one statement.
 LOOK_SECONDS: Final = 0.5
 

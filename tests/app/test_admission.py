@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import pytest
@@ -61,6 +61,26 @@ def test_beyond_the_queue_nobody_waits() -> None:
         assert narrow.busy == 1
 
     asyncio.run(scene())
+
+
+def test_a_place_that_comes_free_at_the_moment_of_giving_up_is_not_lost() -> None:
+    async def scene(*, late_by_turns: int) -> None:
+        narrow = lane(wait_seconds=0)
+        await narrow.enter()
+        waiting = asyncio.create_task(narrow.enter())
+        for _ in range(late_by_turns):
+            await asyncio.sleep(0)
+
+        narrow.leave()
+
+        with suppress(Full):
+            await waiting
+            narrow.leave()
+        assert narrow.busy == 0
+        assert narrow.take()
+
+    for turns in range(8):
+        asyncio.run(scene(late_by_turns=turns))
 
 
 def test_who_waited_too_long_is_refused_and_leaves_no_gap() -> None:

@@ -1,9 +1,9 @@
 """Stripe's own SDK, with the timeouts and retries it lacks by default, and its errors in our words."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import stripe
 
@@ -12,6 +12,8 @@ from rails.stripe.settings import StripeSettings
 from rails.telemetry import trace
 
 logger = logging.getLogger("pennyrail.stripe")
+Made = TypeVar("Made")
+_KEYS: Final = 5
 
 
 class _Traced(stripe.RequestsClient):
@@ -54,3 +56,27 @@ def translated() -> Iterator[None]:
             raise errors.RailRefused("the payment provider knows this attempt otherwise") from error
         logger.warning("stripe did not answer: %s %s", type(error).__name__, error.http_status or "")
         raise errors.RailUnreachable("the payment provider did not answer") from error
+
+
+def made_once(make: Callable[[str], Made], key: str) -> Made:
+    """What `make` makes under this idempotency key: for everybody the same, however often it is asked.
+
+    Stripe keeps its answer to a key for a day, one that broke too, so after that the next key is asked: for
+    everybody the same again. Only for what nobody can pay before its answer is known: something may have
+    been made in the answer that broke, and is left alone.
+
+    source: https://docs.stripe.com/api/idempotent_requests
+    """
+    for number in range(2, _KEYS + 1):
+        try:
+            return make(key)
+        except stripe.APIError as error:
+            if not _is_told_again(error):
+                raise
+            key = f"{key.partition(':again:')[0]}:again:{number}"
+    return make(key)
+
+
+def _is_told_again(error: stripe.APIError) -> bool:
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    return headers.get("idempotent-replayed") == "true"

@@ -26,7 +26,7 @@ from rails.rail import (
     Source,
 )
 from rails.stripe import reversals
-from rails.stripe.client import translated
+from rails.stripe.client import made_once, translated
 from rails.stripe_checkout.judgement import Visit, judge
 from rails.stripe_checkout.settings import CheckoutSettings
 
@@ -59,10 +59,12 @@ class StripeCheckout:
 
     def open(self, order: Order) -> Opened:
         """Create the session under the attempt's id, so that a repeat returns the same session."""
+
+        def make(key: str) -> stripe.checkout.Session:
+            return self._client.v1.checkout.sessions.create(self._params(order), {"idempotency_key": key})
+
         with translated():
-            session = self._client.v1.checkout.sessions.create(
-                self._params(order), {"idempotency_key": order.payment_attempt_id}
-            )
+            session = made_once(make, order.payment_attempt_id)
         if not session.url:
             raise errors.RailRefused("the payment page is already closed")
         return Opened(reference=session.id, instructions=HostedPage(url=session.url))

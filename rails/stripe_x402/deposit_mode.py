@@ -8,7 +8,7 @@ import stripe
 from ledger.database import Sessions
 from rails import errors
 from rails.rail import Handle, Opened, Order, Outcome
-from rails.stripe.client import translated
+from rails.stripe.client import made_once, translated
 from rails.stripe_x402 import intents, witnesses
 from rails.stripe_x402.judgement import Intent
 from rails.stripe_x402.witnesses import Chain
@@ -27,11 +27,15 @@ class DepositMode:
 
     def open(self, order: Order) -> Opened:
         """Create the PaymentIntent under the attempt's id, so that a repeat returns the same address."""
-        with translated():
-            intent = self.client.v1.payment_intents.create(
+
+        def make(key: str) -> stripe.PaymentIntent:
+            return self.client.v1.payment_intents.create(
                 intents.deposit(order, version=self.version),  # type: ignore[arg-type]  # not in the SDK's types yet
-                {"idempotency_key": order.payment_attempt_id, "stripe_version": self.version},
+                {"idempotency_key": key, "stripe_version": self.version},
             )
+
+        with translated():
+            intent = made_once(make, order.payment_attempt_id)
         details = intents.deposit_details(intent.to_dict())
         told = intents.instructions(details, price=order.price, watched=self.token, shared=False)
         return Opened(reference=intent.id, instructions=told)

@@ -17,7 +17,7 @@ from ledger.database import Sessions
 from rails import awaiting, errors
 from rails.chain.deposits import OtherToken
 from rails.rail import Handle, NeedsReview, Opened, Order, Outcome
-from rails.stripe.client import translated
+from rails.stripe.client import made_once, translated
 from rails.stripe_x402 import claims, intents, witnesses
 from rails.stripe_x402.claims import WRONG_AMOUNT, Held, Place
 from rails.stripe_x402.judgement import Intent, foreign_tokens
@@ -113,18 +113,19 @@ class TransactionVerification:
         )
 
     def _set_aside(self, order: Order) -> None:
-        with translated():
-            answer = cast(
-                "stripe.StripeResponse",
-                self.client.raw_request(
-                    "post",
-                    _ADDRESSES,
-                    network=intents.NETWORK,
-                    metadata={"agent_id": order.agent_id},
-                    stripe_version=self.version,
-                    idempotency_key=f"deposit-address:{order.agent_id}",
-                ),
+        def make(key: str) -> stripe.StripeResponse:
+            asked = self.client.raw_request(
+                "post",
+                _ADDRESSES,
+                network=intents.NETWORK,
+                metadata={"agent_id": order.agent_id},
+                stripe_version=self.version,
+                idempotency_key=key,
             )
+            return cast("stripe.StripeResponse", asked)
+
+        with translated():
+            answer = made_once(make, f"deposit-address:{order.agent_id}")
         made = cast("dict[str, Any]", answer.data)
         told = intents.instructions(made, price=order.price, watched=self.token, shared=True)
         with self.sessions() as session:

@@ -124,6 +124,17 @@ def test_a_cancellation_whose_answer_is_lost_is_done_by_asking_again(shop: Shop)
     assert (again.state, again.refusal) == ("canceled", None)
 
 
+def test_an_answer_that_broke_and_is_kept_for_a_day_does_not_close_the_purchase(shop: Shop) -> None:
+    shop.control.fail(Fault(kind="status", path_prefix="/v1/checkout/sessions", status=500))
+
+    with pytest.raises(errors.RailUnreachable):
+        shop.buy()
+    attempt_id = shop.buy()
+
+    assert shop.attempt(attempt_id).state == "requires_action"
+    assert shop.buy() == attempt_id
+
+
 def test_while_stripe_does_not_answer_nothing_is_canceled(shop: Shop) -> None:
     attempt_id = shop.buy()
     shop.control.fail(Fault(kind="status", path_prefix="/v1/checkout", status=500))

@@ -491,6 +491,21 @@ def twice(net: Devnet) -> str:
     return contract
 
 
+@pytest.mark.parametrize("strategy", ["deposit", "transaction_verification"])
+def test_an_answer_that_broke_and_is_kept_for_a_day_does_not_close_the_purchase(
+    shop: ChainShop, sessions: Sessions, twin: LocalTwin, strategy: Strategy
+) -> None:
+    shop.rails = {shop.rail_id: rail_of(sessions, twin, shop.chain, strategy=strategy)}
+    shop.control.fail(Fault(kind="status", status=500))
+
+    with pytest.raises(errors.RailUnreachable):
+        shop.buy()
+    attempt_id = shop.buy()
+
+    assert shop.attempt(attempt_id).state == "requires_action"
+    assert shop.buy() == attempt_id
+
+
 def test_deposit_mode_is_canceled_at_stripe_and_late_money_is_found(
     shop: ChainShop, sessions: Sessions, twin: LocalTwin
 ) -> None:

@@ -10,7 +10,7 @@ TEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SEED ?= 1
 STEPS ?= 2000
 SECONDS ?= 60
-.PHONY: help install browser demo dev test simulate chaos soak load soak-load promote fuzz audit sbom check format bench schema lock image
+.PHONY: help install browser demo dev test simulate chaos soak load soak-load promote fuzz audit sbom check format bench schema pictures lock image
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -89,8 +89,12 @@ format: install ## format and fix what can be fixed
 bench: install ## measure, each figure against its limit in the same run
 	@$(BIN)/python -m bench
 
-schema: install ## write docs/schema.sql again, from the migrations
+schema: install ## write docs/schema.sql again, from the migrations, and docs/api.md, from the doors
 	@$(BIN)/python -m tests.ledger.snapshot
+	@$(BIN)/python -m tests.reference
+
+pictures: install browser ## take the console's pictures in docs/pictures again
+	@$(BIN)/python -m tests.browser.portraits
 
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: ## compile the three locks again: all of it, what the image runs, what builds it (needs uv)

@@ -246,7 +246,10 @@ def _buy(rail: Rail) -> Door:
             "PURCHASE_LIMIT_EXCEEDED",
             "PAYMENT_PROVIDER_FAILURE",
         ),
-        example={"quote_id": "quote_0123456789abcdef01234567", "idempotency_key": "purchase:quote-run-001"},
+        example={
+            "quote_id": "quote_0123456789abcdef01234567",
+            "idempotency_key": "purchase:quote_0123456789abcdef01234567",
+        },
         links=(_STATUS_OF_ATTEMPT, _HISTORY_OF_ATTEMPT),
         headers=("Idempotent-Replayed",),
         sold=True,

@@ -314,6 +314,8 @@ def _open(
                 left.opening_until = None
                 if isinstance(error, errors.RailRefused):
                     states.move(left, "failed", reason=_REFUSED)
+        # The agent is told no more than that it was refused.
+        logger.warning("%s could not be opened: %s", attempt_id, error)
         raise
     with sessions() as session:
         _keep_opened(session, attempt_id=attempt_id, opened=opened, now=now)

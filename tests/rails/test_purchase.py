@@ -230,8 +230,8 @@ def test_an_address_is_watched_for_a_year_and_longer_while_its_money_is_not_sett
     assert (at_first, at_last, unsettled) == ({address}, set(), {address})
 
 
-def test_a_refusal_of_the_processor_closes_the_attempt(
-    sessions: Sessions, rails: Rails, rail: FakeRail
+def test_a_refusal_of_the_processor_closes_the_attempt_and_the_log_says_why(
+    sessions: Sessions, rails: Rails, rail: FakeRail, caplog: pytest.LogCaptureFixture
 ) -> None:
     terms = catalog.terms(credits_wanted=500, pack_id=None, rail_id=rail.rail_id)
     quote = purchase.quote(sessions, rails, agent_id=AGENT, terms=terms, idempotency_key="q", now=NOON).quote
@@ -249,3 +249,5 @@ def test_a_refusal_of_the_processor_closes_the_attempt(
         view = status.find(session, agent_id=AGENT, kind="quote_id", reference=quote.quote_id, now=NOON)
     assert view.state == "failed"
     assert rail.opened == {}
+    assert view.attempt is not None
+    assert f"{view.attempt.payment_attempt_id} could not be opened: " in caplog.text

@@ -76,7 +76,13 @@ def _every_reply(document: Json) -> Iterator[str]:
     yield from ("## Every reply", "", "Documents aside, each is one envelope:", "")
     yield from head("field", "meaning")
     yield from (row(f"`{name}`", _ENVELOPE[name]) for name in refusal)
-    yield from ("", "Its `error`, on a refusal:", "", *_fields(_without_codes(refusal["error"]), document), "")
+    yield from (
+        "",
+        "Its `error`, on a refusal:",
+        "",
+        *_fields(_without_codes(refusal["error"]), document),
+        "",
+    )
     yield from ("Headers that a reply may have:", "", *head("header", "meaning"))
     for name, told in document["components"]["headers"].items():
         yield row(f"`{name}`", told["description"])
@@ -86,7 +92,9 @@ def _every_reply(document: Json) -> Iterator[str]:
         "Doors that need a token take it as `authorization: Bearer TOKEN`. " + scheme["description"],
     )
     yield from ("", "In the examples:", "", "```sh", f"BASE={document['servers'][0]['url']}")
-    yield from (f"{variable}={sample:{24 - len(variable)}} # {whose}" for variable, (sample, whose) in _FOUND.items())
+    yield from (
+        f"{variable}={sample:{24 - len(variable)}} # {whose}" for variable, (sample, whose) in _FOUND.items()
+    )
     yield from ("```", "")
 
 

@@ -31,6 +31,8 @@ class Purchase:
     paid: bool = False
     """Whether its payer knows that money went out."""
     state: str = ""
+    sent: str | None = None
+    """The transaction that pays it, on the chain."""
 
 
 @dataclass
@@ -74,15 +76,8 @@ class Buyer:
                     "pay", purchase.account.agent_id, lambda: self._press(session), lambda _: {}, **args
                 )
             else:
-                units, to = int(told["token_amount_atomic"]), told["deposit_address"]
-                payer = f"0x{0xA9E17_0000 + self.asker.number:040x}"
-                self._mint(payer, units)
                 self.asker.once(
-                    "pay",
-                    purchase.account.agent_id,
-                    lambda: self._transfer(payer, to, units),
-                    lambda _: {},
-                    **args,
+                    "pay", purchase.account.agent_id, lambda: self._transfer(purchase), lambda _: {}, **args
                 )
             purchase.paid = True
 
@@ -108,6 +103,7 @@ class Buyer:
                 if self.asker.ending.over:
                     return
                 self.look(purchase)
+                self._send_again_if_gone(purchase)
             time.sleep(POLL_SECONDS)
 
     def close(self) -> None:
@@ -151,17 +147,21 @@ class Buyer:
         except (httpx.HTTPError, SandboxError) as error:
             raise Unanswered(type(error).__name__) from error
 
-    def _mint(self, payer: str, units: int) -> None:
+    def _transfer(self, purchase: Purchase) -> None:
+        units, to = int(purchase.told["token_amount_atomic"]), purchase.told["deposit_address"]
+        payer = f"0x{0xA9E17_0000 + self.asker.number:040x}"
         try:
             self.devnet.mint(payer, units)
+            purchase.sent = self.devnet.transfer(payer, to, units)
         except (httpx.HTTPError, SandboxError, ValueError) as error:
             raise Unanswered(type(error).__name__) from error
 
-    def _transfer(self, payer: str, to: str, units: int) -> None:
-        try:
-            self.devnet.transfer(payer, to, units)
-        except (httpx.HTTPError, SandboxError, ValueError) as error:
-            raise Unanswered(type(error).__name__) from error
+    def _send_again_if_gone(self, purchase: Purchase) -> None:
+        """A transfer whose block was replaced is nowhere any more; a network would take it up again."""
+        with suppress(httpx.HTTPError, SandboxError, ValueError, Unanswered):
+            sent = purchase.sent
+            if sent is not None and self.devnet.call("eth_getTransactionByHash", sent) is None:
+                self._transfer(purchase)
 
 
 def heard(http: httpx.Client, method: str, path: str, **sent: Any) -> Data:

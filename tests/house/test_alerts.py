@@ -23,6 +23,7 @@ _TOKEN = re.compile(
 )
 _WORDS = {
     *("sum", "rate", "by", "max", "min", "abs", "absent", "increase", "histogram_quantile", "or", "ignoring"),
+    "unless",
     *(
         "le",
         "route",

@@ -1,10 +1,12 @@
 """A real PostgreSQL and a real Redis for the tests; every test that asks gets a new, migrated database."""
 
+import pkgutil
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +18,7 @@ from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
+import app
 from app.migrations.run import migrate
 from ledger import database
 from ledger.database import Sessions
@@ -42,6 +45,16 @@ hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_as_wide_as_asked() -> None:
+    """Import what prints without COLUMNS, which pytest-xdist sets: a console keeps that width for ever."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("COLUMNS", raising=False)
+        for module in pkgutil.iter_modules(app.__path__, "app."):
+            if module.name.endswith("_cli"):
+                import_module(module.name)
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,8 @@ def _quote(agent: Agent, rail: tuple[str, str], key: str) -> str:
 
 
 def _break_the_processor(home: House, agent: Agent) -> None:
-    for fault in (Fault(kind="status", status=500, times=9), Fault(kind="drop", times=9)):
+    # More often than a purchase asks again, under its further idempotency keys too.
+    for fault in (Fault(kind="status", status=500, times=99), Fault(kind="drop", times=99)):
         for rail in (CHECKOUT, X402):
             quote_id = _quote(agent, rail, f"q-{fault.kind}-{rail[0]}")
             home.twin.control.fail(fault)

@@ -5,6 +5,7 @@ import time
 import traceback
 from typing import Final
 
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +15,8 @@ from rails.telemetry import lines, measures, spans, trace
 
 # Where a layer of our own that sends a request on leaves its name. Nobody outside can write a scope.
 TRACE: Final = "pennyrail.trace_id"
+# What FastAPI would tell by itself, with queries and ids: what is told of a request is told below.
+TOLD_HERE: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = logging.getLogger("pennyrail.http")
 

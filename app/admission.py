@@ -6,14 +6,15 @@ docs/decisions/0037: past the point where all is busy, more work at a time only 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import http_errors
+from app import http_errors, lanes
 from app.api import status
+from app.lanes import Full, Lane
 from app.settings import WorkSettings
 
 BUSY: Final = "too much is asked at once, and nothing of this was done; repeat it, with the same key"
@@ -29,72 +30,17 @@ _POLLS_AT_ONCE: Final = 8
 _PURCHASES: Final = status.PATH.rpartition("/")[0] + "/"
 
 
-class Full(Exception):
-    """As much is done, and as many wait, as may."""
-
-
-@dataclass(slots=True)
-class Lane:
-    """Work of one kind: `at_once` pieces of it, and so many more that wait their turn, each so long."""
-
-    at_once: int
-    waiting_most: int
-    wait_seconds: float
-    busy: int = field(default=0, init=False)
-    _waiting: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)
-
-    def take(self) -> bool:
-        """Take a place if one is free, and tell whether it was."""
-        if self.busy < self.at_once:
-            self.busy += 1
-            return True
-        return False
-
-    async def enter(self) -> None:
-        """Take a place, in order of arrival. Whoever has one calls `leave`.
-
-        raises: Full
-        """
-        if self.take():
-            return
-        if len(self._waiting) >= self.waiting_most:
-            raise Full
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(self.wait_seconds):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                # The place came at the moment of giving up: it is the next one's.
-                self.leave()
-            elif turn in self._waiting:
-                # Not there any more if a place was offered after it had given up and before it could say so.
-                self._waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                raise Full from None
-            raise
-
-    def leave(self) -> None:
-        """Give the place to whoever has waited longest."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self.busy -= 1
-
-
 class Admission:
     """A layer that lets requests in by lane. It reads their bodies first: no slow sender holds a place."""
 
     def __init__(self, app: ASGIApp, settings: WorkSettings) -> None:
         self._app = app
         queue = (settings.waiting_most, settings.wait_seconds)
+        patient = (settings.waiting_most, settings.long_wait_seconds)
         self._doors = Lane(settings.at_once, *queue)
-        self._purchases = Lane(settings.purchases_at_once, *queue)
-        self._people = Lane(settings.console_at_once, *queue)
         self._status = Lane(_POLLS_AT_ONCE, *queue)
+        self._purchases = Lane(settings.purchases_at_once, *patient)
+        self._people = Lane(settings.console_at_once, *patient)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on when there is room for it, and refuse it when there will be none."""
@@ -102,40 +48,48 @@ class Admission:
         if lane is None:
             await self._app(scope, receive, send)
             return
-        whole = await _read(receive)
-        if whole is None:
+        read = await _read(receive)
+        if read is None:
             return
+        again, whole = read
         try:
-            if not await _turn(lane, receive):
-                return
+            if whole:
+                if not await _turn(lane, receive):
+                    return
+            else:
+                # What comes next is more of the body: whether its sender is still there cannot be heard.
+                await lane.enter()
         except Full:
-            await _refuse(scope, whole, send)
+            await _refuse(scope, again, send)
             return
+        place = lanes.taken(lane, scope)
         try:
-            await self._app(scope, whole, send)
+            await self._app(scope, again, send)
         finally:
-            lane.leave()
+            place.leave()
 
     def _lane(self, scope: Scope) -> Lane | None:
         path: str = scope["path"]
         if path.startswith(_OPEN):
             return None
         if path == status.PATH:
-            return self._polls(scope)
+            # One purchase's status is read for all who ask in one statement.
+            return self._status if _of_one(scope["query_string"]) else self._doors
         if path.startswith(_PURCHASES):
             return self._purchases
         return self._people if path.startswith("/console") else self._doors
 
-    def _polls(self, scope: Scope) -> Lane | None:
-        """One purchase's status is read for all who ask in one statement, and many may wait for a change."""
-        if b"_id=" not in scope["query_string"]:
-            return self._doors
-        waits = b"wait=" in scope["query_string"] or (b"accept", b"text/event-stream") in scope["headers"]
-        return None if waits else self._status
+
+def _of_one(query: bytes) -> bool:
+    """Whether a status is asked of one purchase, as the door reads the query."""
+    return any(name.endswith("_id") for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
 
 
-async def _read(receive: Receive) -> Callable[[], Coroutine[Any, Any, Message]] | None:
-    """The same request again, as much of its body read as any door would; None if its sender has left."""
+async def _read(receive: Receive) -> tuple[Callable[[], Coroutine[Any, Any, Message]], bool] | None:
+    """The same request again, as much of its body read as any door would, and whether that is all of it.
+
+    None if its sender has left.
+    """
     read: deque[Message] = deque()
     length = 0
     while True:
@@ -144,13 +98,14 @@ async def _read(receive: Receive) -> Callable[[], Coroutine[Any, Any, Message]] 
             return None
         read.append(message)
         length += len(message.get("body", b""))
-        if not message.get("more_body", False) or length > _BODY_MOST_BYTES:
+        more = message.get("more_body", False)
+        if not more or length > _BODY_MOST_BYTES:
             break
 
     async def again() -> Message:
         return read.popleft() if read else await receive()
 
-    return again
+    return again, not more
 
 
 async def _turn(lane: Lane, receive: Receive) -> bool:

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from anyio import to_thread
 from fastapi import Depends, FastAPI
 
-from app import doors, http_errors, live, rate_card
-from app.access_log import AccessLog
+from app import access_log, doors, http_errors, live, rate_card
 from app.addresses import Network
 from app.admission import Admission
 from app.api import (
@@ -107,8 +106,7 @@ def create_app(
         version=healthz.API_VERSION,
         openapi_url=None,
         redirect_slashes=False,
-        # What is told of a request, app/access_log.py tells: never a query, an id or a token.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=access_log.TOLD_HERE,
         lifespan=alive,
     )
     app.state.house, app.state.answers = here, answers
@@ -116,7 +114,7 @@ def create_app(
     # The last that is added is the outermost.
     if work is not None:
         app.add_middleware(Admission, settings=work)
-    app.add_middleware(AccessLog)
+    app.add_middleware(access_log.AccessLog)
     app.add_middleware(Leaving, here.draining)
     http_errors.install(app)
     _open_doors(app, rails)

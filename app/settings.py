@@ -126,6 +126,9 @@ class WorkSettings(BaseSettings):
     console_at_once: int = Field(default=4, ge=1, le=200, description="pages for operators")
     waiting_most: int = Field(default=200, ge=0, description="how many of each may wait; others get a 503")
     wait_seconds: float = Field(default=0.5, gt=0, description="how long each of them waits for its turn")
+    long_wait_seconds: float = Field(
+        default=2, gt=0, description="the same for purchases, which last longer, and for operators"
+    )
 
     @property
     def threads(self) -> int:

@@ -1,7 +1,8 @@
 """The tasks: each wakes one function of the rooms below. Arguments are names, never facts."""
 
 import logging
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from ledger import credits, seals
 from ledger.errors import HorizonWentBack
@@ -37,6 +38,8 @@ from workers.watching import StoryWatch
 from workers.wiring import books, wired
 
 logger = logging.getLogger("pennyrail.workers")
+# Of the time that a task has: the notice in hand when it is over still asks the processor some times.
+_NOTICES_SECONDS: Final = 40.0
 # What the sweeper wakes is woken again when its lease is over: an older call is worth nothing by then.
 # Without an end, calls for the same few attempts pile up for as long as a processor is slow, and everything
 # else waits behind them.
@@ -59,8 +62,12 @@ def handle_notice(*, notice_id: int, **_: Any) -> None:
 
 @celery.task
 def handle_notices(*, notice_ids: list[int], **_: Any) -> None:
-    """Look at what several notices mention, one after the other."""
-    for notice_id in notice_ids:
+    """Look at what several notices mention, in their order; if that takes long the sweeper has the rest."""
+    end = monotonic() + _NOTICES_SECONDS
+    for at, notice_id in enumerate(notice_ids):
+        if monotonic() > end:
+            logger.warning("%s notices wait for the sweeper: the processor is slow", len(notice_ids) - at)
+            return
         handle_notice(notice_id=notice_id)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app import boundary, doors, envelope, errors
+from app import boundary, doors, envelope, errors, lanes
 from app.api.fields import ClosedRequest, Reference, described
 from app.doors import Here
 from app.house import House
@@ -64,11 +64,13 @@ async def purchase_status(request: Request, here: Here) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
         if answers.full_for(first.agent.agent_id):
             raise errors.NotReady("too many are waiting")
+        lanes.only_waits(request.scope)
         return stream.events(request, answers, asked, first)
     known = request.headers.get("if-none-match")
     full = answers.full_for(first.agent.agent_id)
     waits = question.wait_seconds if not (first.terminal or full) else None
     if waits and (known is None or _matches(known, first.etag)):
+        lanes.only_waits(request.scope)
         first = await answers.changed(asked, since=first.etag, seconds=waits)
     return _told(request, first, known)
 

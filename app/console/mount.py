@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import access_log
 from app.console import headers, refusals, routes, vendor
 from app.console.desk import Desk
 from app.house import House
@@ -23,7 +24,7 @@ def install(app: FastAPI, desk: Desk) -> None:
         return
     here = app.state.house
     assert isinstance(here, House)
-    console = FastAPI(openapi_url=None, redirect_slashes=False)
+    console = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=access_log.TOLD_HERE)
     console.state.house, console.state.desk = here, desk
     console.add_middleware(_Guard)
     refusals.install(console)

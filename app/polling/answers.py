@@ -58,7 +58,7 @@ class Answers:
         self._waiting: Counter[str] = Counter()
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         # More at once would only take turns, and keep those waiting whose answer is there.
-        self._makers = CapacityLimiter(_MAKERS)
+        self._makers, self._threads = CapacityLimiter(_MAKERS), CapacityLimiter(_MAKERS)
 
     async def mark(self, asked: Asked) -> tuple[str, Mark]:
         """Whose token was shown, and how far what was asked for has come.
@@ -88,15 +88,12 @@ class Answers:
                 rails_errors.QuoteNotFound if asked.kind == "quote_id" else rails_errors.PurchaseNotFound
             )
             raise unknown("no purchase of yours")
-        kept = self._answers.get(mark.quote_id)
-        if kept is None or not self._still_good(kept, mark):
-            making = (agent_id, mark.quote_id, mark.version)
-            try:
-                kept = await to_thread.run_sync(self._make, *making, limiter=self._makers)
-            except (OperationalError, InterfaceError, PoolTimeout) as error:
-                raise errors.NotReady("the database does not answer") from error
-            self._remember(mark.quote_id, kept)
-        return kept
+        kept = self._kept(mark.quote_id, mark)
+        if kept is not None:
+            return kept
+        async with self._makers:
+            # Others may have waited for the same, and it is there now.
+            return self._kept(mark.quote_id, mark) or await self._made(agent_id, mark.quote_id, mark)
 
     async def changed(self, asked: Asked, *, since: str, seconds: float) -> Answer:
         """How it stands as soon as its entity tag is not `since` any more, or after so many seconds.
@@ -136,6 +133,19 @@ class Answers:
         told = self._here.settings
         each, most = told.status_waiting_most_each, told.status_waiting_most
         return self._waiting[agent_id] >= each or self._waiting.total() >= most
+
+    def _kept(self, quote_id: str, mark: Mark) -> Answer | None:
+        kept = self._answers.get(quote_id)
+        return kept if kept is not None and self._still_good(kept, mark) else None
+
+    async def _made(self, agent_id: str, quote_id: str, mark: Mark) -> Answer:
+        making = (agent_id, quote_id, mark.version)
+        try:
+            made = await to_thread.run_sync(self._make, *making, limiter=self._threads)
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise errors.NotReady("the database does not answer") from error
+        self._remember(quote_id, made)
+        return made
 
     def _still_good(self, kept: Answer, mark: Mark) -> bool:
         now = self._here.clock()

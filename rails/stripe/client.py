@@ -13,7 +13,9 @@ from rails.telemetry import trace
 
 logger = logging.getLogger("pennyrail.stripe")
 Made = TypeVar("Made")
-_KEYS: Final = 5
+_KEYS: Final = 20
+# A call that opens a payment is made once: repeated by the SDK it would use up an answer that broke.
+ONE_CALL: Final = 0
 
 
 class _Traced(stripe.RequestsClient):
@@ -61,20 +63,30 @@ def translated() -> Iterator[None]:
 def made_once(make: Callable[[str], Made], key: str) -> Made:
     """What `make` makes under this idempotency key: for everybody the same, however often it is asked.
 
-    Stripe keeps its answer to a key for a day, one that broke too, so after that the next key is asked: for
-    everybody the same again. Only for what nobody can pay before its answer is known: something may have
-    been made in the answer that broke, and is left alone.
+    Stripe keeps its answer to a key for a day, one that broke too, so when that is told again the next key is
+    asked: for everybody the same. Only for what nobody can pay before its answer is known: something may have
+    been made in the answer that broke, and is left alone. `make` sends its key with `ONE_CALL` for the number
+    of retries: a retry of the SDK is told the broken answer again, and a key would be gone for nothing.
 
+    raises: RailRefused when every key has broken; nothing was made that anybody could pay
     source: https://docs.stripe.com/api/idempotent_requests
     """
-    for number in range(2, _KEYS + 1):
+    for number in range(1, _KEYS + 1):
         try:
-            return make(key)
+            return _made(make, key if number == 1 else f"{key}:again:{number}")
         except stripe.APIError as error:
             if not _is_told_again(error):
                 raise
-            key = f"{key.partition(':again:')[0]}:again:{number}"
-    return make(key)
+            logger.warning("stripe tells again that key %s of %s of an opening broke", number, _KEYS)
+    raise errors.RailRefused("the payment provider broke under every key of this attempt")
+
+
+def _made(make: Callable[[str], Made], key: str) -> Made:
+    try:
+        return make(key)
+    except stripe.APIConnectionError:
+        # Most often a connection that was closed while it was idle. The same key makes nothing twice.
+        return make(key)
 
 
 def _is_told_again(error: stripe.APIError) -> bool:

@@ -26,7 +26,7 @@ from rails.rail import (
     Source,
 )
 from rails.stripe import reversals
-from rails.stripe.client import made_once, translated
+from rails.stripe.client import ONE_CALL, made_once, translated
 from rails.stripe_checkout.judgement import Visit, judge
 from rails.stripe_checkout.settings import CheckoutSettings
 
@@ -61,7 +61,9 @@ class StripeCheckout:
         """Create the session under the attempt's id, so that a repeat returns the same session."""
 
         def make(key: str) -> stripe.checkout.Session:
-            return self._client.v1.checkout.sessions.create(self._params(order), {"idempotency_key": key})
+            return self._client.v1.checkout.sessions.create(
+                self._params(order), {"idempotency_key": key, "max_network_retries": ONE_CALL}
+            )
 
         with translated():
             session = made_once(make, order.payment_attempt_id)

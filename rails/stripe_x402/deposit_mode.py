@@ -8,7 +8,7 @@ import stripe
 from ledger.database import Sessions
 from rails import errors
 from rails.rail import Handle, Opened, Order, Outcome
-from rails.stripe.client import made_once, translated
+from rails.stripe.client import ONE_CALL, made_once, translated
 from rails.stripe_x402 import intents, witnesses
 from rails.stripe_x402.judgement import Intent
 from rails.stripe_x402.witnesses import Chain
@@ -31,7 +31,11 @@ class DepositMode:
         def make(key: str) -> stripe.PaymentIntent:
             return self.client.v1.payment_intents.create(
                 intents.deposit(order, version=self.version),  # type: ignore[arg-type]  # not in the SDK's types yet
-                {"idempotency_key": key, "stripe_version": self.version},
+                {
+                    "idempotency_key": key,
+                    "stripe_version": self.version,
+                    "max_network_retries": ONE_CALL,
+                },
             )
 
         with translated():

@@ -17,7 +17,7 @@ from ledger.database import Sessions
 from rails import awaiting, errors
 from rails.chain.deposits import OtherToken
 from rails.rail import Handle, NeedsReview, Opened, Order, Outcome
-from rails.stripe.client import made_once, translated
+from rails.stripe.client import ONE_CALL, made_once, translated
 from rails.stripe_x402 import claims, intents, witnesses
 from rails.stripe_x402.claims import WRONG_AMOUNT, Held, Place
 from rails.stripe_x402.judgement import Intent, foreign_tokens
@@ -121,11 +121,12 @@ class TransactionVerification:
                 metadata={"agent_id": order.agent_id},
                 stripe_version=self.version,
                 idempotency_key=key,
+                max_network_retries=ONE_CALL,
             )
             return cast("stripe.StripeResponse", asked)
 
         with translated():
-            answer = made_once(make, f"deposit-address:{order.agent_id}")
+            answer = made_once(make, f"deposit-address:{order.payment_attempt_id}")
         made = cast("dict[str, Any]", answer.data)
         told = intents.instructions(made, price=order.price, watched=self.token, shared=True)
         with self.sessions() as session:

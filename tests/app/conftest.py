@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from app.addresses import Network
 from app.limits import Limits
 from app.main import create_app
-from app.settings import DoorSettings
+from app.settings import DoorSettings, WorkSettings
 from ledger.database import Sessions
 from rails import purchase, status
 from rails.conformance.fakes import FakeRail, crypto_deposit, hosted_page
@@ -108,6 +108,7 @@ class Doors:
     sessions: Sessions
     page: FakeRail
     deposit: FakeRail
+    app: FastAPI
 
     def visitor(self, token: str | None = None) -> Client:
         """Somebody at the doors."""
@@ -174,15 +175,16 @@ def opened(
     *,
     limits: Limits | None = None,
     proxies: tuple[Network, ...] = (),
+    work: WorkSettings | None = None,
 ) -> Iterator[Doors]:
     """A house with its doors open, and no limits unless they are given."""
     clock, page, deposit = Clock(), hosted_page(), crypto_deposit()
     page.live_money = deposit.live_money = True
     rails = {page.rail_id: page, deposit.rail_id: deposit}
-    app = create_app(sessions, rails, changed, clock, limits=limits, proxies=proxies)
+    app = create_app(sessions, rails, changed, clock, limits=limits, proxies=proxies, work=work)
     with served(app) as url, httpx.Client(base_url=url, timeout=30) as http:
         http.event_hooks = {"response": [lambda response: hold(http, response)]}
-        yield Doors(url, http, clock, sessions, page, deposit)
+        yield Doors(url, http, clock, sessions, page, deposit, app)
 
 
 @pytest.fixture

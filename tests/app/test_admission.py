@@ -5,18 +5,20 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.admission import Full, Lane
-from app.api import webhooks
+from app.api import status, webhooks
+from app.lanes import Full, Lane, Place
 from app.main import create_app
 from app.settings import WorkSettings
 from ledger.database import Sessions
 from rails.stripe.settings import StripeSettings
-from tests.app.conftest import Clock, served, settings
+from tests.app.conftest import Clock, Doors, opened, served, settings
 from tests.waiting import eventually
 
 PACKS = "/v1/credit-packs"
@@ -81,6 +83,21 @@ def test_a_place_that_comes_free_at_the_moment_of_giving_up_is_not_lost() -> Non
 
     for turns in range(8):
         asyncio.run(scene(late_by_turns=turns))
+
+
+def test_a_place_is_given_back_once() -> None:
+    async def scene() -> None:
+        wide = lane(at_once=2)
+        await wide.enter()
+        await wide.enter()
+        place = Place(wide)
+
+        place.leave()
+        place.leave()
+
+        assert wide.busy == 1
+
+    asyncio.run(scene())
 
 
 def test_who_waited_too_long_is_refused_and_leaves_no_gap() -> None:
@@ -233,3 +250,78 @@ def test_nothing_is_done_for_who_has_hung_up_while_waiting(sessions: Sessions) -
         assert busy[0].result().status_code == 200
         eventually(lambda: httpx.get(f"{url}{PACKS}", trust_env=False).status_code == 200)
         assert len(came) == 1
+
+
+def wait_there(doors: Doors, number: int) -> bool:
+    return bool(doors.app.state.answers._waiting.total() == number)
+
+
+@pytest.mark.parametrize(
+    ("accept", "query"),
+    [
+        ("text/event-stream, application/json", "quote_id={}"),
+        ("*/*", "quote_id={}&wait=20"),
+        ("*/*", "quote%5Fid={}&wai%74=20"),
+    ],
+)
+def test_who_waits_for_a_change_takes_no_place_however_it_is_asked_for(
+    sessions: Sessions, accept: str, query: str
+) -> None:
+    work = WorkSettings(at_once=1, waiting_most=0)
+    with (
+        opened(sessions, settings(), work=work) as doors,
+        ThreadPoolExecutor(12) as pool,
+        ExitStack() as held,
+    ):
+        agent = doors.agent()
+        quote_id = agent.quote()["quote_id"]
+        asked = f"{doors.url}{status.PATH}?{query.format(quote_id)}"
+        headers = {"authorization": f"Bearer {agent.token}"}
+        tag = httpx.get(f"{doors.url}{status.PATH}?quote_id={quote_id}", headers=headers, trust_env=False)
+        waiter = {**headers, "accept": accept, "if-none-match": tag.headers["etag"]}
+
+        def wait() -> None:
+            stream = httpx.stream("GET", asked, headers=waiter, timeout=60, trust_env=False)
+            with suppress(httpx.HTTPError):
+                held.enter_context(stream)
+
+        # One after the other: more at once than there are places would be refused, as they should be.
+        for number in range(1, 10):
+            pool.submit(wait)
+            eventually(partial(wait_there, doors, number))
+        others = [
+            httpx.get(f"{doors.url}{path}", headers=headers, trust_env=False)
+            for path in (f"{status.PATH}?quote_id={quote_id}", "/v1/quota")
+        ]
+        doors.clock.now += timedelta(hours=1)
+
+    assert [each.status_code for each in others] == [200, 200]
+
+
+def test_a_body_that_no_door_reads_is_refused_in_the_envelope_while_all_is_busy(sessions: Sessions) -> None:
+    work = WorkSettings(at_once=1, waiting_most=1, wait_seconds=0.2)
+    with crowded(sessions, work) as (url, _, go, came), ThreadPoolExecutor(4) as pool:
+        busy = crowd(url, pool, 1)
+        eventually(lambda: len(came) == 1)
+
+        refused = httpx.post(f"{url}/v1/stuck", content=b"x" * 1_000_000, timeout=60, trust_env=False)
+
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+        go.set()
+        assert busy[0].result().status_code == 200
+
+
+def test_a_purchase_waits_longer_for_its_turn_than_a_reading(sessions: Sessions) -> None:
+    work = WorkSettings(at_once=1, purchases_at_once=1, wait_seconds=0.05, long_wait_seconds=60)
+    path = "/v1/credit-purchases/stuck"
+    with crowded(sessions, work) as (url, app, go, came), ThreadPoolExecutor(4) as pool:
+        app.add_api_route(path, lambda: go.wait(60))
+        both = [pool.submit(httpx.get, f"{url}{path}", timeout=60, trust_env=False) for _ in range(2)]
+        busy = crowd(url, pool, 1)
+        eventually(lambda: len(came) == 1)
+
+        assert httpx.get(f"{url}{PACKS}", trust_env=False).status_code == 503
+        assert not any(each.done() for each in both)
+
+        go.set()
+        assert [each.result().status_code for each in (*both, *busy)] == [200] * 3

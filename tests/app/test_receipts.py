@@ -20,7 +20,7 @@ def signing(doors: Doors) -> Iterator[Doors]:
     """The doors of a house that has a key."""
     app = create_app(doors.sessions, doors.rails, settings(), doors.clock, receipt_key=KEY)
     with served(app) as url, httpx.Client(base_url=url, timeout=30) as http:
-        yield Doors(url, http, doors.clock, doors.sessions, doors.page, doors.deposit)
+        yield Doors(url, http, doors.clock, doors.sessions, doors.page, doors.deposit, app)
 
 
 def bought(doors: Doors, agent: Client) -> str:

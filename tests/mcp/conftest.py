@@ -113,7 +113,7 @@ def opened(
     for layer in layers:
         app.add_middleware(layer)
     with served(app) as url, httpx.Client(base_url=url, timeout=30) as http:
-        yield Tools(Doors(url, http, clock, sessions, page, deposit), app, mode)
+        yield Tools(Doors(url, http, clock, sessions, page, deposit, app), app, mode)
 
 
 @pytest.fixture(params=MODES)

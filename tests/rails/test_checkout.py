@@ -135,6 +135,39 @@ def test_an_answer_that_broke_and_is_kept_for_a_day_does_not_close_the_purchase(
     assert shop.buy() == attempt_id
 
 
+def test_each_call_uses_up_one_answer_that_broke_so_that_an_outage_may_last(shop: Shop) -> None:
+    # The n-th call asks n keys: all before it are told again.
+    requests = sum(range(1, 20))
+    shop.control.fail(Fault(kind="status", path_prefix="/v1/checkout/sessions", status=500, times=requests))
+
+    for _ in range(19):
+        with pytest.raises(errors.RailUnreachable):
+            shop.buy()
+    attempt_id = shop.buy()
+
+    assert shop.attempt(attempt_id).state == "requires_action"
+
+
+def test_when_every_key_broke_the_purchase_is_refused_and_a_new_quote_is_the_way(shop: Shop) -> None:
+    shop.control.fail(Fault(kind="status", path_prefix="/v1/checkout/sessions", status=500, times=999))
+    for _ in range(20):
+        with pytest.raises(errors.RailUnreachable):
+            shop.buy()
+
+    shop.control.clear_faults()
+    with pytest.raises(errors.RailRefused):
+        shop.buy()
+
+
+def test_a_connection_that_was_cut_is_tried_again_under_the_same_key(shop: Shop) -> None:
+    shop.control.fail(Fault(kind="lost_answer", path_prefix="/v1/checkout/sessions"))
+
+    attempt_id = shop.buy()
+
+    assert shop.attempt(attempt_id).state == "requires_action"
+    assert shop.buy() == attempt_id
+
+
 def test_while_stripe_does_not_answer_nothing_is_canceled(shop: Shop) -> None:
     attempt_id = shop.buy()
     shop.control.fail(Fault(kind="status", path_prefix="/v1/checkout", status=500))

@@ -24,7 +24,7 @@ from tests.ledger import make
 from tests.ledger.full_book import do
 from tests.office.proposing import Office
 from tests.rails.conftest import NOON, buy
-from workers import tasks
+from workers import account_news, tasks
 from workers.watching import StoryWatch
 
 
@@ -232,6 +232,31 @@ def test_a_notice_that_breaks_does_not_stop_the_others_of_its_message(
     with sessions() as session:
         states = [session.get_one(Notice, notice_id).state for notice_id in ids]
     assert states == ["waiting", "handled"]
+
+
+def test_what_a_slow_processor_leaves_of_a_message_is_found_by_the_sweeper(
+    sessions: Sessions, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sessions() as session:
+        ids = [
+            inbox.receive(session, Incoming("stripe", f"evt_{name}", "payout.paid", (name,), b"{}"), now=NOON)
+            for name in ("po_1", "po_2", "po_3")
+        ]
+    with freeze_time(NOON) as clock:
+
+        def slow(_: Knock) -> bool:
+            clock.tick(41)
+            return True
+
+        monkeypatch.setattr(account_news, "heard", slow)
+        tasks.handle_notices(notice_ids=ids)
+        with sessions() as session:
+            states = [session.get_one(Notice, notice_id).state for notice_id in ids]
+        clock.tick(11)
+        tasks.sweep()
+
+    assert states == ["handled", "waiting", "waiting"]
+    assert sorted(queue.notices) == ids[1:]
 
 
 def test_a_payout_is_of_use_to_somebody_and_other_strangers_are_not(sessions: Sessions, queue: Queue) -> None:

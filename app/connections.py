@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from ledger import database
 
-# What one process of a worker keeps for its tasks: workers/wiring.py, two and two under load.
-OF_A_TASK: Final = 4
-# The page of statuses is read over a connection of its own: app/polling/marks.py.
-OF_POLLING: Final = 1
+# One process of a worker, for its tasks (workers/wiring.py, two and two under load), and its parent.
+OF_A_TASK: Final = 5
+# Of app/polling/marks.py, which reads the page of statuses, and of app/api/readiness.py.
+OF_ITS_OWN: Final = 2
 # For `migrate`, an operator's commands and whoever looks what is wrong.
 FOR_PEOPLE: Final = 5
 
@@ -40,7 +40,7 @@ class Processes:
     @property
     def most(self) -> int:
         """Connections that all of them together may open."""
-        of_an_api = 2 * self.pool_size + self.writers + OF_POLLING
+        of_an_api = 2 * self.pool_size + self.writers + OF_ITS_OWN
         return self.api * of_an_api + self.task_processes * OF_A_TASK + FOR_PEOPLE
 
 

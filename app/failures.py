@@ -1,6 +1,6 @@
 """What a command says when it cannot do its work: what is wrong and what to do, never a traceback."""
 
-from psycopg.errors import UndefinedTable
+from psycopg.errors import InsufficientPrivilege, UndefinedTable
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
@@ -25,6 +25,8 @@ def told(error: Exception) -> str | None:
             return f"the database does not answer: {_first_line(error)}; is DATABASE_URL right, and is it up?"
         case ProgrammingError(orig=UndefinedTable()):
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
+        case ProgrammingError(orig=InsufficientPrivilege()):
+            return "this login may not do that; put the database owner's into PENNYRAIL_MIGRATE_DATABASE_URL"
         case registry.BrokenRail():
             return f"cannot start: {error}"
         case RailError():

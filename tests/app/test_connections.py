@@ -27,7 +27,7 @@ def test_a_lower_limit_of_the_database_counts(database_url: str) -> None:
 
 
 def test_every_connection_of_every_process_is_counted() -> None:
-    assert Processes(api=2, pool_size=10, writers=1, task_processes=8).most == 2 * 22 + 8 * 4 + 5
+    assert Processes(api=2, pool_size=10, writers=1, task_processes=8).most == 2 * 23 + 8 * 5 + 5
 
 
 def test_the_command_refuses_more_processes_than_there_are_connections(
@@ -39,4 +39,4 @@ def test_the_command_refuses_more_processes_than_there_are_connections(
     too_many = CliRunner().invoke(cli, ["connections", "--api", "100"])
 
     assert (enough.exit_code, too_many.exit_code) == (0, 1)
-    assert enough.stdout == "39 connections at the most, of 197 that may be open\n"
+    assert enough.stdout == "43 connections at the most, of 197 that may be open\n"

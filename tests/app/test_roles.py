@@ -13,6 +13,7 @@ from psycopg import errors, sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
+from app.cli import main
 from app.migrations import roles
 from app.migrations.run import migrate
 from ledger import balances, chart, credits, database, explain, freezes, reports, seals, statements
@@ -419,6 +420,22 @@ def test_who_may_not_make_a_login_is_told_what_to_run(postgres_url: str) -> None
 def test_who_is_not_the_owner_is_told_which_setting_is_missing(service_url: str) -> None:
     with pytest.raises(roles.NotAllowed, match="PENNYRAIL_MIGRATE_DATABASE_URL"):
         migrate(service_url, service_url=service_url)
+
+
+def test_a_command_of_the_owner_tells_the_service_whose_login_it_needs(
+    service_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", service_url)
+    monkeypatch.delenv("PENNYRAIL_MIGRATE_DATABASE_URL", raising=False)
+    monkeypatch.setattr("sys.argv", ["pennyrail", "service-token", "revoke", "jobs"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    told = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "PENNYRAIL_MIGRATE_DATABASE_URL" in told.err
+    assert "Traceback" not in told.err
 
 
 def test_databases_of_one_cluster_are_migrated_at_the_same_time(postgres_url: str) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 
 from sandbox import embedded
 from sandbox.processes import Child, child
+from tests.house.test_env_example import variables
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +66,12 @@ class Native:
 
     def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
         """The service's own environment, with the addresses of this machine."""
-        given = {name: filled(str(value)) for name, value in service["environment"].items()}
+        # A name without a value is handed on if somebody has set it.
+        given = {
+            name: filled(str(value)) for name, value in service["environment"].items() if value is not None
+        }
+        # On this machine they would all listen at one.
+        given |= {"PENNYRAIL_METRICS_HOST": "127.0.0.1", "PENNYRAIL_METRICS_PORT": str(_free_port())}
         for name in (name for name in given if name.endswith("DATABASE_URL")):
             given[name] = self._database(given[name])
         if "REDIS_URL" in given:
@@ -164,6 +170,16 @@ def test_no_secret_has_a_default_and_the_owner_is_known_to_the_migration_alone(
             assert how == ":?" or (how, default) == (":-", ""), name
     knows_the_owner = {name for name in OURS if "${POSTGRES_PASSWORD" in str(services[name]["environment"])}
     assert knows_the_owner == {"migrate"}
+
+
+def test_every_setting_of_a_service_is_handed_on() -> None:
+    handed_on = set(document()["x-house"]["environment"])
+    of_one_alone = {name for name in variables() if name.endswith("DATABASE_URL")}
+    elsewhere = {"PENNYRAIL_ANVIL", "XDG_CONFIG_HOME", "PENNYRAIL_API_BASE_URL", "PENNYRAIL_TOKEN"}
+    elsewhere |= {"PENNYRAIL_CONFIG_PATH", "PENNYRAIL_DISCOVERY_SOURCE"}
+    elsewhere |= {name for name in variables() if name.startswith("PENNYRAIL_OPS_")}
+
+    assert handed_on == variables() - of_one_alone - elsewhere
 
 
 def test_each_process_logs_in_as_who_it_is(services: dict[str, Any]) -> None:

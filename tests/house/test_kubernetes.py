@@ -13,6 +13,7 @@ from app.cli import cli
 from app.connections import Processes
 from app.settings import OF_A_PROCESS, MigrationSettings
 from tests.house.test_env_example import variables
+from workers.settings import DrainSettings
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -172,16 +173,20 @@ def test_beat_is_one_and_the_others_go_on_while_they_are_replaced() -> None:
         assert ("PodDisruptionBudget", f"pennyrail-{name}") in BASE
 
 
-def test_a_task_has_the_time_to_end_that_celery_gives_it(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    from workers.queue import celery
+def test_every_process_has_the_time_to_end_that_the_runbook_names() -> None:
+    told = re.search(
+        r"terminationGracePeriodSeconds: (\d+)", (ROOT / "docs/runbooks/processes.md").read_text()
+    )
+    assert told is not None
 
-    for name in ("worker", "watcher"):
-        assert (
-            PODS[f"pennyrail-{name}"]["spec"]["terminationGracePeriodSeconds"] > celery.conf.task_time_limit
-        )
+    given = {
+        BASE["Deployment", name]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        for kind, name in BASE
+        if kind == "Deployment"
+    }
+
+    assert given == {int(told[1])}
+    assert int(told[1]) > 2 * DrainSettings().finish_seconds
 
 
 def test_a_database_that_is_away_restarts_nobody() -> None:

@@ -1,6 +1,7 @@
 """What people do by commands, for the audit log: in the transaction of its effect wherever there is one."""
 
 import getpass
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -16,7 +17,15 @@ from office.audit import About, Recorded
 
 def who(by: str | None) -> Actor:
     """Whoever runs a command: by the name that was given, or as the user of this machine."""
-    return actor.command(by or getpass.getuser())
+    return actor.command(by or user())
+
+
+def user() -> str:
+    """The user of this machine; by number where it has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def said(

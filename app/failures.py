@@ -26,7 +26,10 @@ def told(error: Exception) -> str | None:
         case ProgrammingError(orig=UndefinedTable()):
             return "the database has no tables of this version yet; run `pennyrail migrate` first"
         case ProgrammingError(orig=InsufficientPrivilege()):
-            return "this login may not do that; put the database owner's into PENNYRAIL_MIGRATE_DATABASE_URL"
+            return (
+                "this login of the database may not do that: run it as the service (DATABASE_URL); tokens,"
+                " endpoints and `figures rebuild` need its owner's (PENNYRAIL_MIGRATE_DATABASE_URL)"
+            )
         case registry.BrokenRail():
             return f"cannot start: {error}"
         case RailError():

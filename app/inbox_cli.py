@@ -1,6 +1,5 @@
 """`pennyrail inbox`: the webhooks that came, what became of them, and what to do with those that broke."""
 
-import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -229,7 +228,7 @@ def _given(reason: str) -> str:
 
 
 def _actor(by: str | None) -> str:
-    told = (by if by is not None else getpass.getuser()).strip()
+    told = (by if by is not None else by_command.user()).strip()
     if not told:
         raise typer.BadParameter("--by must name somebody")
     return told[:100]

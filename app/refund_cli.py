@@ -1,6 +1,5 @@
 """`pennyrail refund`: giving money back, and seeing what has left a payment."""
 
-import getpass
 import json
 import sys
 import time
@@ -69,7 +68,7 @@ def create(
                 payment_attempt_id=payment_attempt_id,
                 amount=asked_for,
                 reason=reason,
-                requested_by=by or getpass.getuser(),
+                requested_by=by or by_command.user(),
                 key=key or f"by hand:{payment_attempt_id}:{asked_for.units if asked_for else 'all'}",
                 now=now,
             )

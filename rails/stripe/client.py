@@ -86,7 +86,13 @@ def _made(make: Callable[[str], Made], key: str) -> Made:
         return make(key)
     except stripe.APIConnectionError:
         # Most often a connection that was closed while it was idle. The same key makes nothing twice.
-        return make(key)
+        try:
+            return make(key)
+        except stripe.APIError as error:
+            if _is_told_again(error):
+                # It broke a moment ago, and its answer was cut off: that was this call's key.
+                raise errors.RailUnreachable("the payment provider broke") from error
+            raise
 
 
 def _is_told_again(error: stripe.APIError) -> bool:

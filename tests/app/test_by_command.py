@@ -114,3 +114,20 @@ def test_a_file_is_never_written_over(sessions: Sessions, tmp_path: Path) -> Non
     assert file.read_text() == "mine"
     assert run("ledger", "export", "--format", "docx", "--to", str(tmp_path / "other")).exit_code != 0
     assert not (tmp_path / "other").exists()
+
+
+def test_a_user_without_a_name_is_told_by_number(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent(sessions)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_: int) -> None:
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("os.getuid", lambda: 10001)
+
+    ran = run("agent-spending", "freeze", "agt_1", "--reason", "a wave of disputes")
+
+    assert ran.exit_code == 0, ran.output
+    assert [row[0] for row in audited(sessions)] == ["uid-10001"]

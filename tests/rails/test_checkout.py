@@ -6,11 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+import stripe
 from pydantic import ValidationError
 
 from ledger import audit
 from ledger.database import Sessions
 from rails import errors
+from rails.stripe.client import made_once
 from rails.stripe_checkout.rail import StripeCheckout
 from rails.stripe_checkout.settings import CheckoutSettings
 from sandbox.stripe_twin import Switches
@@ -166,6 +168,21 @@ def test_a_connection_that_was_cut_is_tried_again_under_the_same_key(shop: Shop)
 
     assert shop.attempt(attempt_id).state == "requires_action"
     assert shop.buy() == attempt_id
+
+
+def test_an_answer_that_broke_and_was_cut_off_uses_up_one_key_as_well() -> None:
+    asked: list[str] = []
+
+    def make(key: str) -> str:
+        asked.append(key)
+        if len(asked) == 1:
+            raise stripe.APIConnectionError("cut")  # type: ignore[no-untyped-call]  # of the SDK
+        raise stripe.APIError("broke", http_status=500, headers={"Idempotent-Replayed": "true"})
+
+    with pytest.raises(errors.RailUnreachable):
+        made_once(make, "k")
+
+    assert asked == ["k", "k"]
 
 
 def test_while_stripe_does_not_answer_nothing_is_canceled(shop: Shop) -> None:

@@ -71,7 +71,7 @@ promote: install ## kill the database's primary under load, five times, and coun
 fuzz: install ## send thousands of well-formed and malformed requests to every door, and nonsense to every parser
 	@PENNYRAIL_FUZZ_EXAMPLES=150 $(BIN)/python -m pytest --timeout 0 tests/app/test_openapi_fuzz.py tests/fuzz
 
-audit: install ## ask which weaknesses are known of what is locked; exit code 75 if nobody could be asked
+audit: install ## ask which weaknesses are known of what is locked; Error 75 if nobody could be asked
 	@$(BIN)/python -m tests.supply audit
 
 sbom: install ## write what the house is made of, as CycloneDX, into .artifacts/sbom

@@ -18,7 +18,7 @@ _EVERY_SECONDS: Final = 5.0
 _CLOCK_SECONDS: Final = 60
 _ROOM_SECONDS: Final = 60
 WATCHING: Final = frozenset(queues.ROUTES)
-_written: dict[tuple[str, int], float] = {}
+_written: dict[str, tuple[int, float]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,16 @@ def follow_the_clock() -> None:
 
 @signals.task_prerun.connect
 def _began(task: Task[Any, Any], **_: Any) -> None:
-    limit = task.time_limit or task.app.conf.task_time_limit
+    _sign(task, limit=task.time_limit or task.app.conf.task_time_limit)
+
+
+@signals.task_postrun.connect
+def _ended(task: Task[Any, Any], **_: Any) -> None:
+    # Or a process that hangs after a task of hours, most often done at once, would look alive for hours.
+    _sign(task, limit=task.app.conf.task_time_limit)
+
+
+def _sign(task: Task[Any, Any], *, limit: float) -> None:
     role = "watcher" if task.name in WATCHING else "worker"
     _write(role, seconds=int(limit) + _ROOM_SECONDS)
 
@@ -63,10 +72,10 @@ def _struck(**_: Any) -> None:
 
 def _write(role: str, *, seconds: int) -> None:
     # A stopwatch for how often, a date for whoever reads it.
-    last, now = _written.get((role, seconds)), time.monotonic()
-    if last is not None and now - last < _EVERY_SECONDS:
+    (lasts, at), now = _written.get(role, (0, 0.0)), time.monotonic()
+    if lasts == seconds and now - at < _EVERY_SECONDS:
         return
-    _written[(role, seconds)] = now
+    _written[role] = (seconds, now)
     try:
         pipe = _redis(os.getpid()).pipeline(transaction=False)
         for where in (_host(), "any"):

@@ -199,6 +199,10 @@ class NothingForSale(TypedDict):
 
     available: Literal[False]
     recommended: Literal[False]
+    pending_purchases: Annotated[
+        list[PendingPurchase], says("five at most, those whose money was seen first, then the newest")
+    ]
+    more_pending_purchases: Annotated[bool, says("whether there are others beside these five")]
 
 
 class SpendLimit(TypedDict):

@@ -153,14 +153,15 @@ def top_up(
     While money of a `pending` purchase may be on its way, looking after that comes first.
     """
     rails = by_preference(here)
+    waiting = [_pending(here, view) for view in pending.purchases]
+    told_of = {"pending_purchases": waiting, "more_pending_purchases": pending.more}
     if not rails:
-        return {"available": False, "recommended": False}
+        return {"available": False, "recommended": False, **told_of}
     reasons = _reasons_to_buy(available.units, low=here.settings.low_credits, also=also)
     reason = reasons[0] if reasons else "available"
     urgency, score = _URGENCY[reason]
     first, fallback = rails[0], rails[-1]
     quote = _quote_command(here, first)
-    waiting = [_pending(here, view) for view in pending.purchases]
     steps = (quote, here.commands.buy(provider=first.listing.provider), here.commands.status_of_attempt())
     return {
         "available": True,
@@ -172,8 +173,7 @@ def top_up(
         "path": "browserless_agent_self_fund" if alone(first) else "human_payment_handoff",
         "preferred_payment_method": first.rail_id,
         "first_command": waiting[0]["status_command"] if waiting else quote,
-        "pending_purchases": waiting,
-        "more_pending_purchases": pending.more,
+        **told_of,
         "quote_command": quote,
         "quote_command_copy_runnable": True,
         "quote_command_effect": _quote_effect(first),

@@ -145,6 +145,20 @@ def test_the_balance_points_at_a_purchase_that_may_be_paid_and_not_at_another_on
     assert before["pending_purchases"] == after["pending_purchases"] == []
 
 
+def test_a_purchase_that_is_pending_is_told_although_no_rail_takes_payments_any_more(doors: Doors) -> None:
+    agent = doors.agent()
+    purchase = bought(doors, agent)
+    for rail in doors.rails.values():
+        rail.unavailable_reason = "maintenance"
+
+    told = ok(agent.get("/v1/quota"))["top_up"]
+
+    assert (told["available"], told["recommended"], told["more_pending_purchases"]) == (False, False, False)
+    assert [each["payment_attempt_id"] for each in told["pending_purchases"]] == [
+        purchase["payment_attempt_id"]
+    ]
+
+
 def test_more_purchases_than_are_shown_are_said_and_those_whose_money_was_seen_come_first(
     doors: Doors,
 ) -> None:

@@ -105,6 +105,30 @@ def test_what_a_restart_cannot_mend_is_unknown_and_not_dead(environment: dict[st
     assert no_clock == (1, "beat: not alive, it does nothing of what it is asked")
 
 
+def test_after_a_task_that_might_have_lasted_hours_a_sign_lasts_minutes_again(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    from workers import exporting, pulse
+
+    monkeypatch.setattr(pulse, "_redis", lambda _pid: Redis.from_url(redis_url))
+    monkeypatch.setattr(pulse, "_host", lambda: "one-alone")
+    monkeypatch.setattr(pulse, "_written", {})
+
+    def lasts() -> int:
+        found: int = Redis.from_url(redis_url).ttl("pennyrail:pulse:worker:one-alone")
+        return found
+
+    pulse._ended(exporting.make_exports)
+    before = lasts()
+    pulse._began(exporting.make_exports)
+    meanwhile = lasts()
+    pulse._ended(exporting.make_exports)
+
+    assert meanwhile > 20_000
+    assert max(before, lasts()) <= 210
+
+
 @pytest.mark.timeout(600)
 def test_a_worker_whose_task_does_not_end_leaves_it_to_others_and_ends(
     environment: dict[str, str], tmp_path: Path

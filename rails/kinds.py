@@ -31,7 +31,10 @@ FOUND_BY_LOOKS: Final = frozenset(
 )
 """The kinds that end when a look at the payment does not find them again."""
 
-COUNTED: Final = frozenset({*SUMS, "unseen", "mismatch"})
+TAKEN_BY_THE_PROCESSOR: Final = frozenset({"unseen", "mismatch"})
+"""The kinds of what the processor says that it took: decided and not credited, the payment is over."""
+
+COUNTED: Final = frozenset({*SUMS, *TAKEN_BY_THE_PROCESSOR})
 """The kinds that are about a sum of dollars, which can be credited or written off."""
 
 BY_POLICY: Final = ("underpaid", "overpaid", "topped_up", "late")

@@ -426,16 +426,25 @@ def _record(
     if outcome is None:
         attempt.look_at = _or_earlier_knock(attempt, before, states.soon(attempt, now=now))
         return False
-    if attempt.looks != before.looks and not isinstance(outcome, Paid):
+    if attempt.looks != before.looks:
         # Somebody asked at the same time, and perhaps later: asking again beats guessing whose word is newer.
         attempt.look_at = now
-        return False
+        return isinstance(outcome, Paid) and _grant_overtaken(session, attempt, outcome, now=now)
     attempt.looked_at = now
     attempt.looks += 1
     granted = _write_down(session, attempt, outcome, now=now)
     following = _next_look(attempt, outcome, now=now)
     attempt.look_at = _or_earlier_knock(attempt, before, following)
     return granted
+
+
+def _grant_overtaken(session: Session, attempt: PaymentAttempt, paid: Paid, *, now: datetime) -> bool:
+    """Grant what was paid, whoever heard of it first; what else is open is for the next look to say."""
+    if attempt.state == "succeeded":
+        return False
+    attempt.looks += 1
+    evidence.keep(session, attempt.payment_attempt_id, paid.evidence, now=now)
+    return _grant(session, attempt, received=paid.received, now=now)
 
 
 def _or_earlier_knock(
@@ -491,6 +500,9 @@ def _review_unpaid(session: Session, attempt: PaymentAttempt, review: NeedsRevie
     still = reviews.keep(session, attempt.payment_attempt_id, found, how=f"it is {review.kind} now", now=now)
     if review.kind in still:
         states.move(attempt, "needs_review", reason=review.kind)
+    elif review.kind in kinds.TAKEN_BY_THE_PROCESSOR:
+        # Its money was sent back or given up: nobody is asked to pay the same again.
+        states.move(attempt, "failed", reason="decided")
     else:
         _nothing_yet(attempt, now=now)
 
@@ -523,6 +535,9 @@ def _review_paid(session: Session, attempt: PaymentAttempt, paid: Paid, *, now: 
     left = [paid.review] if paid.review is not None else []
     if paid.missing:
         left.append(NeedsReview("chain_evidence_pending", paid.received, paid.received))
+    else:
+        # What was credited beside the payment may have gone since.
+        left.extend(_taken_back(session, attempt))
     reviews.keep(
         session,
         attempt.payment_attempt_id,

@@ -1,5 +1,6 @@
 """Refunds that the house asks for, as rows: what was asked, what was answered, and when to ask again."""
 
+import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,6 +10,7 @@ from sqlmodel import Session, col, select, update
 from rails.models import RefundRequest
 from rails.rail import Reversed
 
+logger = logging.getLogger("pennyrail.rails")
 LEASE: Final = timedelta(seconds=60)
 _LONGEST: Final = timedelta(hours=1)
 
@@ -47,7 +49,8 @@ def accept(request: RefundRequest, *, reference: str, now: datetime) -> None:
 
 
 def fail(request: RefundRequest, *, why: str, now: datetime) -> None:
-    """The processor refused it, or it came back."""
+    """The processor refused it, or it came back: somebody who was promised money does not get it."""
+    logger.error("refund %s of %s failed", request.refund_id, request.payment_attempt_id)
     request.state, request.failure = "failed", why
     request.try_at, request.answered_at = None, now
 

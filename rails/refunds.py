@@ -148,6 +148,9 @@ def ask(sessions: Sessions, rails: Rails, *, refund_id: str, now: datetime) -> R
 def _answer(
     session: Session, refund_id: str, *, reference: str | None, failure: str | None, now: datetime
 ) -> None:
+    # The attempt first, as everybody who holds both.
+    attempt_id = session.get_one(RefundRequest, refund_id).payment_attempt_id
+    attempt = session.get_one(PaymentAttempt, attempt_id, with_for_update=True, populate_existing=True)
     wanted = refund_requests.locked(session, refund_id)
     if wanted.state != "asked":
         # Another has asked meanwhile, or the refund was seen at the processor: that answer stands.
@@ -156,6 +159,9 @@ def _answer(
         refund_requests.accept(wanted, reference=reference, now=now)
     elif failure is not None:
         refund_requests.fail(wanted, why=failure, now=now)
+        # What was decided by this refund is not decided any more: the next look opens it again.
+        attempt.looks += 1
+        attempt.look_at = now
     else:
         refund_requests.put_off(wanted, now=now)
 

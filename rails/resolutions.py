@@ -278,6 +278,25 @@ def _written_off(
     ).all()
 
 
+def claim_taken_back(
+    session: Session,
+    item: PaymentException,
+    cents: Amount,
+    decision: Decision,
+    *,
+    transaction_id: int,
+    now: datetime,
+) -> None:
+    """Count what a decision had credited as decided no more, once the book has taken it back.
+
+    If its money stands on the chain again, that is found as anything that arrived is.
+    """
+    row = _row(item, "claim", decision, units=in_usdc(cents), cents=cents, now=now)
+    row.ledger_transaction_id = transaction_id
+    session.add(row)
+    session.flush()
+
+
 def _claim(
     session: Session, item: PaymentException, attempt: PaymentAttempt, cents: Amount, *, now: datetime
 ) -> None:

@@ -11,8 +11,8 @@ from sqlmodel import Session, col, select
 
 from ledger.money import USD, USDC
 from rails import kinds, refund_requests
-from rails.accounted import accounted, in_usdc
-from rails.models import PaymentException
+from rails.accounted import accounted, in_usdc, undecided
+from rails.models import ExceptionAction, PaymentException
 from rails.rail import NeedsReview
 
 HOUSE = "house"
@@ -131,12 +131,24 @@ def _is_decided(session: Session, payment_attempt_id: str, review: NeedsReview) 
 
 
 def _stays_closed(session: Session, item: PaymentException) -> bool:
-    """Whether a person has closed it, unless by a refund whose money came back."""
+    """Whether a person has closed it, unless what was done about it was undone since."""
     assert item.payment_attempt_id is not None
     if item.closed_by == HOUSE or item.exception_id is None:
         return False
+    if item.kind in kinds.SUMS and _claimed(session, item.payment_attempt_id):
+        return undecided(session, item).units == 0
     key = refund_requests.of_exception(item.exception_id)
     return key not in refund_requests.failed_keys(session, [item.payment_attempt_id])
+
+
+def _claimed(session: Session, payment_attempt_id: str) -> bool:
+    """Whether anything that was decided about a payment counts no more."""
+    claims = (
+        select(ExceptionAction.action_id)
+        .join(PaymentException)
+        .where(PaymentException.payment_attempt_id == payment_attempt_id, ExceptionAction.action == "claim")
+    )
+    return session.exec(claims).first() is not None
 
 
 def _bring_up_to_date(item: PaymentException, review: NeedsReview) -> None:

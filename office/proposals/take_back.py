@@ -94,6 +94,9 @@ class TakeBack:
                 raise NotPossible(_REFUSALS.get(outcome.code, f"the book refuses it: {outcome.code}"))
             taken += outcome.credits.units if outcome.credits is not None else 0
         ids = tuple(outcome.transaction_id for outcome in outcomes)
+        resolutions.claim_taken_back(
+            session, found.item, self.cents, decision, transaction_id=ids[0], now=order.now
+        )
         _tell(session, found.receipt, taken, ids[0], order)
         return Done(f"{taken} credits taken back, what was used of them is receivable", ids)
 

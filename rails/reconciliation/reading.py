@@ -185,16 +185,25 @@ def _read_payouts(
 ) -> None:
     found = books.payouts(begins_at=since, ends_at=until)
     with sessions() as session:
-        new = [each for each in found if _keep_payout(session, each, now=now)]
-    for payout in new:
-        if payout.automatic and payout.reconciled == "completed":
+        for each in found:
+            _keep_payout(session, each, now=now)
+        read = set(
+            session.exec(
+                select(PayoutPart.payout_id).where(
+                    col(PayoutPart.payout_id).in_([each.payout_id for each in found])
+                )
+            )
+        )
+    for payout in found:
+        # Not only those that are new: somebody may have kept it and got no further.
+        if payout.automatic and payout.reconciled == "completed" and payout.payout_id not in read:
             parts = books.parts_of(payout.payout_id)
             with sessions() as session:
                 _keep_parts(session, payout.payout_id, parts)
 
 
-def _keep_payout(session: Session, payout: Payout, *, now: datetime) -> bool:
-    """Keep the state of a payout; whether nobody has seen it in this state before."""
+def _keep_payout(session: Session, payout: Payout, *, now: datetime) -> None:
+    """Keep the state of a payout, once."""
     row = insert(KeptPayout).values(
         payout_id=payout.payout_id,
         state=payout.state,
@@ -208,8 +217,7 @@ def _keep_payout(session: Session, payout: Payout, *, now: datetime) -> bool:
         arrives_at=payout.arrives_at,
         seen_at=now,
     )
-    added = row.on_conflict_do_nothing().returning(col(KeptPayout.payout_id))
-    return session.execute(added).first() is not None
+    session.execute(row.on_conflict_do_nothing())
 
 
 def _keep_parts(session: Session, payout_id: str, parts: Sequence[str]) -> None:

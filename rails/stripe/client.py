@@ -49,7 +49,11 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError) as error:
+    except stripe.AuthenticationError as error:
+        # A key that was deleted or mistyped says nothing of what was asked: it is asked again under another.
+        logger.warning("stripe refused the key: %s", error.http_status)
+        raise errors.RailUnreachable("the payment provider does not know our key") from error
+    except (stripe.InvalidRequestError, stripe.PermissionError) as error:
         logger.warning("stripe refused: %s %s", error.http_status, error.code or "")
         raise errors.RailRefused(f"the payment provider refused the request ({error.http_status})") from error
     except stripe.StripeError as error:

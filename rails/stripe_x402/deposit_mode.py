@@ -48,7 +48,8 @@ class DepositMode:
         """What Stripe's API and our own watcher say, together."""
         try:
             intent, unanswered = self._intent(handle), None
-        except errors.RailUnreachable as error:
+        except errors.RailError as error:
+            # Refused or unanswered: what we see on the chain ourselves is told all the same.
             intent, unanswered = Intent(handle.reference, "unknown"), error
         seen = witnesses.case(handle, intent, self._chain(handle), grace=self.grace, now=now)
         return witnesses.outcome(handle, seen, unanswered)

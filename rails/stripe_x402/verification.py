@@ -72,7 +72,8 @@ class TransactionVerification:
             )
         try:
             intent, unanswered = self._intent(handle, held, now=now), None
-        except errors.RailUnreachable as error:
+        except errors.RailError as error:
+            # Refused or unanswered: what we see on the chain ourselves is told all the same.
             intent, unanswered = Intent(handle.reference, "unknown"), error
         seen = witnesses.case(handle, intent, chain, grace=self.grace, now=now)
         if intent.status == WRONG_AMOUNT and seen.standing:

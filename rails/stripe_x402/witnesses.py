@@ -68,10 +68,10 @@ def case(handle: Handle, intent: Intent, chain: Chain, *, grace: timedelta, now:
     )
 
 
-def outcome(handle: Handle, seen: Case, unanswered: errors.RailUnreachable | None) -> Outcome:
+def outcome(handle: Handle, seen: Case, unanswered: errors.RailError | None) -> Outcome:
     """What both say together.
 
-    raises: RailUnreachable while nobody can say
+    raises: RailUnreachable while nobody can say; `unanswered` while nothing has arrived either
     """
     if unanswered is not None:
         arrived = without_stripe(seen)

@@ -183,6 +183,27 @@ def test_credits_whose_money_the_chain_took_back_are_taken_back(desk: Desk, peop
     desk.check_book()
 
 
+def test_money_that_comes_again_after_its_credits_were_taken_back_is_an_exception_again(
+    desk: Desk,  # noqa: F811
+    people: Office,
+) -> None:
+    height = desk.arrive(4_990_000, state="confirmed")
+    desk.credit(desk.reviewed("underpaid", 4_990_000))
+    desk.orphan(height)
+    desk.says(Pending(), now=LATER)
+    [gone] = desk.open()
+    people.approve(people.propose("take_back", {"exception_id": str(gone.exception_id)}))
+
+    desk.arrive(4_990_000)
+    desk.says(NeedsReview("underpaid", usdc(5_000_000), usdc(4_990_000)), now=LATER)
+    [line] = desk.open()
+    desk.credit(line.exception_id)
+
+    assert line.item.kind == "underpaid"
+    assert (desk.holds("agent:agt_1"), desk.holds(CLEARING), desk.unexplained()) == (499, -499, [])
+    desk.check_book()
+
+
 def test_what_is_no_such_exception_is_not_taken_back(desk: Desk, people: Office) -> None:  # noqa: F811
     desk.arrive(4_990_000)
     exception_id = desk.reviewed("underpaid", 4_990_000)

@@ -8,10 +8,11 @@ import pytest
 
 from ledger.database import Sessions
 from ledger.money import USD, USDC, Amount
-from rails import inbox, purchase, schedule
+from rails import exceptions, inbox, purchase, schedule
 from rails.conformance.fakes import FakeRail, hosted_page
+from rails.exceptions import Wanted
 from rails.notice import Incoming
-from rails.rail import Evidence, Handle, NeedsReview, Outcome, Paid, Rails
+from rails.rail import Evidence, Handle, NeedsReview, Outcome, Paid, Processing, Rails
 from rails.settings import story
 from rails.status import PurchaseView
 from tests.rails.conftest import NOON, buy
@@ -112,6 +113,58 @@ def test_an_answer_that_was_overtaken_by_another_changes_nothing_and_is_asked_ag
 
     assert view().state == "processing"
     assert due(sessions, now=LATER) == [attempt_id]
+
+
+def test_a_payment_that_was_overtaken_closes_nothing_that_a_newer_look_has_opened(
+    sessions: Sessions,
+    rails: Rails,
+    rail: FakeRail,
+    reference: str,
+    attempt_id: str,
+    credits_of_agent: Credits,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    honest = rail.look_up
+    several = NeedsReview("several", Amount(5_000_000, USDC), Amount(10_000_000, USDC))
+
+    def slow(handle: Handle, *, now: datetime) -> Outcome:
+        rail.pay(reference)
+        answer = honest(handle, now=now)
+        assert isinstance(answer, Paid)
+        monkeypatch.setattr(rail, "look_up", lambda *_, **__: replace(answer, review=several))
+        purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=now)
+        return answer
+
+    monkeypatch.setattr(rail, "look_up", slow)
+    purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=LATER)
+
+    with sessions() as session:
+        assert [each.item.kind for each in exceptions.listed(session, Wanted(), now=LATER)] == ["several"]
+    assert (credits_of_agent(), due(sessions, now=LATER)) == (500, [attempt_id])
+
+
+def test_a_payment_that_was_overtaken_by_an_emptier_answer_is_granted(
+    sessions: Sessions,
+    rails: Rails,
+    rail: FakeRail,
+    reference: str,
+    attempt_id: str,
+    credits_of_agent: Credits,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    honest = rail.look_up
+
+    def slow(handle: Handle, *, now: datetime) -> Outcome:
+        rail.pay(reference)
+        answer = honest(handle, now=now)
+        monkeypatch.setattr(rail, "look_up", lambda *_, **__: Processing(()))
+        purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=now)
+        return answer
+
+    monkeypatch.setattr(rail, "look_up", slow)
+    settled = purchase.settle(sessions, rails, payment_attempt_id=attempt_id, now=LATER)
+
+    assert (settled.granted, credits_of_agent(), due(sessions, now=LATER)) == (True, 500, [attempt_id])
 
 
 def test_an_attempt_that_we_gave_up_is_still_looked_at_now_and_then_for_a_month(

@@ -11,7 +11,7 @@ from ledger.database import Sessions
 from ledger.money import USD, Amount
 from rails import errors, refund_requests, refunds
 from rails.conformance.fakes import crypto_deposit
-from rails.models import RefundRequest
+from rails.models import PaymentAttempt, RefundRequest
 from tests.rails.reversing import NOON, Bought, opened, state
 
 
@@ -145,6 +145,21 @@ def test_a_refusal_fails_the_refund_and_books_nothing(bought: Bought) -> None:
 
     assert (refused.state, refused.request.failure) == ("failed", "balance_insufficient")
     assert state(bought.sessions) == (500, [])
+
+
+def test_a_refund_that_failed_is_told_and_its_payment_is_looked_at_again(
+    bought: Bought, caplog: pytest.LogCaptureFixture
+) -> None:
+    bought.rail.refunds_refused = "balance_insufficient"
+
+    refused = ask(bought, 200)
+
+    [told] = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert refused.request.refund_id in told.getMessage()
+    assert "balance_insufficient" not in told.getMessage()
+    with bought.sessions() as session:
+        attempt = session.get_one(PaymentAttempt, bought.attempt_id)
+        assert attempt.look_at == refused.request.answered_at
 
 
 def test_who_asks_hears_whether_it_failed_or_nobody_knows(bought: Bought) -> None:

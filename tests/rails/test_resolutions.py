@@ -438,6 +438,41 @@ def test_when_operators_wait_for_finality_what_is_not_final_is_refused(
     assert done.cents == Amount(499, USD)
 
 
+def test_a_surplus_that_was_credited_and_then_taken_back_is_an_exception_beside_a_payment(desk: Desk) -> None:
+    desk.arrive(5_000_000)
+    height = desk.arrive(5_000_000, state="confirmed")
+    desk.paid(review=NeedsReview("several", usdc(5_000_000), usdc(10_000_000)))
+    [surplus] = desk.open()
+    desk.credit(surplus.exception_id)
+    settled = desk.open()
+    desk.orphan(height)
+
+    desk.paid(now=LATER)
+
+    [line] = desk.open()
+    assert settled == []
+    assert (line.item.kind, line.difference) == ("taken_back", usdc(-5_000_000))
+
+
+@pytest.mark.parametrize(("kind", "received"), [("mismatch", 4_000_000), ("unseen", 0)])
+def test_what_the_processor_took_and_a_person_gave_up_asks_nobody_to_pay_again(
+    desk: Desk, kind: str, received: int, view: View, credits_of_agent: Credits
+) -> None:
+    said = (Evidence("stripe", desk.reference, "succeeded"),)
+    taken = NeedsReview(kind, usdc(5_000_000), usdc(received), said)
+    desk.says(taken)
+    [line] = desk.open()
+    desk.write_off(line.exception_id)
+
+    after, long_after = desk.says(taken), desk.says(taken, now=NOON + timedelta(days=60))
+
+    assert (after, long_after, desk.open(), view().state) == ("failed", "failed", [], "failed")
+    with desk.sessions() as session:
+        assert schedule.due(session, now=NOON + timedelta(days=90), limit=9) == []
+    desk.paid(now=NOON + timedelta(days=60))
+    assert credits_of_agent() == 500
+
+
 def test_what_was_credited_and_then_taken_back_by_the_chain_is_an_exception(desk: Desk) -> None:
     height = desk.arrive(4_990_000, state="confirmed")
     desk.credit(desk.reviewed("underpaid", 4_990_000))

@@ -327,6 +327,22 @@ def test_while_stripe_does_not_answer_what_arrived_is_processing(shop: ChainShop
     assert (down.state, shop.credits()) == ("processing", 0)
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("strategy", ["deposit", "transaction_verification"])
+def test_what_arrived_is_processing_although_stripe_refuses_to_tell(
+    shop: ChainShop, sessions: Sessions, twin: LocalTwin, strategy: Strategy, status: int
+) -> None:
+    shop.rails = {shop.rail_id: rail_of(sessions, twin, shop.chain, strategy=strategy)}
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="status", path_prefix="/v1/", status=status, times=99))
+
+    refused = shop.settle(attempt_id)
+    shop.control.clear_faults()
+
+    assert (refused.state, shop.credits()) == ("processing", 0)
+
+
 def test_two_transfers_in_one_transaction_wait_for_a_person(shop: ChainShop) -> None:
     attempt_id = shop.buy()
     shop.net.send(PAYER, twice(shop.net), transfer_to(str(shop.attempt(attempt_id).deposit_address)))

@@ -122,6 +122,27 @@ def test_a_movement_that_appears_late_is_found_by_the_overlap_and_lands_on_its_o
         assert told.created_at == NOON + timedelta(minutes=1)
 
 
+def test_what_a_payout_consists_of_is_read_although_somebody_died_before_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.charge(shop.grant(shop.page))
+    shop.books.move(-455, kind="payout", at=NOON + HOUR, source="po_1")
+    shop.books.parts["po_1"] = ["txn_1"]
+    shop.books.paid_out[:] = [payout("paid", "completed")]
+
+    def dies(_: str) -> list[str]:
+        raise errors.RailUnreachable("the payment provider did not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.books, "parts_of", dies)
+        with pytest.raises(errors.RailUnreachable):
+            shop.reconcile(at=NOON + 2 * HOUR)
+    shop.reconcile(at=NOON + 3 * HOUR)
+
+    with shop.sessions() as session:
+        assert [row.balance_transaction_id for row in session.exec(select(PayoutPart))] == ["txn_1"]
+
+
 def payout(state: str, reconciled: str) -> Payout:
     return Payout("po_1", state, reconciled, 455, "usd", True, "txn_2", None, NOON + HOUR, NOON + DAY)
 

@@ -21,7 +21,11 @@ from rails.stripe_x402 import matching
 from rails.stripe_x402.matching import Match, Name, Transfer
 from rails.stripe_x402.models import AgentDepositAddress, ClosedDeposit, TransferClaim
 
-_BACK_OFF: Final = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
+# A node of Stripe's that is a few blocks behind ours is the usual no: that costs the payer seconds.
+_BACK_OFF: Final = (
+    *(timedelta(seconds=5), timedelta(seconds=20), timedelta(minutes=1)),
+    *(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6)),
+)
 KEY_LIFETIME: Final = timedelta(hours=20)
 """After 24 hours Stripe forgets an idempotency key, and asking once more might pay twice."""
 WRONG_AMOUNT: Final = "invalid_amount"

@@ -1,9 +1,11 @@
 """`pennyrail reconcile`, as an operator types it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from freezegun import freeze_time
 from sqlmodel import select
 from typer.testing import CliRunner, Result
 
@@ -108,13 +110,14 @@ def by_hand(worker: None, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("by_hand")
 def test_a_run_does_not_say_that_all_agrees_while_an_exception_tells_of_a_difference(shop: Shop) -> None:
-    before = typed("run")
-    attempt = shop.buy(shop.page)
-    shop.page.pay_wrongly(shop.reference(attempt), "mismatch", received=Amount(499, USD))
-    purchase.settle(shop.sessions, {shop.page.rail_id: shop.page}, payment_attempt_id=attempt, now=NOON)
-    shop.charge(attempt)
-
-    after, told = typed("run"), json.loads(typed("run", "--json").output)
+    with freeze_time(NOON):
+        before = typed("run")
+        attempt = shop.buy(shop.page)
+        shop.page.pay_wrongly(shop.reference(attempt), "mismatch", received=Amount(499, USD))
+        purchase.settle(shop.sessions, {shop.page.rail_id: shop.page}, payment_attempt_id=attempt, now=NOON)
+        shop.charge(attempt)
+    with freeze_time(NOON + timedelta(minutes=5)):
+        after, told = typed("run"), json.loads(typed("run", "--json").output)
 
     assert "everything agrees" in before.output
     assert (after.exit_code, "everything agrees" in after.output) == (0, False), after.output

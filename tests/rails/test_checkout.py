@@ -126,8 +126,9 @@ def test_a_cancellation_whose_answer_is_lost_is_done_by_asking_again(shop: Shop)
     assert (again.state, again.refusal) == ("canceled", None)
 
 
-def test_an_answer_that_broke_and_is_kept_for_a_day_does_not_close_the_purchase(shop: Shop) -> None:
-    shop.control.fail(Fault(kind="status", path_prefix="/v1/checkout/sessions", status=500))
+@pytest.mark.parametrize("status", [401, 500])
+def test_an_answer_that_says_nothing_of_the_purchase_does_not_close_it(shop: Shop, status: int) -> None:
+    shop.control.fail(Fault(kind="status", path_prefix="/v1/checkout/sessions", status=status))
 
     with pytest.raises(errors.RailUnreachable):
         shop.buy()

@@ -105,8 +105,9 @@ def test_a_payment_of_somebody_else_is_ignored(
     assert inbox.handle(sessions, rails, notice_id=notice_id, now=NOON, ask=related) == "ignored"
 
 
+@pytest.mark.parametrize("status", [401, 503])
 def test_given_stripe_does_not_answer_then_the_notice_is_asked_about_again_later(
-    sessions: Sessions, rails: Rails, twin: LocalTwin, related: Related, intent: str
+    sessions: Sessions, rails: Rails, twin: LocalTwin, related: Related, intent: str, status: int
 ) -> None:
     refund = twin.control.refund(intent)
     with sessions() as session:
@@ -114,11 +115,11 @@ def test_given_stripe_does_not_answer_then_the_notice_is_asked_about_again_later
             session, Incoming("stripe", "evt_thin", "refund.created", (refund,), b"{}"), now=NOON
         )
     assert notice_id is not None
-    twin.control.fail(Fault(kind="status", path_prefix="/v1/refunds", status=503))
+    twin.control.fail(Fault(kind="status", path_prefix="/v1/refunds", status=status))
 
     with pytest.raises(errors.RailUnreachable):
         related(knock("refund.created", refund))
-    twin.control.fail(Fault(kind="status", path_prefix="/v1/refunds", status=503))
+    twin.control.fail(Fault(kind="status", path_prefix="/v1/refunds", status=status))
     states = [inbox.handle(sessions, rails, notice_id=notice_id, now=NOON, ask=related) for _ in range(2)]
 
     assert states == ["waiting", "handled"]

@@ -331,9 +331,11 @@ def sandbox_pay(
 
     addresses = Addresses.read(folder)
     engine = database.connect(addresses.database_url, pool_size=1)
-    with database.sessions(engine)() as session:
-        attempt = status.attempt_of(session, payment_attempt_id=payment_attempt_id)
-    engine.dispose()
+    try:
+        with database.sessions(engine)() as session:
+            attempt = status.attempt_of(session, payment_attempt_id=payment_attempt_id)
+    finally:
+        engine.dispose()
     told = instructions.read(attempt) if attempt is not None else None
     if attempt is None or told is None:
         raise AskedWrongly(f"no attempt {payment_attempt_id} is open for payment in the house over {folder}")

@@ -32,9 +32,11 @@ def verify(as_json: reading.AsJson = False, folder: DevHouse = None) -> None:
     from ledger import audit
 
     engine = database.connect(where.ledger(folder).database_url, pool_size=1)
-    with database.sessions(engine)() as session, _shown_progress() as progress:
-        report = audit.verify(session, progress=progress)
-    engine.dispose()
+    try:
+        with database.sessions(engine)() as session, _shown_progress() as progress:
+            report = audit.verify(session, progress=progress)
+    finally:
+        engine.dispose()
     if as_json:
         typer.echo(json.dumps(_told(report), indent=2))
     for line in report.lines() if not as_json else ():

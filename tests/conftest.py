@@ -4,18 +4,22 @@ import pkgutil
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+from weakref import WeakSet
 
 import freezegun
 import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Engine, Pool, event
 from sqlalchemy.engine import make_url
 
 import app
@@ -34,6 +38,9 @@ QUICK = {
     "max_wal_size": "128MB",
 }
 ROOM_BYTES = 2 * 1024**3
+IDLE = TransactionStatus.IDLE
+_POOLED: "WeakSet[psycopg.Connection[Any]]" = WeakSet()
+_POOLING = threading.Lock()
 # Servers of the whole run live in threads beside the tests: a loop that sleeps on frozen time never wakes.
 freezegun.configure(extend_ignore_list=["asyncio"])
 # Started in the background by a shell, a run ignores Ctrl-C, and so would every process that a test starts.
@@ -113,6 +120,23 @@ def new_database(postgres_url: str) -> Iterator[str]:
         connection.execute(create.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
         yield in_database(postgres_url, name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        _close_what_is_left(name)
+
+
+def _close_what_is_left(name: str) -> None:
+    """Close connections to a database that is gone, which would warn in whichever test they are collected."""
+    with _POOLING:
+        pooled = list(_POOLED)
+    for each in pooled:
+        if not each.closed and each.info.dbname == name and each.info.transaction_status == IDLE:
+            each.close()
+
+
+@event.listens_for(Pool, "connect")
+def _is_pooled(connection: "psycopg.Connection[Any]", _: object) -> None:
+    """Remember a connection: a server's thread may give it back to a pool that was disposed of meanwhile."""
+    with _POOLING:
+        _POOLED.add(connection)
 
 
 def in_database(url: str, name: str) -> str:

@@ -31,13 +31,17 @@ $(NODE_STAMP): package-lock.json
 	@$(PYTHON) app/console/vendor.py
 	@touch $@
 
-browser: ## install what tests of the console need besides: Debian's chromium and hledger
+browser: ## install what some tests need besides: Debian's chromium, hledger and promtool
 	@if (command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null && \
-		command -v hledger >/dev/null; then exit 0; fi; \
+		command -v hledger >/dev/null && command -v promtool >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-		echo "install chromium and hledger, on Debian: sudo apt-get install chromium hledger" >&2; exit 1; fi; \
-	echo "installing chromium and hledger"; \
+		echo "install chromium, hledger and promtool; on Debian, as root: make browser" >&2; exit 1; fi; \
+	echo "installing chromium, hledger and promtool"; \
 	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium fonts-liberation hledger >/dev/null
+# The program alone: its package would start a server on this machine.
+	@command -v promtool >/dev/null || { cd "$$(mktemp -d)" && apt-get -qq -o APT::Sandbox::User=root download prometheus && \
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/promtool && \
+		install usr/bin/promtool /usr/local/bin/ && rm -r "$$PWD"; }
 
 demo: install ## watch an agent and a person buy credits, settled for real, granted once
 	@$(BIN)/pennyrail demo

@@ -25,6 +25,8 @@ class Proven:
     size: int
     place: int
     key: str
+    told: _Json | None
+    """What the house says of the payment, by its word alone; None if it says nothing."""
 
     def lines(self) -> list[str]:
         """The same for a person, one fact a line."""
@@ -38,7 +40,24 @@ class Proven:
             f"leaf         {self.place + 1} of {self.size}, worked out again from the content",
             f"root         {seal['root']}, worked out again from the leaf",
             f"seal         {seal['number']}, after {seal['previous'] or 'none'}, signed by the same key",
+            *_payment(self.told or {}),
         ]
+
+
+def _payment(told: _Json) -> list[str]:
+    parts = [str(told[name]) for name in ("receipt_id", "payment_attempt_id", "quote_id") if name in told]
+    spoken = [(each["source"], each["state"], each["detail"]) for each in told.get("witnesses", [])]
+    return [
+        *([f"purchase     {', '.join(parts)}"] if parts else []),
+        *(
+            f"witness      {', '.join([f'{source} says {state}', *_said(detail)])}"
+            for source, state, detail in spoken
+        ),
+    ]
+
+
+def _said(detail: _Json) -> list[str]:
+    return [f"{name} {value}" for name, value in sorted(detail.items())]
 
 
 def granted(content: _Json) -> _Json:
@@ -92,20 +111,26 @@ def verify(receipt: str, *, keys: Sequence[PublicKey]) -> Proven:
 
 
 def compare(text: str, proven: Proven) -> None:
-    """Refuse an answer whose readable part says other numbers than what it has proven beside them.
+    """Refuse an answer whose readable part says something else than what it has proven beside it.
 
     raises: ChangedReceipt
     """
-    told = json.loads(text) if text.strip().startswith("{") else {}
-    inside = told["data"] if isinstance(told.get("data"), dict) else told
+    answer = json.loads(text) if text.strip().startswith("{") else {}
+    inside = answer["data"] if isinstance(answer.get("data"), dict) else answer
     shown = inside.get("receipt")
     if not isinstance(shown, dict):
         return
+    _agree(shown, proven.granted)
+    signed = shown if proven.told is None else proven.told
+    for name, value in shown.items():
+        if name not in signed or signed[name] != value:
+            raise ChangedReceipt(f"{name} says {value!r} beside it, and {signed.get(name)!r} was signed")
+
+
+def _agree(told: _Json, booked: _Json) -> None:
     for name, signed in (("credits_granted", "credits"), ("received_cents", "cents")):
-        if name in shown and shown[name] != proven.granted[signed]:
-            raise ChangedReceipt(
-                f"{name} says {shown[name]!r} beside it, and {proven.granted[signed]} was signed"
-            )
+        if name in told and told[name] != booked[signed]:
+            raise ChangedReceipt(f"{name} says {told[name]!r} beside it, and {booked[signed]} was signed")
 
 
 def _proven(payload: _Json, key: PublicKey) -> Proven:
@@ -128,10 +153,13 @@ def _proven(payload: _Json, key: PublicKey) -> Proven:
         raise ChangedReceipt("the seal is not the one that was signed")
     if key.signs_until is not None and seals.sealed_at(seal) > key.signs_until:
         raise RetiredKey(f"its seal is younger than its key, which signs nothing since {key.signs_until}")
-    told = granted(json.loads(payload["content"]))
-    if told != payload["granted"]:
+    booked, told = granted(json.loads(payload["content"])), payload.get("receipt")
+    if booked != payload["granted"]:
         raise ChangedReceipt("what was granted is not what the content says")
-    return Proven(told, seal, inclusion["size"], inclusion["place"], key.thumbprint)
+    _agree(told or {}, booked)
+    proven = Proven(booked, seal, inclusion["size"], inclusion["place"], key.thumbprint, told)
+    proven.lines()  # what cannot be told is no receipt
+    return proven
 
 
 def signed(jws: str, keys: Sequence[PublicKey], *, kind: str) -> tuple[_Json, PublicKey]:

@@ -1,6 +1,7 @@
 """Signed receipts: one transaction, and the proof that it is in a seal of the book."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import jwt
@@ -16,8 +17,13 @@ _CONTENT: Final = text("SELECT content FROM sealed_content WHERE id = :id")
 _LEAVES: Final = text("SELECT array_agg(hash ORDER BY place) FROM seal_leaf WHERE seal = :seal")
 
 
-def issue(session: Session, *, transaction_id: int, key: SigningKey) -> str:
+def issue(
+    session: Session, *, transaction_id: int, key: SigningKey, told: Mapping[str, Any] | None = None
+) -> str:
     """The receipt of a transaction as a JWS: the same text whenever it is asked for.
+
+    `told` is what the house says of the payment behind it, who witnessed it before all: signed with the
+    rest, by the house's word alone.
 
     raises: UnknownTransaction, NotSealedYet
     """
@@ -34,7 +40,8 @@ def issue(session: Session, *, transaction_id: int, key: SigningKey) -> str:
     assert merkle.leaf(content.encode()) == leaf.hash, f"transaction {transaction_id} is not as it was sealed"
     root = merkle.root_of_path(leaf.hash, place=leaf.place, size=seal.leaves, siblings=siblings)
     assert root == seal.root, f"seal {seal.number} is not as it was made"
-    return _sign(_payload(content, leaf, seal, siblings, key), key, kind=proof.RECEIPT)
+    payload = _payload(content, leaf, seal, siblings, key)
+    return _sign(payload if told is None else {**payload, "receipt": told}, key, kind=proof.RECEIPT)
 
 
 def seal_statement(seal: Seal, *, key: SigningKey) -> str:

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse, Response
 
-from app import boundary, envelope, errors
+from app import boundary, envelope, errors, signing
 from app.api.fields import Reference
 from app.doors import Here, Knocking
 from app.shapes.receipt import receipt
-from ledger import keys, receipts
+from ledger import keys
 from ledger.errors import NotSealedYet
 from rails import status
 from rails.errors import NotFound
@@ -34,11 +34,8 @@ def receipt_show(
             raise errors.ReceiptNotFound("no receipt of yours") from None
         if here.receipt_key is None:
             raise errors.ReceiptsUnavailable("no key")
-        assert view.receipt is not None
         try:
-            jws = receipts.issue(
-                session, transaction_id=view.receipt.ledger_transaction_id, key=here.receipt_key
-            )
+            jws = signing.sign(session, here, view, key=here.receipt_key)
         except NotSealedYet:
             raise errors.ReceiptNotSealedYet("not sealed yet") from None
     data = {

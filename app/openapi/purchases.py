@@ -339,5 +339,7 @@ class SignedReceipt(TypedDict):
     """A receipt, and the same as a JWS that anybody can check without this service."""
 
     receipt: Receipt
-    jws: Annotated[str, says("a compact JWS, EdDSA", pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$")]
+    jws: Annotated[
+        str, says("a compact JWS, EdDSA, over the receipt and its seal", pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$")
+    ]
     public_key_url: Url

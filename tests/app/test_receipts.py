@@ -1,5 +1,6 @@
 """Signed receipts at the door: one's own, once sealed, checkable by anybody."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from app.main import create_app
 from ledger import keys, proof, seals
+from ledger.errors import ChangedReceipt
 from ledger.keys import SigningKey
 from tests.app.conftest import Client, Doors, ok, served, settings
 
@@ -53,6 +55,28 @@ def test_a_receipt_is_signed_once_it_is_sealed_and_checked_with_the_published_ke
     assert proven.granted["cents"] == data["receipt"]["received_cents"]
     assert data["public_key_url"].endswith("/.well-known/pennyrail-receipt-keys.json")
     assert "d" not in published.json()["keys"][0]
+
+
+def test_both_witnesses_are_signed_and_what_says_otherwise_beside_them_is_refused(signing: Doors) -> None:
+    agent = signing.agent()
+    receipt_id = bought(signing, agent)
+    seals.seal_all(signing.sessions, now=signing.clock.now)
+
+    data = ok(agent.get(f"/v1/receipts/{receipt_id}"))
+    proven = proof.verify(data["jws"], keys=[KEY.public])
+    proof.compare(json.dumps(data), proven)
+
+    assert proven.told == data["receipt"]
+    spoken = [f"{each['source']} says {each['state']}" for each in data["receipt"]["witnesses"]]
+    told = [line for line in proven.lines() if line.startswith("witness ")]
+    assert spoken
+    assert [line.split("  ")[-1].split(",")[0].strip() for line in told] == spoken
+    for name in ("witnesses", "chain_evidence", "payment_attempt_id", "live_money"):
+        forged = {**data, "receipt": {**data["receipt"], name: "INVENTED"}}
+        with pytest.raises(ChangedReceipt, match=f"{name} says 'INVENTED'"):
+            proof.compare(json.dumps(forged), proven)
+    with pytest.raises(ChangedReceipt, match="blessed says True"):
+        proof.compare(json.dumps({"receipt": {**data["receipt"], "blessed": True}}), proven)
 
 
 def test_the_receipt_of_somebody_else_is_not_found(signing: Doors) -> None:

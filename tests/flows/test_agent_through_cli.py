@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -74,15 +75,31 @@ def _verify(pennyrail: Command, receipt_id: str, folder: Path) -> None:
     answer, keys = folder / "receipt.json", folder / "keys.json"
 
     answer.write_text(json.dumps(pennyrail(f"pennyrail credits receipt {receipt_id} --save-keys {keys}")))
-    # Nothing of the service is in this environment but the two files.
-    verified = subprocess.run(
+    code, told = _offline(answer, keys)
+    assert (code, "the receipt is genuine" in told) == (0, True), told
+    stripe, chain = re.findall(
+        r"^witness +(\w+) says \w+, .*transaction_hash (0x[0-9a-f]{64})", told, re.MULTILINE
+    )
+    assert (stripe[0], chain[0], stripe[1] == chain[1]) == ("stripe", "chain", True)
+
+    answer.write_text(answer.read_text().replace(chain[1], "0x" + "bad" * 21 + "b"))
+    code, told = _offline(answer, keys)
+    assert (code, "witnesses says" in told) == (1, True), told
+
+
+WITNESS = re.compile(r"^witness +(\w+) says \w+, .*transaction_hash (0x[0-9a-f]{64})", re.MULTILINE)
+
+
+def _offline(answer: Path, keys: Path) -> tuple[int, str]:
+    """What `receipt verify` says where nothing of the service is but the two files."""
+    done = subprocess.run(
         [sys.executable, "-m", "app.cli", "receipt", "verify", str(answer), "--key", str(keys)],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (verified.returncode, "the receipt is genuine" in verified.stdout) == (0, True), verified.stdout
+    return done.returncode, done.stdout
 
 
 def test_a_person_pays_the_page_while_the_agent_waits_and_the_api_is_restarted(

@@ -139,6 +139,37 @@ def _other(value: str) -> str:
     return value[:middle] + letter + value[middle + 1 :]
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"credits_granted": 501},
+        {"received_cents": 491},
+        {"witnesses": [{"source": "chain"}]},
+        {"witnesses": "both"},
+        {"witnesses": [{"source": "chain", "state": "final", "detail": "seen"}]},
+        ["both"],
+        7,
+    ],
+    ids=str,
+)
+def test_what_the_house_tells_beside_must_not_contradict_the_book_and_must_be_readable(
+    receipt: str, told: object
+) -> None:
+    agreeing = {"credits_granted": 500, "received_cents": 490, "witnesses": []}
+    proven = proof.verify(signed_again({**payload(receipt), "receipt": agreeing}), keys=[KEY.public])
+    assert proven.told == agreeing
+
+    with pytest.raises((ChangedReceipt, NotAReceipt)):
+        proof.verify(signed_again({**payload(receipt), "receipt": told}), keys=[KEY.public])
+
+
+def test_a_receipt_of_a_house_that_told_nothing_beside_still_verifies(receipt: str) -> None:
+    proven = proof.verify(receipt, keys=[KEY.public])
+
+    assert proven.told is None
+    assert not [line for line in proven.lines() if line.startswith("witness")]
+
+
 def test_a_receipt_of_another_book_is_refused(receipt: str) -> None:
     other = SigningKey.generate()
 

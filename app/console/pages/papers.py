@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from app import signing
 from app.api.receipts import KEYS_PATH
 from app.console.show import show
 from app.console.visit import Reading, Visit
-from ledger import receipts as signed
 from ledger.errors import NotSealedYet
 from office import papers
-from rails import receipts
+from rails import receipts, status
 
 router = APIRouter()
 TransactionId = Annotated[int, Path(ge=1, lt=2**63)]
@@ -34,7 +34,7 @@ def receipt(visit: Reading, receipt_id: str) -> Response:
         visit,
         "papers/receipt.html",
         receipt=found,
-        jws=_signed(visit, found.transaction.transaction_id),
+        jws=_signed(visit, found),
         keys_url=f"{visit.house.settings.base_url}{KEYS_PATH}",
     )
 
@@ -57,13 +57,20 @@ def hold(visit: Reading, hold_id: str) -> Response:
     return show(visit, "papers/hold.html", hold=found)
 
 
-def _signed(visit: Visit, transaction_id: int) -> str | None:
+def _signed(visit: Visit, found: papers.ReceiptPaper) -> str | None:
     """The receipt as a JWS; None while it is in no seal, or where this house signs none."""
-    key = visit.house.receipt_key
-    if key is None:
+    here = visit.house
+    if here.receipt_key is None:
         return None
-    try:
-        with visit.house.sessions() as session:
-            return signed.issue(session, transaction_id=transaction_id, key=key)
-    except NotSealedYet:
-        return None
+    with here.sessions() as session:
+        view = status.find(
+            session,
+            agent_id=found.agent_id,
+            kind="receipt_id",
+            reference=found.receipt_id,
+            now=here.clock(),
+        )
+        try:
+            return signing.sign(session, here, view, key=here.receipt_key)
+        except NotSealedYet:
+            return None

@@ -1,10 +1,16 @@
 """The pages of purchases, and what is done there: by whom, with which code, on whose record."""
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from fastapi import FastAPI
 from sqlmodel import col, select
+from starlette.routing import Mount
 
+from ledger import proof, seals
+from ledger.keys import SigningKey
 from office import notes
 from office.actor import Actor
 from office.models import AuditRow
@@ -264,3 +270,25 @@ def test_a_note_stands_on_the_page_and_in_the_timeline(console: Console, paid: s
 @pytest.mark.parametrize("path", ["purchases/%00", "quotes/%00", "receipts/%00", "ledger/holds/%00"])
 def test_what_no_id_can_be_is_refused_and_breaks_nothing(console: Console, path: str) -> None:
     assert console.operator("viewer").get(f"/console/{path}").status_code in (404, 422)
+
+
+def test_the_signed_receipt_on_its_page_is_the_agents_with_both_witnesses(
+    console: Console, market: Market, paid: str
+) -> None:
+    viewer, receipt, key = console.operator("viewer"), market.receipt(paid), SigningKey.generate()
+    page = f"/console/receipts/{receipt.receipt_id}"
+    assert "The signed receipt" not in viewer.page(page)
+
+    [mounted] = [
+        each.app for each in console.app.routes if isinstance(each, Mount) and each.path == "/console"
+    ]
+    assert isinstance(mounted, FastAPI)
+    mounted.state.house = replace(console.app.state.house, receipt_key=key)
+    assert "The signed receipt" not in viewer.page(page), "it is in no seal yet"
+    seals.seal_all(console.sessions, now=console.clock.now)
+    [jws] = re.findall(r"<pre>([\w-]+\.[\w-]+\.[\w-]+)</pre>", viewer.page(page))
+
+    proven = proof.verify(jws, keys=[key.public])
+    assert proven.told is not None
+    assert proven.told["receipt_id"] == receipt.receipt_id
+    assert [each["source"] for each in proven.told["witnesses"]] == ["stripe", "chain"]

@@ -79,7 +79,7 @@ def made_once(make: Callable[[str], Made], key: str) -> Made:
         try:
             return _made(make, key if number == 1 else f"{key}:again:{number}")
         except stripe.APIError as error:
-            if not _is_told_again(error):
+            if not is_told_again(error):
                 raise
             logger.warning("stripe tells again that key %s of %s of an opening broke", number, _KEYS)
     raise errors.RailRefused("the payment provider broke under every key of this attempt")
@@ -93,12 +93,16 @@ def _made(make: Callable[[str], Made], key: str) -> Made:
         try:
             return make(key)
         except stripe.APIError as error:
-            if _is_told_again(error):
+            if is_told_again(error):
                 # It broke a moment ago, and its answer was cut off: that was this call's key.
                 raise errors.RailUnreachable("the payment provider broke") from error
             raise
 
 
-def _is_told_again(error: stripe.APIError) -> bool:
+def is_told_again(error: stripe.APIError) -> bool:
+    """Whether this is the kept answer to a key: what it made, it has made, and it will make no more.
+
+    source: https://docs.stripe.com/api/idempotent_requests
+    """
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     return headers.get("idempotent-replayed") == "true"

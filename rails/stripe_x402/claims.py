@@ -187,6 +187,14 @@ def intent_id(session: Session, *, payment_attempt_id: str) -> str | None:
     ).one_or_none()
 
 
+def intents_of(session: Session, *, payment_attempt_id: str) -> frozenset[str]:
+    """Every PaymentIntent that Stripe has made of a transfer for an attempt."""
+    found = session.exec(
+        select(TransferClaim.intent_id).where(TransferClaim.payment_attempt_id == payment_attempt_id)
+    )
+    return frozenset(each for each in found if each is not None)
+
+
 def address_of(
     session: Session, *, agent_id: str, network: str, live_money: bool
 ) -> AgentDepositAddress | None:

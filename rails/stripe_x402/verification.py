@@ -17,7 +17,7 @@ from ledger.database import Sessions
 from rails import awaiting, errors
 from rails.chain.deposits import OtherToken
 from rails.rail import Handle, NeedsReview, Opened, Order, Outcome
-from rails.stripe.client import ONE_CALL, made_once, translated
+from rails.stripe.client import ONE_CALL, is_told_again, made_once, translated
 from rails.stripe_x402 import claims, intents, witnesses
 from rails.stripe_x402.claims import WRONG_AMOUNT, Held, Place
 from rails.stripe_x402.judgement import Intent, foreign_tokens
@@ -27,6 +27,10 @@ from rails.stripe_x402.witnesses import Chain
 logger = logging.getLogger("pennyrail.stripe")
 
 _ADDRESSES: Final = "/v1/crypto/deposit_addresses"
+# Between Stripe's clock and ours.
+_SKEW: Final = timedelta(hours=1)
+_PAGE: Final = 100
+_MOST_LISTED: Final = 20 * _PAGE
 _CAME_TO_NOTHING: Final = frozenset({"requires_payment_method", "canceled"})
 
 
@@ -197,10 +201,44 @@ class TransactionVerification:
                 with self.sessions() as session:
                     claims.refused(session, claim, code=error.code or "refused", now=now)
                 return _not_there(handle, error.code)
+            except stripe.APIError as error:
+                if not is_told_again(error):
+                    raise
+                found = self._made_all_the_same(claim)
+                if found is None:
+                    logger.warning("stripe broke over a transfer, and has made nothing of it")
+                    with self.sessions() as session:
+                        claims.refused(session, claim, code="broke", now=now)
+                    return _not_there(handle, None)
+                made_id = found
+            else:
+                made_id = made.id
         with self.sessions() as session:
-            claims.opened(session, claim, intent_id=made.id)
+            claims.opened(session, claim, intent_id=made_id)
         # An answer that is given again tells how things stood the first time.
-        return self._retrieve(handle, claim, made.id)
+        return self._retrieve(handle, claim, made_id)
+
+    def _made_all_the_same(self, claim: TransferClaim) -> str | None:
+        """The PaymentIntent that was made in an answer that broke, None if Stripe has made none.
+
+        Its answer is kept, so nothing is under way any more: what Stripe does not list now is not there.
+        """
+        with self.sessions() as session:
+            known = claims.intents_of(session, payment_attempt_id=claim.payment_attempt_id)
+        long_ago = (claim.claimed_at - _SKEW).timestamp()
+        listed = self.client.v1.payment_intents.list(
+            {"limit": _PAGE}, {"stripe_version": claim.stripe_version}
+        )
+        # The newest come first; one page is read whatever the two clocks say.
+        for number, each in enumerate(listed.auto_paging_iter()):
+            if number >= _PAGE and each.created < long_ago:
+                return None
+            if number == _MOST_LISTED:
+                raise errors.RailUnreachable("the payment provider lists too much to be sure")
+            names: dict[str, str] = each.to_dict().get("metadata") or {}
+            if names.get("payment_attempt_id") == claim.payment_attempt_id and each.id not in known:
+                return each.id
+        return None
 
     def _retrieve(self, handle: Handle, claim: TransferClaim, intent_id: str) -> Intent:
         with translated():

@@ -141,7 +141,10 @@ def perform(world: World, endpoint: Endpoint, call: Call, fault: Fault | None) -
         with world.store.transaction():
             if fault is not None and fault.kind == "status":
                 raise Injected(fault.status)
-            return Answer(200, endpoint(world, call), call)
+            done = Answer(200, endpoint(world, call), call)
+            if fault is not None and fault.kind == "broken_answer":
+                return Answer(fault.status, Injected(fault.status).body(), call)
+            return done
     except StripeError as error:
         if not error.began:
             raise

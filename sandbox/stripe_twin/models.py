@@ -22,10 +22,11 @@ class Fault(BaseModel):
     """What happens to the next `times` API requests whose path begins with `path_prefix`.
 
     `status` answers with `status` and does nothing; `hang` waits, then does the work; `drop` cuts the
-    connection and does nothing; `lost_answer` does the work, then cuts the connection.
+    connection and does nothing; `lost_answer` does the work, then cuts the connection; `broken_answer` does
+    the work, then answers with `status`.
     """
 
-    kind: Literal["status", "hang", "drop", "lost_answer"]
+    kind: Literal["status", "hang", "drop", "lost_answer", "broken_answer"]
     path_prefix: str = "/v1/"
     method: str | None = None
     times: int = Field(default=1, ge=1)

@@ -79,6 +79,12 @@ def created(shop: ChainShop) -> list[SeenRequest]:
     ]
 
 
+def intents_of(twin: LocalTwin, attempt_id: str) -> int:
+    """How many PaymentIntents Stripe has for an attempt."""
+    listed = stripe_world.sdk(twin).v1.payment_intents.list({"limit": 100}).data
+    return [each.to_dict()["metadata"].get("payment_attempt_id") for each in listed].count(attempt_id)
+
+
 def decide(shop: ChainShop, attempt_id: str, how: Callable[..., Resolved]) -> Resolved:
     """Do this about the one thing that waits for a person."""
     with shop.sessions() as session:
@@ -229,6 +235,54 @@ def test_killed_between_claim_and_payment_intent_the_next_look_asks_under_the_sa
     assert (lost.state, found.state, shop.credits()) == ("processing", "succeeded", 500)
     assert len({each.idempotency_key for each in created(shop)}) == 1
     assert len(created(shop)) == 2
+
+
+def test_an_answer_that_broke_over_a_transfer_costs_seconds_and_not_the_day_that_stripe_keeps_it(
+    shop: ChainShop, twin: LocalTwin
+) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="POST", status=500))
+
+    broke, told_again = shop.settle(attempt_id), shop.settle(attempt_id)
+    shop.now += timedelta(seconds=6)
+    shown_anew = shop.settle(attempt_id)
+
+    assert (broke.state, told_again.state) == ("processing", "processing")
+    assert (shown_anew.state, shop.credits()) == ("succeeded", 500)
+    assert {str(each.idempotency_key)[-2:] for each in created(shop)} == {":1", ":2"}
+    assert intents_of(twin, attempt_id) == 1
+
+
+def test_what_stripe_made_in_an_answer_that_broke_is_found_and_not_made_twice(
+    shop: ChainShop, twin: LocalTwin
+) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="broken_answer", path_prefix=INTENTS, method="POST"))
+
+    broke, found = shop.settle(attempt_id), shop.settle(attempt_id)
+
+    assert (broke.state, found.state, shop.credits()) == ("processing", "succeeded", 500)
+    assert {str(each.idempotency_key)[-2:] for each in created(shop)} == {":1"}
+    assert intents_of(twin, attempt_id) == 1
+
+
+def test_a_transfer_is_not_shown_under_another_key_while_stripe_cannot_be_asked_what_it_made(
+    shop: ChainShop,
+) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="broken_answer", path_prefix=INTENTS, method="POST"))
+    shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="GET", status=503, times=20))
+
+    states = set()
+    for _ in range(3):
+        states.add(shop.settle(attempt_id).state)
+        shop.now += timedelta(seconds=6)
+
+    assert (states, shop.credits()) == ({"processing"}, 0)
+    assert {str(each.idempotency_key)[-2:] for each in created(shop)} == {":1"}
 
 
 def test_a_transaction_that_stripe_does_not_see_yet_is_shown_again_later_under_another_key(

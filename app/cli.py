@@ -190,12 +190,12 @@ def beat(
     ),
 ) -> None:
     """Strike the clock for the workers. Run exactly one."""
-    from app import logs, processes, settings
+    from app import live, logs, processes
     from workers import pulse
     from workers.queue import celery
 
     logs.configure()
-    settings.require(*settings.OF_THE_CLOCK)
+    live.require_of_the_clock()
     pulse.follow_the_clock()
     processes.measure_clock()
     schedule.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +229,7 @@ def migrate(
     from app.settings import MigrationSettings
     from ledger.settings import LedgerSettings
 
-    settings.require(LedgerSettings)
+    settings.require(LedgerSettings, MigrationSettings)
     service_url, given = LedgerSettings().database_url, MigrationSettings()
     patient = patience.Patience(lock_ms=lock_ms, statement_seconds=statement_seconds, tries=tries)
     try:

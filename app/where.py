@@ -3,32 +3,27 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING
 
-import typer
 from pydantic import SecretStr
 
-from app import settings
-from app.dev_folder import DEV_FOLDER
+from app import dev_folder, settings
+from app.dev_folder import OR_A_FOLDER
 from app.settings import MigrationSettings
-from ledger.settings import LedgerSettings
+from ledger.settings import LedgerSettings, ReceiptSettings
 
 if TYPE_CHECKING:
     from outbound.settings import OutboundSettings
     from rails.chain.settings import ChainSettings
     from rails.stripe.settings import StripeSettings
 
-DevHouse = Annotated[
-    Path | None,
-    typer.Option("--folder", help="the folder of a running `pennyrail dev`, instead of the environment"),
-]
-_OR_A_FOLDER: Final = f"; for the house of `pennyrail dev` add --folder {DEV_FOLDER}"
+DevHouse = dev_folder.DevHouse
 
 
 def ledger(folder: Path | None) -> LedgerSettings:
     """The settings of the book: of the house over `folder`, or of the environment."""
     if folder is None:
-        settings.require(LedgerSettings, otherwise=_OR_A_FOLDER)
+        settings.require(LedgerSettings, otherwise=OR_A_FOLDER)
         return LedgerSettings()
     from sandbox.house import Addresses
 
@@ -46,12 +41,24 @@ def outbound(folder: Path | None) -> "OutboundSettings":
     from outbound.settings import OutboundSettings
 
     if folder is None:
-        settings.require(OutboundSettings, otherwise=_OR_A_FOLDER)
+        settings.require(OutboundSettings, otherwise=OR_A_FOLDER)
         return OutboundSettings()
     from sandbox import house
 
     house.Addresses.read(folder)
     return OutboundSettings(keys=(SecretStr(house.webhook_key(folder)),), allow_loopback=True)
+
+
+def receipts(folder: Path | None) -> ReceiptSettings:
+    """The key that signs for the house: of the house over `folder`, or of the environment."""
+    if folder is None:
+        return ReceiptSettings()
+    from sandbox import house
+
+    house.Addresses.read(folder)
+    return ReceiptSettings(
+        receipt_key=SecretStr(""), receipt_key_file=house.receipt_key(folder), receipt_keys_file=None
+    )
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -72,7 +79,7 @@ def stripe(folder: Path | None) -> "StripeSettings":
     from rails.stripe.settings import StripeSettings
 
     if folder is None:
-        settings.require(StripeSettings, otherwise=_OR_A_FOLDER)
+        settings.require(StripeSettings, otherwise=OR_A_FOLDER)
         return StripeSettings()
     from sandbox import house
 
@@ -88,7 +95,7 @@ def reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:
     from rails.settings import StorySettings
 
     if folder is None:
-        settings.require(LedgerSettings, ChainSettings, StorySettings, otherwise=_OR_A_FOLDER)
+        settings.require(LedgerSettings, ChainSettings, StorySettings, otherwise=OR_A_FOLDER)
         return LedgerSettings(), ChainSettings()
     from sandbox.house import Addresses
 

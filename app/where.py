@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ from pydantic import SecretStr
 
 from app import dev_folder, settings
 from app.dev_folder import OR_A_FOLDER
-from app.settings import MigrationSettings
+from app.settings import DoorSettings, MigrationSettings
 from ledger.settings import LedgerSettings, ReceiptSettings
+from office.settings import NO_KEY, ConsoleSettings
 
 if TYPE_CHECKING:
     from outbound.settings import OutboundSettings
@@ -59,6 +61,35 @@ def receipts(folder: Path | None) -> ReceiptSettings:
     return ReceiptSettings(
         receipt_key=SecretStr(""), receipt_key_file=house.receipt_key(folder), receipt_keys_file=None
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleDoor:
+    """Where operators come in, as far as it is known here: `base_url` is empty if it is not."""
+
+    base_url: str
+    has_keys: bool
+
+    def how_to_enrol(self, email: str) -> list[str]:
+        """What to tell before an invitation."""
+        place = f"{self.base_url}/console/enrol"
+        unknown = "" if self.base_url else " of the service (its PENNYRAIL_PUBLIC_URL is not set here)"
+        lines = [f"Enrol at {place}{unknown} with the email {email} and this invitation, which is used once:"]
+        if not self.has_keys:
+            lines.insert(0, f"There is no console yet: {NO_KEY}, and then start the API anew.")
+        return lines
+
+
+def console(folder: Path | None) -> ConsoleDoor:
+    """The console's door: of the house over `folder`, or of the environment."""
+    if folder is None:
+        doors, keys = settings.readable(DoorSettings), settings.readable(ConsoleSettings)
+        return ConsoleDoor(
+            doors.base_url if doors is not None else "", has_keys=keys is not None and keys.open
+        )
+    from sandbox.house import Addresses
+
+    return ConsoleDoor(Addresses.read(folder).api_url, has_keys=True)
 
 
 def environment(folder: Path) -> dict[str, str]:

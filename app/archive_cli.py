@@ -1,7 +1,7 @@
 """`pennyrail ledger archive` and `verify-archive`: a part of the book in a file that proves itself."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -10,9 +10,12 @@ from app import receipt_cli, where
 from app.where import DevHouse
 from ledger import archive, database
 from ledger.errors import ArchiveError, BadKey
-from ledger.settings import ReceiptSettings
 
 out = Console(highlight=False, markup=False)
+_NOT_SIGNED: Final = (
+    "NOT SIGNED: this house has no receipt key, and `verify-archive --key` will refuse the file;"
+    " set PENNYRAIL_RECEIPT_KEY_FILE (or PENNYRAIL_RECEIPT_KEY) and archive again"
+)
 
 
 def register(cli: typer.Typer) -> None:
@@ -27,15 +30,16 @@ def write(
     file: Annotated[Path, typer.Argument(help="where to write; it must not be there yet")],
     folder: DevHouse = None,
 ) -> None:
-    """Write seals and all that is under them to a file that proves itself. The book keeps them."""
+    """Write seals and all that is under them to a file that proves itself. The book keeps them.
+
+    The house's receipt key signs it; without one it says so.
+    """
     from office.exports import store
 
     if file.exists():
         raise typer.BadParameter(f"{file} is there already")
-    engine, key = (
-        database.connect(where.ledger(folder).database_url, pool_size=1),
-        ReceiptSettings().signing_key,
-    )
+    key = where.receipts(folder).signing_key
+    engine = database.connect(where.ledger(folder).database_url, pool_size=1)
     try:
         with database.sessions(engine)() as session, store.written(file.parent, file.name) as (opened, _):
             for line in archive.write(session, first=first, last=last, key=key):
@@ -45,6 +49,10 @@ def write(
     finally:
         engine.dispose()
     out.print(f"seals {first} to {last} are in {file}", soft_wrap=True)
+    if key is not None:
+        out.print(f"signed by the key {key.public.thumbprint}", soft_wrap=True)
+    else:
+        out.print(_NOT_SIGNED, style="yellow", soft_wrap=True)
 
 
 def verify(

@@ -18,7 +18,7 @@ import typer
 from app import lazily
 from app.client_cli import registering as agents
 from app.client_cli.arguments import RootGroup
-from app.dev_folder import DEV_FOLDER
+from app.dev_folder import DEV_FOLDER, OR_A_FOLDER, DevHouse
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -190,12 +190,12 @@ def beat(
     ),
 ) -> None:
     """Strike the clock for the workers. Run exactly one."""
-    from app import logs, processes, settings
+    from app import live, logs, processes
     from workers import pulse
     from workers.queue import celery
 
     logs.configure()
-    settings.require(*settings.OF_THE_CLOCK)
+    live.require_of_the_clock()
     pulse.follow_the_clock()
     processes.measure_clock()
     schedule.parent.mkdir(parents=True, exist_ok=True)
@@ -205,13 +205,18 @@ def beat(
 @cli.command()
 def alive(
     role: Annotated[Role, typer.Argument(help="worker, watcher or beat")],
+    folder: DevHouse = None,
 ) -> None:
     """Say when a process on this machine last did its work. Exits 1 if starting it anew may help."""
+    if folder is not None:
+        from app import where
+
+        raise typer.Exit(where.run_in_the_house(folder, "alive", role.value))
     from app import settings
     from workers import pulse
     from workers.settings import QueueSettings
 
-    settings.require(QueueSettings)
+    settings.require(QueueSettings, otherwise=OR_A_FOLDER)
     found = pulse.found(role.value)
     _out().print(f"{role.value}: {found.told}", soft_wrap=True)
     raise typer.Exit(0 if found.alive else 1)
@@ -229,7 +234,7 @@ def migrate(
     from app.settings import MigrationSettings
     from ledger.settings import LedgerSettings
 
-    settings.require(LedgerSettings)
+    settings.require(LedgerSettings, MigrationSettings)
     service_url, given = LedgerSettings().database_url, MigrationSettings()
     patient = patience.Patience(lock_ms=lock_ms, statement_seconds=statement_seconds, tries=tries)
     try:
@@ -254,14 +259,20 @@ def connections(
     task_processes: Annotated[
         int, typer.Option(help="processes of workers and watchers: their number times --concurrency", min=0)
     ] = 3,
+    folder: DevHouse = None,
 ) -> None:
     """Tell whether PostgreSQL bears so many processes. Exits 1 if it does not."""
+    if folder is not None:
+        from app import where
+
+        told = (f"--api={api}", f"--task-processes={task_processes}")
+        raise typer.Exit(where.run_in_the_house(folder, "connections", *told))
     from app import settings
     from app.connections import Processes, allowed
     from app.internal.settings import InternalSettings
     from ledger.settings import LedgerSettings
 
-    settings.require(LedgerSettings, InternalSettings)
+    settings.require(LedgerSettings, InternalSettings, otherwise=OR_A_FOLDER)
     ledger = LedgerSettings()
     most = Processes(
         api=api,

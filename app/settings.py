@@ -1,9 +1,11 @@
 """Settings of the doors, and the check that a process makes of every setting before it starts."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.exc import ArgumentError
 
@@ -61,6 +63,14 @@ class DoorSettings(BaseSettings):
     preview_daily_jobs: int = Field(
         default=4, ge=0, le=1_000_000, description="jobs a day of an agent that has only free credits"
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, given: str) -> str:
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be https://... (http://... on this machine) and name a host")
+        return given
 
     @property
     def base_url(self) -> str:
@@ -169,6 +179,7 @@ class MigrationSettings(BaseSettings):
 
 
 # The clock needs no secret, and still refuses what the others would refuse: half a house is no house.
+# What it is given beyond these is read as the others read it (app/live.py).
 OF_THE_CLOCK: Final = (
     QueueSettings,
     DrainSettings,
@@ -192,6 +203,9 @@ OF_A_PROCESS: Final = (
     ReconciliationSettings,
     *OF_THE_CLOCK,
 )
+_Kind = TypeVar("_Kind", bound=BaseSettings)
+_IS_MISSING: Final = " is missing"
+_NO_POSTGRESQL: Final = "must be an address like postgresql://user:password@host/database"
 
 
 def require(*needed: type[BaseSettings], otherwise: str = "") -> None:
@@ -201,33 +215,52 @@ def require(*needed: type[BaseSettings], otherwise: str = "") -> None:
 
     raises: SettingsRefused
     """
-    problems = list(dict.fromkeys(problem for each in needed for problem in _problems(each)))
-    refuse(problems, otherwise=otherwise)
+    refuse(problems(*needed), otherwise=otherwise)
 
 
-def refuse(problems: Sequence[str], *, otherwise: str = "") -> None:
+def problems(*needed: type[BaseSettings]) -> list[str]:
+    """What is missing or wrong in these settings, a line each."""
+    return list(dict.fromkeys(problem for each in needed for problem in _problems(each)))
+
+
+def problems_if_given(*known: type[BaseSettings]) -> list[str]:
+    """What is wrong in settings that the process can do without: none of them has to be given."""
+    return [problem for problem in problems(*known) if not problem.endswith(_IS_MISSING)]
+
+
+def refuse(found: Sequence[str], *, otherwise: str = "") -> None:
     """Refuse settings that have problems, a line each.
 
     raises: SettingsRefused if there are any
     """
-    if problems:
-        lines = "\n".join(f"  {problem}" for problem in problems)
+    if found:
+        lines = "\n".join(f"  {problem}" for problem in found)
         raise errors.SettingsRefused(f"settings are missing or wrong:\n{lines}\nsee .env.example{otherwise}")
+
+
+def readable(kind: type[_Kind]) -> _Kind | None:
+    """These settings, None if they cannot be read: `problems` says why."""
+    try:
+        return kind()
+    except ValidationError:
+        return None
 
 
 def explain(kind: type[BaseSettings], error: ValidationError) -> list[str]:
     """A line for each wrong setting of a class, by the name of its environment variable."""
     prefix = kind.model_config.get("env_prefix", "")
     return [
-        _line(f"{prefix}{each['loc'][0]}".upper(), kind=each["type"], message=each["msg"])
-        for each in error.errors(include_url=False, include_input=False)
+        _line(f"{prefix}{each['loc'][0]}".upper(), error=each) for each in error.errors(include_url=False)
     ]
 
 
-def _line(variable: str, *, kind: str, message: str) -> str:
-    if kind == "missing":
-        return f"{variable} is missing"
-    said = message.removeprefix("Value error, ")
+def _line(variable: str, *, error: ErrorDetails) -> str:
+    given = error["input"]
+    if error["type"] == "missing":
+        return f"{variable}{_IS_MISSING}"
+    if isinstance(given, str) and not given.strip():
+        return f"{variable} is empty"
+    said = error["msg"].removeprefix("Value error, ")
     return said if said.startswith(variable) else f"{variable}: {said[:1].lower()}{said[1:]}"
 
 
@@ -238,7 +271,13 @@ def _problems(kind: type[BaseSettings]) -> list[str]:
         return explain(kind, error)
     match read:
         case LedgerSettings(database_url=url) if not _is_postgresql(url):
-            return ["DATABASE_URL: must be an address like postgresql://user:password@host/database"]
+            return [f"DATABASE_URL: {_NO_POSTGRESQL}"]
+        case MigrationSettings():
+            return [
+                f"PENNYRAIL_{name.upper()}: {_NO_POSTGRESQL}"
+                for name, url in read
+                if url and not _is_postgresql(url)
+            ]
         case RegistrySettings():
             return registry.problems()
         case DoorSettings(default_rail=rail_id) if (
@@ -246,17 +285,14 @@ def _problems(kind: type[BaseSettings]) -> list[str]:
         ):
             return [f"PENNYRAIL_DEFAULT_RAIL: must be one of {', '.join(registry.names())}"]
         case OutboundSettings(allow_loopback=True) if _is_live():
-            return ["PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK: is for a sandbox, and the Stripe key is a live one"]
+            return ["PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK: is for a sandbox, and this house is live; remove it"]
         case _:
             return []
 
 
 def _is_live() -> bool:
-    try:
-        return StripeSettings().live
-    except ValidationError:
-        # Which is refused by itself.
-        return False
+    mode, stripe = readable(ModeSettings), readable(StripeSettings)
+    return (mode is not None and mode.mode == "live") or (stripe is not None and stripe.live)
 
 
 def _is_postgresql(url: str) -> bool:

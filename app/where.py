@@ -2,33 +2,30 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING
 
-import typer
 from pydantic import SecretStr
 
-from app import settings
-from app.dev_folder import DEV_FOLDER
-from app.settings import MigrationSettings
-from ledger.settings import LedgerSettings
+from app import dev_folder, settings
+from app.dev_folder import OR_A_FOLDER
+from app.settings import DoorSettings, MigrationSettings
+from ledger.settings import LedgerSettings, ReceiptSettings
+from office.settings import NO_KEY, ConsoleSettings
 
 if TYPE_CHECKING:
     from outbound.settings import OutboundSettings
     from rails.chain.settings import ChainSettings
     from rails.stripe.settings import StripeSettings
 
-DevHouse = Annotated[
-    Path | None,
-    typer.Option("--folder", help="the folder of a running `pennyrail dev`, instead of the environment"),
-]
-_OR_A_FOLDER: Final = f"; for the house of `pennyrail dev` add --folder {DEV_FOLDER}"
+DevHouse = dev_folder.DevHouse
 
 
 def ledger(folder: Path | None) -> LedgerSettings:
     """The settings of the book: of the house over `folder`, or of the environment."""
     if folder is None:
-        settings.require(LedgerSettings, otherwise=_OR_A_FOLDER)
+        settings.require(LedgerSettings, otherwise=OR_A_FOLDER)
         return LedgerSettings()
     from sandbox.house import Addresses
 
@@ -46,12 +43,53 @@ def outbound(folder: Path | None) -> "OutboundSettings":
     from outbound.settings import OutboundSettings
 
     if folder is None:
-        settings.require(OutboundSettings, otherwise=_OR_A_FOLDER)
+        settings.require(OutboundSettings, otherwise=OR_A_FOLDER)
         return OutboundSettings()
     from sandbox import house
 
     house.Addresses.read(folder)
     return OutboundSettings(keys=(SecretStr(house.webhook_key(folder)),), allow_loopback=True)
+
+
+def receipts(folder: Path | None) -> ReceiptSettings:
+    """The key that signs for the house: of the house over `folder`, or of the environment."""
+    if folder is None:
+        return ReceiptSettings()
+    from sandbox import house
+
+    house.Addresses.read(folder)
+    return ReceiptSettings(
+        receipt_key=SecretStr(""), receipt_key_file=house.receipt_key(folder), receipt_keys_file=None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleDoor:
+    """Where operators come in, as far as it is known here: `base_url` is empty if it is not."""
+
+    base_url: str
+    has_keys: bool
+
+    def how_to_enrol(self, email: str) -> list[str]:
+        """What to tell before an invitation."""
+        place = f"{self.base_url}/console/enrol"
+        unknown = "" if self.base_url else " of the service (its PENNYRAIL_PUBLIC_URL is not set here)"
+        lines = [f"Enrol at {place}{unknown} with the email {email} and this invitation, which is used once:"]
+        if not self.has_keys:
+            lines.insert(0, f"There is no console yet: {NO_KEY}, and then start the API anew.")
+        return lines
+
+
+def console(folder: Path | None) -> ConsoleDoor:
+    """The console's door: of the house over `folder`, or of the environment."""
+    if folder is None:
+        doors, keys = settings.readable(DoorSettings), settings.readable(ConsoleSettings)
+        return ConsoleDoor(
+            doors.base_url if doors is not None else "", has_keys=keys is not None and keys.open
+        )
+    from sandbox.house import Addresses
+
+    return ConsoleDoor(Addresses.read(folder).api_url, has_keys=True)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -72,7 +110,7 @@ def stripe(folder: Path | None) -> "StripeSettings":
     from rails.stripe.settings import StripeSettings
 
     if folder is None:
-        settings.require(StripeSettings, otherwise=_OR_A_FOLDER)
+        settings.require(StripeSettings, otherwise=OR_A_FOLDER)
         return StripeSettings()
     from sandbox import house
 
@@ -88,7 +126,7 @@ def reading(folder: Path | None) -> tuple[LedgerSettings, "ChainSettings"]:
     from rails.settings import StorySettings
 
     if folder is None:
-        settings.require(LedgerSettings, ChainSettings, StorySettings, otherwise=_OR_A_FOLDER)
+        settings.require(LedgerSettings, ChainSettings, StorySettings, otherwise=OR_A_FOLDER)
         return LedgerSettings(), ChainSettings()
     from sandbox.house import Addresses
 

@@ -118,6 +118,31 @@ def invite(
     return made, invitation
 
 
+def invite_first_admin(
+    session: Session, *, email: str, name: str, by: Actor, good_for: timedelta, now: datetime
+) -> str:
+    """The invitation of the first admin; as long as nobody has enrolled, another one in its place.
+
+    raises: OperatorConflict if there is an admin, or the email is of somebody who cannot become one so
+    """
+    if any(each.role == "admin" and each.state == "active" for each in listed(session, now=now)):
+        raise errors.OperatorConflict("there is an admin already, who can invite others")
+    found = by_email(session, email)
+    if found is None:
+        _, invitation = invite(
+            session, email=email, name=name, role="admin", by=by, good_for=good_for, now=now
+        )
+        return invitation
+    known = person(found, now=now)
+    if known.role != "admin" or known.state not in ("invited", "invitation ran out"):
+        raise errors.OperatorConflict(
+            f"{known.email} is an operator already (role {known.role}, {known.state}):"
+            " invite the first admin under another email"
+        )
+    reason = "the first admin has not enrolled yet"
+    return invite_again(session, known.operator_id, reason=reason, by=by, good_for=good_for, now=now)
+
+
 def invite_again(
     session: Session, operator_id: str, *, reason: str, by: Actor, good_for: timedelta, now: datetime
 ) -> str:

@@ -262,7 +262,7 @@ def _world(stack: ExitStack, folder: Path, *, port: int, mode: Mode, say: Say) -
         "PENNYRAIL_SWEEP_SECONDS": "2",
         "PENNYRAIL_WATCH_SECONDS": "1",
         "PENNYRAIL_SEAL_SECONDS": "1",
-        "PENNYRAIL_RECEIPT_KEY_FILE": str(_receipt_key(folder)),
+        "PENNYRAIL_RECEIPT_KEY_FILE": str(receipt_key(folder)),
         "PENNYRAIL_TELL_SECONDS": "1",
         # Nobody balances between houses on one machine.
         "PENNYRAIL_DRAIN_LINGER_SECONDS": "0",
@@ -314,7 +314,8 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _receipt_key(folder: Path) -> Path:
+def receipt_key(folder: Path) -> Path:
+    """The file of the key that signs the receipts of the house over `folder`."""
     path = folder / "receipt-key.pem"
     if not path.exists():
         path.touch(mode=0o600)

@@ -1,8 +1,9 @@
 """Settings of the workers: where wake-up calls travel, and how often the clock strikes."""
 
 from functools import lru_cache
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +24,14 @@ class QueueSettings(BaseSettings):
         default=300, gt=0, description="how often Stripe's own list of events is read"
     )
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_an_address(cls, given: str) -> str:
+        # Celery takes an empty one for a broker of its own choice, and works on without the house.
+        if not _is_redis(given):
+            raise ValueError("must be an address like redis://host:port/number, or rediss://")
+        return given
+
 
 class DrainSettings(BaseSettings):
     """How a process ends that was asked to (SIGTERM)."""
@@ -35,6 +44,15 @@ class DrainSettings(BaseSettings):
     finish_seconds: int = Field(
         default=25, ge=1, le=600, description="how long requests and tasks that are under way may take"
     )
+
+
+def _is_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("redis", "rediss") and parts.port != 0
+    except ValueError:
+        # A port that is no number. Its own words would tell a part of the address.
+        return False
 
 
 @lru_cache

@@ -61,7 +61,10 @@ def first_admin(
     hours: Annotated[int, typer.Option(help="how long the invitation is good", min=1, max=720)] = 72,
     folder: DevHouse = None,
 ) -> None:
-    """Invite the first admin, who invites all others. The invitation is printed once."""
+    """Invite the first admin, who invites all others. The invitation is printed once.
+
+    Until that person has enrolled, the same command makes another, and the one before opens nothing.
+    """
     from app import where
     from ledger import database
     from office import operators
@@ -71,23 +74,18 @@ def first_admin(
     now = datetime.now(UTC)
     try:
         with database.sessions(engine)() as opened:
-            if any(
-                each.role == "admin" and each.state == "active" for each in operators.listed(opened, now=now)
-            ):
-                typer.echo("pennyrail: there is an admin already, who can invite others", err=True)
-                raise typer.Exit(1)
-            _, invitation = operators.invite(
+            invitation = operators.invite_first_admin(
                 opened,
                 email=email,
                 name=name,
-                role="admin",
                 by=command("first-admin"),
                 good_for=timedelta(hours=hours),
                 now=now,
             )
     finally:
         engine.dispose()
-    typer.echo(f"{name} enrols at /console/enrol with {email} and this invitation:", err=True)
+    for line in where.console(folder).how_to_enrol(email):
+        typer.echo(line, err=True)
     typer.echo(invitation)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -17,6 +18,15 @@ BASE_USDC = "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
 
 def _depth(text: str) -> str:
     return str(finality.parse(text))
+
+
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        # A port that is no number. Its own words would tell a part of the address.
+        return False
 
 
 class ChainSettings(BaseSettings):
@@ -64,6 +74,20 @@ class ChainSettings(BaseSettings):
     def _split(cls, given: object) -> object:
         if isinstance(given, str):
             return tuple(part.strip() for part in given.split(",") if part.strip())
+        return given
+
+    @field_validator("base_rpc_url")
+    @classmethod
+    def _is_an_address(cls, given: SecretStr) -> SecretStr:
+        if not _names_a_host(given.get_secret_value()):
+            raise ValueError("must be http:// or https:// and name a host")
+        return given
+
+    @field_validator("base_rpc_urls")
+    @classmethod
+    def _are_addresses(cls, given: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(_names_a_host(each.get_secret_value()) for each in given):
+            raise ValueError("each must be http:// or https:// and name a host")
         return given
 
     @property

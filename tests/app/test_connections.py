@@ -1,11 +1,14 @@
 """Whether PostgreSQL bears the processes of a house."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
+from app import where
 from app.cli import cli
 from app.connections import Processes, allowed
 
@@ -40,3 +43,31 @@ def test_the_command_refuses_more_processes_than_there_are_connections(
 
     assert (enough.exit_code, too_many.exit_code) == (0, 1)
     assert enough.stdout == "43 connections at the most, of 197 that may be open\n"
+
+
+def test_without_settings_the_commands_name_the_folder_of_a_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+    for command in (["connections"], ["alive", "worker"]):
+        refused = CliRunner().invoke(cli, command)
+        assert "add --folder .pennyrail/dev" in str(refused.exception), command
+
+
+def test_with_a_folder_that_house_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def in_the_house(folder: Path, *words: str) -> int:
+        asked.append((str(folder), *words))
+        return 1
+
+    monkeypatch.setattr(where, "run_in_the_house", in_the_house)
+
+    alive = CliRunner().invoke(cli, ["alive", "beat", "--folder", "home"])
+    connections = CliRunner().invoke(cli, ["connections", "--api", "2", "--folder", "home"])
+
+    assert (alive.exit_code, connections.exit_code) == (1, 1)
+    assert asked == [
+        ("home", "alive", "beat"),
+        ("home", "connections", "--api=2", "--task-processes=3"),
+    ]

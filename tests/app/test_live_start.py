@@ -1,6 +1,7 @@
 """A process that would move real money does not start over what is left of a sandbox."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -66,9 +67,9 @@ def test_a_house_that_is_in_order_starts(monkeypatch: pytest.MonkeyPatch, change
         ({"PENNYRAIL_MODE": "test"}, "is a live key and PENNYRAIL_MODE is test; .*sk_test_"),
         ({"PENNYRAIL_MODE": "production"}, "PENNYRAIL_MODE: "),
         ({"STRIPE_SECRET_KEY": FULL_KEY}, "a full key can .*PENNYRAIL_ALLOW_FULL_STRIPE_KEY"),
-        ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY must be "),
+        ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY is empty"),
         # Secrets that are empty, or that somebody has read in an example.
-        ({"STRIPE_WEBHOOK_SECRETS": ""}, "STRIPE_WEBHOOK_SECRETS needs at least one"),
+        ({"STRIPE_WEBHOOK_SECRETS": ""}, "STRIPE_WEBHOOK_SECRETS is empty"),
         ({"STRIPE_WEBHOOK_SECRETS": f"{WEBHOOK_SECRET},"}, "STRIPE_WEBHOOK_SECRETS needs .*none empty"),
         ({"STRIPE_WEBHOOK_SECRETS": "whsec_" + "0" * 32}, "STRIPE_WEBHOOK_SECRETS: copy each from Stripe"),
         ({"STRIPE_WEBHOOK_SECRETS": "not-one-of-stripes-secrets"}, "STRIPE_WEBHOOK_SECRETS: copy each"),
@@ -80,6 +81,13 @@ def test_a_house_that_is_in_order_starts(monkeypatch: pytest.MonkeyPatch, change
         ({"STRIPE_API_BASE": "https://api.stripe.example.com"}, "STRIPE_API_BASE: is for a sandbox"),
         ({"PENNYRAIL_PUBLIC_URL": "http://pay.example.com"}, "PENNYRAIL_PUBLIC_URL: must be https"),
         ({"PENNYRAIL_PUBLIC_URL": "https://"}, "PENNYRAIL_PUBLIC_URL: must be https"),
+        ({"PENNYRAIL_PUBLIC_URL": "pay.example.com"}, "PENNYRAIL_PUBLIC_URL: must be https"),
+        ({"PENNYRAIL_BASE_RPC_URL": "base.example.com"}, "PENNYRAIL_BASE_RPC_URL: must be http.* a host"),
+        ({"PENNYRAIL_BASE_RPC_URLS": "https://a.test,ftp://b.test"}, "BASE_RPC_URLS: each must be "),
+        ({"PENNYRAIL_BASE_RPC_URL": "https://base.test:Jf8sKq2LmX"}, "PENNYRAIL_BASE_RPC_URL: must be http"),
+        ({"REDIS_URL": "redis://:3hWq8/x@redis/0"}, "REDIS_URL: must be an address like redis://host"),
+        ({"REDIS_URL": "amqp://redis/0"}, "REDIS_URL: must be an address like redis://host"),
+        ({"DATABASE_URL": "postgresql://a:secret@one:5432,two:5432/p"}, "DATABASE_URL: its password"),
         ({"PENNYRAIL_PUBLIC_URL": "https://localhost:8402"}, "PENNYRAIL_PUBLIC_URL: names this machine"),
         ({"PENNYRAIL_PUBLIC_URL": "https://[::1]:8402"}, "PENNYRAIL_PUBLIC_URL: names this machine"),
         ({"PENNYRAIL_BASE_RPC_URL": "http://127.0.0.1:8545"}, r"BASE_RPC_URL\(S\): names this machine"),
@@ -107,21 +115,85 @@ def test_what_is_left_of_a_sandbox_is_named_and_refused(
     assert not any(secret in str(refused.value) for secret in secrets)
 
 
-def test_one_start_tells_everything_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"PENNYRAIL_PUBLIC_URL": "http://pay.example.com", "PENNYRAIL_BASE_CHAIN_ID": "1"},
+        # A test key hides nothing of what else is left of a sandbox, nor does a setting that is empty.
+        {
+            "STRIPE_SECRET_KEY": TEST_KEY,
+            "STRIPE_API_BASE": "http://127.0.0.1:4242",
+            "PENNYRAIL_PUBLIC_URL": "http://pay.example.com",
+            "PENNYRAIL_BASE_CHAIN_ID": "84532",
+            "PENNYRAIL_WEBHOOK_ALLOW_LOOPBACK": "true",
+            "PENNYRAIL_LIMIT_TRUSTED_PROXIES": "0.0.0.0/0",
+            "REDIS_URL": "",
+        },
+    ],
+)
+def test_one_start_tells_everything_that_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
+) -> None:
     with pytest.raises(errors.SettingsRefused) as refused:
-        start(monkeypatch, {"PENNYRAIL_PUBLIC_URL": "http://pay.example.com", "PENNYRAIL_BASE_CHAIN_ID": "1"})
+        start(monkeypatch, wrong)
 
-    assert len(str(refused.value).splitlines()) == 4
+    _, *told, _ = str(refused.value).splitlines()
+    assert {re.split("[: ]", line.strip())[0] for line in told} == wrong.keys()
+    assert len(told) == len(wrong)
 
 
-@pytest.mark.parametrize("process", ["api", "worker"])
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "REDIS_URL", "PENNYRAIL_PUBLIC_URL", "PENNYRAIL_BASE_RPC_URL"]
+)
+def test_a_needed_setting_that_is_empty_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with pytest.raises(errors.SettingsRefused, match=f"\n  {name} is empty\n"):
+        start(monkeypatch, {name: ""})
+
+
+def test_the_clock_starts_without_what_it_does_not_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
+    for name in ("REDIS_URL", "PENNYRAIL_PUBLIC_URL", "PENNYRAIL_MODE"):
+        monkeypatch.setenv(name, LIVE[name])
+
+    live.require_of_the_clock()
+
+
+@pytest.mark.parametrize("process", ["api", "worker", "watcher", "beat"])
 def test_the_processes_themselves_refuse(process: str) -> None:
-    given = {"PATH": os.environ["PATH"], **LIVE, "PENNYRAIL_PUBLIC_URL": "http://pay.example.com"}
+    given = {
+        "PATH": os.environ["PATH"],
+        **LIVE,
+        "STRIPE_SECRET_KEY": TEST_KEY,
+        "PENNYRAIL_PUBLIC_URL": "http://pay.example.com",
+        "PENNYRAIL_BASE_CHAIN_ID": "84532",
+        "REDIS_URL": "",
+    }
 
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", process], env=given, capture_output=True, text=True, timeout=120
     )
 
     assert done.returncode == 1
-    assert "PENNYRAIL_PUBLIC_URL: must be https" in done.stderr
+    for told in (
+        "STRIPE_SECRET_KEY: is a test key",
+        "PENNYRAIL_PUBLIC_URL: must be https",
+        "PENNYRAIL_BASE_CHAIN_ID: must be 8453",
+        "REDIS_URL is empty",
+    ):
+        assert f"\n  {told}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "PENNYRAIL_MIGRATE_DATABASE_URL"])
+def test_the_migration_refuses_what_is_no_address_of_a_database(name: str) -> None:
+    given = {"PATH": os.environ["PATH"], "DATABASE_URL": LIVE["DATABASE_URL"], name: "nonsense"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", "migrate"], env=given, capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 1
+    assert f"\n  {name}: must be an address like postgresql://" in done.stderr

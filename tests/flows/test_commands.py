@@ -143,9 +143,14 @@ def test_the_operators_commands_find_a_running_house_by_its_folder(home: House) 
 
     verified = run("ledger", "verify", *folder)
     rescanned = run("chain", "rescan", "0", "1", *folder)
+    alive = {role: run("alive", role, *folder) for role in ("worker", "watcher", "beat")}
+    connections = run("connections", "--task-processes", "2", *folder)
 
     assert (verified.returncode, verified.stderr) == (0, "")
     assert rescanned.stdout.startswith("blocks 0 to 1: "), rescanned.stderr
+    for role, told in alive.items():
+        assert (told.returncode, told.stdout.startswith(f"{role}: alive, ")) == (0, True), told
+    assert (connections.returncode, connections.stderr) == (0, ""), connections.stdout
 
 
 def test_two_houses_never_share_a_folder(home: House) -> None:

@@ -1,7 +1,9 @@
 """An archive proves itself without the book, and shows every change."""
 
+import fcntl
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import psycopg
@@ -13,6 +15,7 @@ from ledger import archive, proof, receipts, seals
 from ledger.database import Sessions
 from ledger.errors import BrokenArchive, NotSealed
 from ledger.keys import SigningKey
+from sandbox import house
 from tests.ledger import full_book
 from tests.ledger.make import NOON
 
@@ -147,15 +150,43 @@ def run(*words: object, **environment: str) -> Result:
     return CliRunner().invoke(cli, [str(each) for each in words], env={"COLUMNS": "200", **environment})
 
 
+def test_an_archive_of_a_sandbox_is_signed_by_the_key_of_its_house(
+    book: Sessions, database_url: str, tmp_path: Path
+) -> None:
+    folder, file, key_file = tmp_path / "dev", tmp_path / "book.jsonl", tmp_path / "key.pub.pem"
+    folder.mkdir()
+    own = SigningKey.read(house.receipt_key(folder).read_text())
+    key_file.write_text(own.public.pem())
+    addresses = house.Addresses("http://127.0.0.1:1", database_url, "", "", "")
+    (folder / house.ADDRESSES).write_text(json.dumps(asdict(addresses)))
+
+    with (folder / house.LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = run("ledger", "archive", 1, 3, file, "--folder", folder, PENNYRAIL_RECEIPT_KEY=KEY.pem())
+    found = run("ledger", "verify-archive", file, "--key", key_file)
+
+    assert made.exit_code == 0, made.output
+    assert f"signed by the key {own.public.thumbprint}" in made.output
+    assert f"by the key {own.public.thumbprint}" in found.output, found.output
+
+
+def test_an_archive_without_a_key_says_so(book: Sessions, database_url: str, tmp_path: Path) -> None:
+    made = run("ledger", "archive", 1, 3, tmp_path / "book.jsonl", DATABASE_URL=database_url)
+
+    assert made.exit_code == 0, made.output
+    assert "NOT SIGNED" in made.output
+    assert "PENNYRAIL_RECEIPT_KEY_FILE" in made.output
+
+
 def test_an_operator_archives_and_somebody_else_verifies(
     book: Sessions, database_url: str, tmp_path: Path
 ) -> None:
     file, key_file = tmp_path / "2026-07.jsonl", tmp_path / "key.pub.pem"
     key_file.write_text(KEY.public.pem())
-    house = {"DATABASE_URL": database_url, "PENNYRAIL_RECEIPT_KEY": KEY.pem()}
+    given = {"DATABASE_URL": database_url, "PENNYRAIL_RECEIPT_KEY": KEY.pem()}
 
-    made = run("ledger", "archive", 1, 3, file, **house)
-    again = run("ledger", "archive", 1, 3, file, **house)
+    made = run("ledger", "archive", 1, 3, file, **given)
+    again = run("ledger", "archive", 1, 3, file, **given)
     found = run("ledger", "verify-archive", file, "--key", key_file)
     file.write_text(file.read_text().replace("debit", "Debit", 1))
     broken = run("ledger", "verify-archive", file, "--key", key_file)

@@ -154,6 +154,7 @@ def build(rows: Iterable[Row] = ROWS) -> typer.Typer:
 
 def _command(row: Row) -> Callable[..., None]:
     arguments = _ARGUMENTS.findall(row.path)
+    after = "--before" if any(each.name == "before" for each in row.options) else "--after"
 
     def run(**given: Any) -> None:
         as_json, code = given.pop("as_json"), given.pop("code", "")
@@ -164,7 +165,7 @@ def _command(row: Row) -> Callable[..., None]:
             for name, value in given.items()
         }
         found = speaking.get(path, told) if row.method == "GET" else speaking.post(path, told, code=code)
-        printing.show(found, as_json=as_json)
+        printing.show(found, as_json=as_json, after=after)
 
     parameters = [
         _parameter(name, Annotated[str, typer.Argument(metavar=name.upper())]) for name in arguments

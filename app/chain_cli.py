@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from app import by_command, where
+from app import by_command, tables, where
 from app.where import DevHouse
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _print(found: "ChainStatus") -> None:
     table = Table(box=box.SIMPLE, show_header=False)
     for name, value in found.lines():
         table.add_row(name, value)
-    out.print(table)
+    tables.show(out, table)
     for alarm in found.alarms:
         ended = f", ended {alarm.closed_at:%Y-%m-%dT%H:%M:%SZ}" if alarm.closed_at else ""
         about = f" {alarm.subject}" if alarm.subject else ""

@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from app import reasons, where
+from app import reasons, tables, where
 from app.console.plain import plain
 from app.where import DevHouse
 from ledger import database, periods
@@ -185,7 +185,10 @@ def _print_table(title: str, heading: tuple[str, ...], rows: Sequence[tuple[str,
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    out.print(table if rows else f"{title}: none")
+    if rows:
+        tables.show(out, table)
+    else:
+        out.print(f"{title}: none")
 
 
 def _print_json(value: Any) -> None:

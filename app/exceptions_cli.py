@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import by_command, reasons, where
+from app import by_command, reasons, tables, where
 from app.times import iso
 from app.where import DevHouse
 from ledger import database
@@ -74,7 +74,7 @@ def show_all(
     if not lines:
         out.print("nothing waits for a decision" if state == "open" else f"none is {state}")
         return
-    out.print(_table(lines))
+    tables.show(out, _table(lines))
 
 
 @cli.command("show")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import by_command, reasons, where
+from app import by_command, reasons, tables, where
 from app.models import Agent
 from app.times import iso
 from app.where import DevHouse
@@ -68,7 +68,10 @@ def frozen(as_json: AsJson = False, folder: DevHouse = None) -> None:
         table.add_row(
             each.freeze.agent_id, iso(each.freeze.frozen_at), each.freeze.reason, each.freeze.frozen_by
         )
-    out.print(table if found else "nobody is frozen")
+    if found:
+        tables.show(out, table)
+    else:
+        out.print("nobody is frozen")
 
 
 @cli.command("show")
@@ -80,7 +83,10 @@ def show(agent_id: AgentId, as_json: AsJson = False, folder: DevHouse = None) ->
     if as_json:
         sys.stdout.write(json.dumps([*map(_told, found)], indent=2) + "\n")
     else:
-        out.print(_table(found) if found else f"{agent_id} was never frozen")
+        if found:
+            tables.show(out, _table(found))
+        else:
+            out.print(f"{agent_id} was never frozen")
     if any(each.thaw is None for each in found):
         raise typer.Exit(1)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import by_command, where
+from app import by_command, tables, where
 from app.where import DevHouse
 from ledger import database
 from rails import inbox_desk, redaction
@@ -50,7 +50,7 @@ def show_many(
             *(str(each.notice_id), each.external_id, each.kind, each.state, _time(each.received_at)),
             *(f"{each.deliveries}x", str(each.attempts), each.reason or ""),
         )
-    out.print(table)
+    tables.show(out, table)
 
 
 @cli.command("show")

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app import by_command, reasons, settings, where
+from app import by_command, reasons, settings, tables, where
 from app.settings import DoorSettings
 from app.times import iso
 from app.where import DevHouse
@@ -175,7 +175,7 @@ def _print(told: Mapping[str, object]) -> None:
     for name, value in told.items():
         if isinstance(value, str | int):
             facts.add_row(name, _money(name, value))
-    out.print(facts)
+    tables.show(out, facts)
     _rows("witnesses", told["witnesses"], ("source", "state", "external_id", "last_seen_at"))
     columns = ("exception_id", "kind", "expected", "received", "asset", "opened_at", "resolution")
     _rows("exceptions", told["exceptions"], columns)
@@ -194,4 +194,4 @@ def _rows(title: str, rows: object, columns: Iterable[str]) -> None:
     table = Table(*columns, title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*(str(row[column] or "") for column in columns))
-    out.print(table)
+    tables.show(out, table)

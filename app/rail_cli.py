@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app import reasons, where
+from app import reasons, tables, where
 from app.rail_kit import scaffold
 from app.rail_kit.scaffold import CannotWrite
 from app.times import iso
@@ -79,7 +79,7 @@ def show(as_json: AsJson = False) -> None:
     table = Table("rail", "module", "asked for by", box=None)
     for each in found:
         table.add_row(each.rail_id, each.module, each.place)
-    out.print(table)
+    tables.show(out, table)
 
 
 @cli.command("check")
@@ -149,7 +149,7 @@ def switched(as_json: AsJson = False, folder: DevHouse = None) -> None:
         for each in turns:
             is_now = "on" if each.is_on else "off"
             table.add_row(each.rail_id, is_now, iso(each.turned_at), each.turned_by, each.reason)
-        out.print(table)
+        tables.show(out, table)
     if not all(each.is_on for each in turns):
         raise typer.Exit(1)
 

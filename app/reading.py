@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app import where
+from app import tables, where
 from app.where import DevHouse
 from ledger import chart, database, explain, history, reports, statements
 from ledger.errors import BookError, UnknownAccount
@@ -61,7 +61,7 @@ def balance(who: Who, at: At = "now", as_json: AsJson = False, folder: DevHouse 
     table.add_row("held", str(found.held))
     table.add_row("available", str(found.available))
     table.add_row("version", str(found.version))
-    out.print(table)
+    tables.show(out, table)
 
 
 def statement(
@@ -88,7 +88,7 @@ def statement(
         told = [{**_plain(line), **_purchase(bought.get(line.transaction_id))} for line in page.lines]
         _print_json({**_plain(page), "lines": told})
         return
-    out.print(_statement_table(page, bought, first=not after))
+    tables.show(out, _statement_table(page, bought, first=not after))
     if page.next:
         out.print(f"more: --after {page.next}")
 
@@ -119,7 +119,7 @@ def trial_balance(at: At = "now", as_json: AsJson = False, folder: DevHouse = No
             table.add_row(line.account, _unless_zero(line.debit), _unless_zero(line.credit))
         for left in trial.sums:
             table.add_row("left over", "", str(left), style="bold")
-        out.print(table)
+        tables.show(out, table)
     _demand(trial.balances)
 
 
@@ -142,7 +142,7 @@ def roll_forward(begins_at: From, ends_at: To, as_json: AsJson = False, folder: 
             what = each.what if each.source is None else f"{each.what}, {each.source}"
             table.add_row(what, str(each.flow.credits), str(each.flow.cents))
         table.add_row("closing", str(rolled.closing.credits), str(rolled.closing.cents), style="bold")
-        out.print(table)
+        tables.show(out, table)
     _demand(rolled.reconciles)
 
 
@@ -228,8 +228,8 @@ def _print_explanation(told: explain.Explanation, bought: Mapping[int, Receipt])
         job = spend.job or "not said"
         unwound = _unless_zero(spend.unwound)
         spends.add_row(_time(spend.at), spend.kind, job, str(spend.credits.units), unwound, used)
-    out.print(lots)
-    out.print(spends)
+    tables.show(out, lots)
+    tables.show(out, spends)
     for kept in told.aside:
         what = f"for {kept.job} by {kept.hold_id}" if kept.hold_id else f"until lot {kept.lot_id} begins"
         out.print(f"set aside: {kept.credits} {what}", soft_wrap=True)

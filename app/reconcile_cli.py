@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlmodel import Session
 
-from app import by_command, live, reasons, where
+from app import by_command, live, reasons, tables, where
 from app.where import DevHouse
 from ledger import database
 from ledger.money import Amount
@@ -210,7 +210,10 @@ def _print_table(title: str, rows: report_page.Rows) -> None:
         table.add_column(name, overflow="fold")
     for row in others:
         table.add_row(*row)
-    out.print(table if others else f"{title}: none")
+    if others:
+        tables.show(out, table)
+    else:
+        out.print(f"{title}: none")
 
 
 def _print_json(value: object) -> None:

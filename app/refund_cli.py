@@ -15,7 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from app import by_command, reasons, where
+from app import by_command, reasons, tables, where
 from app.times import iso
 from app.where import DevHouse
 from ledger import database
@@ -128,7 +128,10 @@ def show(payment_attempt_id: AttemptId, as_json: AsJson = False, folder: DevHous
             numbers = ", ".join(map(str, change.transactions))
             name = (each.reversal.cause, each.reversal.reference)
             table.add_row(*name, change.state, moved, booked, iso(change.seen_at), numbers)
-    out.print(table if table.rows else "nothing has left this payment")
+    if table.rows:
+        tables.show(out, table)
+    else:
+        out.print("nothing has left this payment")
     if asked:
         _tell(asked, as_json=False)
 
@@ -172,7 +175,7 @@ def _tell(found: Sequence[Refund], *, as_json: bool) -> None:
             row.requested_by,
             row.reason,
         )
-    out.print(table)
+    tables.show(out, table)
 
 
 def _refund(found: Refund) -> Mapping[str, object]:

@@ -44,10 +44,13 @@ def show(folder: DevHouse = None) -> None:
     """Show every token that was made, never the tokens themselves."""
     now = datetime.now(UTC)
     with _session(folder) as session:
-        for row in service_tokens.listed(session):
+        found = service_tokens.listed(session)
+        for row in found:
             state = "revoked" if row.revoked_at else "active" if row.valid(now) else "expired"
             until = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "without end"
             out.print(f"{row.id}  {row.name}  {state}  {until}  {','.join(row.scopes)}", soft_wrap=True)
+    if not found:
+        out.print("there are no tokens")
 
 
 @cli.command("revoke")

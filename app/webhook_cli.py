@@ -60,7 +60,8 @@ def create(
 def show(folder: DevHouse = None) -> None:
     """Show every endpoint, whether it is well, and why it was disabled."""
     with _session(folder) as session:
-        for each in endpoints.listed(session):
+        found = endpoints.listed(session)
+        for each in found:
             state = (
                 f"disabled {_time(each.disabled_at)}: {each.disabled_reason}"
                 if each.disabled_at
@@ -69,6 +70,8 @@ def show(folder: DevHouse = None) -> None:
             # What comes after a question mark may be a secret of theirs.
             url = each.url.partition("?")[0]
             out.print(f"{each.endpoint_id}  {url}  {state}  {','.join(each.event_types)}", soft_wrap=True)
+    if not found:
+        out.print("there are no endpoints")
 
 
 @endpoint_cli.command("disable")
@@ -147,14 +150,18 @@ def deliveries(
         raise typer.BadParameter("--state is pending, delivered or failed")
     with _session(folder) as session:
         if event is not None:
-            for tried in replays.attempts(session, event_id=event):
+            tries = replays.attempts(session, event_id=event)
+            for tried in tries:
                 out.print(
                     f"{_time(tried.started_at)}  {tried.endpoint_id}  {_came_of(tried)}", soft_wrap=True
                 )
                 if tried.answer:
                     out.print(f"    {tried.answer}", soft_wrap=True)
+            if not tries:
+                out.print("nobody was told of this event")
             return
-        for each in replays.deliveries(session, endpoint_id=endpoint, state=state, limit=limit):
+        found = replays.deliveries(session, endpoint_id=endpoint, state=state, limit=limit)
+        for each in found:
             row, happened = each.delivery, each.event
             then = f"next {_time(row.try_at)}" if row.try_at else ""
             said = _came_of(each.latest) if each.latest else "not tried yet"
@@ -163,6 +170,8 @@ def deliveries(
                 f"  {row.state}  {said}  {then}".rstrip(),
                 soft_wrap=True,
             )
+    if not found:
+        out.print("there are no deliveries")
 
 
 @log_cli.command("replay")

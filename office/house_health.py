@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlmodel import Session, col, or_, select, text
 
+from office import trail
 from outbound.models import Endpoint
 from rails.chain.models import ChainAlarm, ChainCursor, ChainLease
 from rails.models import Notice
@@ -126,24 +127,18 @@ _PILES: Final = {
         SELECT created_at AS at FROM webhook_delivery WHERE state = 'failed' ORDER BY created_at
     """,
 }
-# Both rows of an action are of one moment. What is under way has some minutes to end.
-_UNANSWERED: Final = """
-    SELECT asked.at
+_UNANSWERED: Final = f"""
+    SELECT told.at
     FROM (
         SELECT at, actor, action
         FROM audit_log
         WHERE outcome = 'asked' AND at >= :since AND at < :until
         ORDER BY at DESC
         LIMIT :most
-    ) AS asked
-    WHERE NOT EXISTS (
-        SELECT FROM audit_log AS ended
-        WHERE ended.actor = asked.actor AND ended.at = asked.at AND ended.action = asked.action
-            AND ended.outcome <> 'asked'
-    )
-"""
+    ) AS told
+    WHERE {trail.NEVER_ENDED}
+"""  # noqa: S608
 _UNANSWERED_FOR: Final = timedelta(days=7)
-_UNDER_WAY_FOR: Final = timedelta(minutes=15)
 _OVERDUE: Final = text(
     """
     SELECT what, since
@@ -243,7 +238,7 @@ def of_house(session: Session, *, now: datetime) -> HouseHealth:
     """Everything, in some twenty short readings."""
     connection = session.connection()
     piles = {name: _pile(session, query) for name, query in _PILES.items()}
-    asked = {"since": now - _UNANSWERED_FOR, "until": now - _UNDER_WAY_FOR}
+    asked = {"since": now - _UNANSWERED_FOR, "until": now - trail.UNDER_WAY_FOR}
     seals = connection.execute(_SEALS, {"most": 1}).one()
     return HouseHealth(
         **piles,

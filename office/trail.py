@@ -9,7 +9,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlmodel import Session, text
@@ -24,6 +24,17 @@ SOURCES: Final = (
 Whose = Literal["people", "service"]
 OUTCOMES: Final = ("done", "asked", "failed", "refused")
 PAGE: Final = 50
+UNDER_WAY_FOR: Final = timedelta(minutes=15)
+"""What was asked for may take so long to end."""
+# Both rows of an action are of one moment.
+NEVER_ENDED: Final = """
+    NOT EXISTS (
+        SELECT FROM audit_log AS ended
+        WHERE ended.actor = told.actor AND ended.at = told.at AND ended.action = told.action
+            AND ended.outcome <> 'asked'
+    )
+"""
+"""Of rows `told` that say that something was asked for: nothing says how it ended."""
 _COLUMNS: Final = (
     "source, id, at, actor, via, role, action, about_kind, about_id, outcome, reason, before, after"
 )
@@ -35,6 +46,9 @@ _FILTERS: Final = {
     "outcome": "outcome = :outcome",
     "begins_at": "at >= :begins_at",
     "ends_at": "at < :ends_at",
+    "unanswered_at": (
+        f"source = 'operators' AND outcome = 'asked' AND at < :unanswered_at AND {NEVER_ENDED}"
+    ),
 }
 
 
@@ -46,7 +60,10 @@ class BadPlace(OfficeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which entries; None is any. A period is from `begins_at` until before `ends_at`."""
+    """Which entries; None is any. A period is from `begins_at` until before `ends_at`.
+
+    `unanswered_at`: only what was asked for before that moment, and nobody knows how it ended.
+    """
 
     actor: str | None = None
     action: str | None = None
@@ -56,6 +73,7 @@ class Wanted:
     whose: Whose | None = None
     begins_at: datetime | None = None
     ends_at: datetime | None = None
+    unanswered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +165,5 @@ def _part(source: str, filters: Sequence[str], after: Place | None) -> str:
         conditions.append("at <= :place_at" if source > after.source else "at < :place_at")
     return (
         f"(SELECT {_COLUMNS}"  # noqa: S608
-        f" FROM audit_trail WHERE {' AND '.join(conditions)} ORDER BY at DESC, id DESC LIMIT :most)"
+        f" FROM audit_trail AS told WHERE {' AND '.join(conditions)} ORDER BY at DESC, id DESC LIMIT :most)"
     )

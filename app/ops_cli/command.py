@@ -13,7 +13,7 @@ from urllib.parse import quote
 import typer
 
 from app.ops_cli import printing, session, speaking
-from app.ops_cli.rows import ROWS, Option, Row
+from app.ops_cli.rows import GROUPS, ROWS, Option, Row
 from app.ops_cli.settings import OpsSettings
 from app.where import DevHouse
 
@@ -91,18 +91,17 @@ def first_admin(
 
 @cli.command()
 def login(
+    url: Annotated[
+        str, typer.Option(envvar="PENNYRAIL_OPS_URL", is_eager=True, help="the service, https://…")
+    ],
     email: Annotated[str, typer.Option(prompt=True, help="who you are")],
-    url: Annotated[str, typer.Option(help="the service, https://…")] = "",
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="better typed than given")] = "",
     code: Annotated[str, typer.Option(prompt="Code from your app", help="the code your app shows")] = "",
 ) -> None:
     """Sign in; the session is kept in a file that only you can read."""
-    settings = OpsSettings()
-    address = url or settings.url
-    if not address:
-        raise typer.BadParameter("say where: --url https://…", param_hint="--url")
-    session.save(settings.file, speaking.sign_in(address, email=email, password=password, code=code))
-    typer.echo(f"signed in as {email}; the session is in {settings.file}")
+    file = OpsSettings().file
+    session.save(file, speaking.sign_in(url, email=email, password=password, code=code))
+    typer.echo(f"signed in as {email}; the session is in {file}")
 
 
 @cli.command()
@@ -146,13 +145,14 @@ def build(rows: Iterable[Row] = ROWS) -> typer.Typer:
             continue
         if group not in groups:
             groups[group] = typer.Typer(no_args_is_help=True)
-            cli.add_typer(groups[group], name=group, help=f"{group.replace('-', ' ').title()}.")
+            cli.add_typer(groups[group], name=group, help=GROUPS[group])
         groups[group].command(name, help=row.about)(_command(row))
     return cli
 
 
 def _command(row: Row) -> Callable[..., None]:
     arguments = _ARGUMENTS.findall(row.path)
+    after = "--before" if any(each.name == "before" for each in row.options) else "--after"
 
     def run(**given: Any) -> None:
         as_json, code = given.pop("as_json"), given.pop("code", "")
@@ -163,7 +163,7 @@ def _command(row: Row) -> Callable[..., None]:
             for name, value in given.items()
         }
         found = speaking.get(path, told) if row.method == "GET" else speaking.post(path, told, code=code)
-        printing.show(found, as_json=as_json)
+        printing.show(found, as_json=as_json, after=after)
 
     parameters = [
         _parameter(name, Annotated[str, typer.Argument(metavar=name.upper())]) for name in arguments

@@ -92,7 +92,9 @@ def _read(answer: httpx.Response) -> Any:
     if answer.status_code >= 300:
         code = _code_of(answer)
         message = answer.json()["error"]["message"] if code else f"HTTP {answer.status_code}"
-        hint = {"SIGN_IN_NEEDED": ": pennyrail ops login", "CODE_NEEDED": ": add --code"}.get(code or "", "")
+        hint = {"SIGN_IN_NEEDED": ": pennyrail ops login --url https://…", "CODE_NEEDED": ": add --code"}.get(
+            code or "", ""
+        )
         _end(f"{message}{hint}", exit_code={"SIGN_IN_NEEDED": 3, "FORBIDDEN": 4}.get(code or "", 1))
     return answer.json()
 

@@ -94,6 +94,21 @@ def test_tokens_and_endpoints_are_in_the_log_and_their_secrets_are_not(
         assert secret not in told
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("service-token list", "there are no tokens\n"),
+        ("webhook-endpoint list", "there are no endpoints\n"),
+        ("webhook deliveries", "there are no deliveries\n"),
+        ("webhook deliveries --event msg_1", "nobody was told of this event\n"),
+    ],
+)
+def test_nothing_is_said_to_be_nothing(sessions: Sessions, words: str, said: str) -> None:
+    done = run(*words.split())
+
+    assert (done.exit_code, done.stdout) == (0, said)
+
+
 @pytest.mark.parametrize("form", ["hledger", "beancount", "csv", "jsonl"])
 def test_the_journal_is_written_to_a_file(sessions: Sessions, tmp_path: Path, form: str) -> None:
     full_book.write(sessions)

@@ -12,6 +12,7 @@ from office.exports.scope import day
 from office.trail import Entry, Place, Wanted
 
 router = APIRouter()
+_UNANSWERED: Final = "unanswered"
 # Where what an entry is about has a page of its own.
 _PAGES: Final = {
     "agent": "/agents/{}",
@@ -44,6 +45,7 @@ def listed(
         about_kind=_word(kind),
         about_id=_word(about),
         outcome=outcome if outcome in trail.OUTCOMES else None,
+        unanswered_at=visit.now - trail.UNDER_WAY_FOR if outcome == _UNANSWERED else None,
         whose="people" if whose == "people" else "service" if whose == "service" else None,
         begins_at=day(begins),
         ends_at=day(ends),
@@ -56,7 +58,11 @@ def listed(
         entries=found.entries,
         next=found.next,
         links={f"{each.about_kind}:{each.about_id}": _page(each, visit) for each in found.entries},
-        outcomes=[("", "any"), *((each, each) for each in trail.OUTCOMES)],
+        outcomes=[
+            ("", "any"),
+            *((each, each) for each in trail.OUTCOMES),
+            (_UNANSWERED, "asked, and never ended"),
+        ],
         filters={
             "who": who,
             "action": action,

@@ -25,7 +25,7 @@ PLACES: Final[Mapping[Kind, str]] = {
     "failed_deliveries": f"{PATH}/deliveries?state=failed",
     "endpoint_down": f"{PATH}/deliveries",
     "rail_off": f"{PATH}/rails",
-    "unanswered_actions": f"{PATH}/audit?outcome=asked",
+    "unanswered_actions": f"{PATH}/audit?outcome=unanswered",
     "seal_lag": f"{PATH}/rails#house",
     "figures_lag": f"{PATH}/rails#house",
     "overdue": f"{PATH}/rails#house",

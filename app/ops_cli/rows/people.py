@@ -58,7 +58,7 @@ ROWS: Final = (
             Option("action", "this alone, exception.resolve"),
             Option("kind", "about a purchase, an agent, an exception, ..."),
             Option("about", "about the one of this id"),
-            Option("outcome", "done, asked, failed or refused"),
+            Option("outcome", "done, asked, failed or refused; unanswered: asked, and never ended"),
             Option("begins", "the first day, in UTC"),
             Option("ends", "the first day after the period"),
             AFTER,

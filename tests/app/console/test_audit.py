@@ -1,5 +1,7 @@
 """The audit log at the console."""
 
+from datetime import timedelta
+
 from office import audit
 from office.actor import Actor
 from tests.app.console.seats import Console
@@ -86,6 +88,21 @@ def test_what_was_refused_is_found_by_its_outcome(console: Console) -> None:
     found = viewer.json("/console/audit", outcome="refused")["entries"]
 
     assert [each["action"] for each in found] == ["forbidden.export"]
+
+
+def test_what_broke_off_is_found_and_what_ended_or_is_under_way_is_not(console: Console) -> None:
+    viewer, about = console.operator("viewer"), ("purchase", "payatt_1")
+    before, lately = (console.clock.now - timedelta(minutes=minutes) for minutes in (30, 10))
+    with audit.recorded(console.sessions, ANN, "purchase.look", about=about, now=before):
+        pass
+    for action, at in (("refund.create", before), ("purchase.cancel", lately)):
+        with console.sessions() as session:
+            audit.write(session, ANN, action, about=about, outcome="asked", now=at)
+
+    found = viewer.json("/console/audit", outcome="unanswered")["entries"]
+
+    assert [(each["action"], each["outcome"]) for each in found] == [("refund.create", "asked")]
+    assert "asked, and never ended" in viewer.page("/console/audit", outcome="unanswered")
 
 
 def test_operators_are_linked_for_who_may_open_them(console: Console) -> None:

@@ -73,6 +73,20 @@ def test_whoever_is_not_signed_in_is_told_how(console: Console) -> None:
     assert (done.exit_code, "pennyrail ops login" in done.stderr) == (1, True)
 
 
+def test_without_the_address_nothing_is_asked_for() -> None:
+    done = ops("login", "--email", "ada@example.com")
+
+    assert (done.exit_code, "--url" in done.stderr) == (2, True)
+    assert "Password" not in done.output
+
+
+def test_the_address_may_be_a_setting(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    seat = console.enrolled("viewer", "vic@example.com")
+    monkeypatch.setenv("PENNYRAIL_OPS_URL", console.url)
+
+    assert ops("login", "--email", seat.email, "--password", PASSWORD, "--code", seat.code()).exit_code == 0
+
+
 def test_signing_out_ends_the_session_there(console: Console, session_file: Path) -> None:
     seat = console.enrolled("viewer", "vic@example.com")
     login(seat)

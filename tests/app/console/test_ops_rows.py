@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.console import routes
-from app.ops_cli.rows import ROWS, Row
+from app.ops_cli.rows import GROUPS, ROWS, Row
 
 # What a person does in a browser alone; the session itself has commands of its own.
 OF_BROWSERS = {
@@ -48,6 +48,13 @@ def test_every_command_is_a_route_and_sends_what_it_takes(row: Row) -> None:
         assert set(told) <= set(taken), f"{row.words} sends what no page reads"
     else:
         assert told == taken
+
+
+def test_every_group_says_what_it_is_for() -> None:
+    groups = {row.words.partition(" ")[0] for row in ROWS if " " in row.words}
+
+    assert set(GROUPS) == groups
+    assert all(len(about.split()) > 3 for about in GROUPS.values())
 
 
 def test_no_command_is_there_twice() -> None:

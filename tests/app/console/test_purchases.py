@@ -17,7 +17,7 @@ from office.models import AuditRow
 from office.proposals import alone
 from office.proposals.settings import ProposalSettings
 from office.roles import Role
-from rails.models import RefundRequest
+from rails.models import EvidenceRow, RefundRequest
 from tests.app.console.seats import Console, Seat
 from tests.office.market import MINUTE, Market
 from tests.reconciliation.world import AGENT, HOUR, NOON
@@ -72,6 +72,18 @@ def test_the_page_shows_everything_about_a_purchase(console: Console, paid: str)
         "evt_1",
     ):
         assert told in page, told
+
+
+def test_the_witness_of_the_chain_and_its_transfer_are_headed_by_one_hash(
+    console: Console, market: Market, paid: str
+) -> None:
+    page = console.operator("viewer").page(f"/console/purchases/{paid}")
+    with console.sessions() as session:
+        (row,) = session.exec(select(EvidenceRow).where(EvidenceRow.source == "chain"))
+
+    assert f'transaction <code class="ident" title="{row.detail["transaction_hash"]}">' in page
+    assert f'<dt>block hash and log</dt><dd class="ident">{row.external_id}</dd>' in page
+    assert "names none" not in page
 
 
 def test_the_page_is_the_same_for_machines(console: Console, paid: str) -> None:

@@ -75,6 +75,11 @@ class Agent:
         remaining: int = self._get("/v1/quota")["limits"]["payment_backed_remaining_credits"]
         return remaining
 
+    def free_credits(self) -> int:
+        """The credits this agent can spend and nobody has paid for."""
+        remaining: int = self._get("/v1/quota")["limits"]["remaining_credits"]
+        return remaining
+
     def grants(self) -> list[Data]:
         """Every grant of this agent's own history."""
         events: list[Data] = self._get("/v1/activity", limit="100")["events"]

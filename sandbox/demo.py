@@ -162,6 +162,7 @@ def _chain_words(said: Data | None) -> str:
 def _prove(house: House, agent: Agent, *, out: Console) -> bool:
     grants, paid_credits = len(agent.grants()), agent.paid_credits()
     out.print(f"\n  {paid_credits} credits granted in {grants} grants", style="bold")
+    out.print(f"  and {agent.free_credits()} free ones, which every new agent is given", style="dim")
     verified = _own_command(house, "ledger", "verify")
     for line in verified.stdout.strip().splitlines():
         out.print(f"  {line}", style="dim")

@@ -39,9 +39,10 @@ browser: ## install what some tests need besides: Debian's chromium, hledger and
 	echo "installing chromium, hledger and promtool"; \
 	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium fonts-liberation hledger >/dev/null
 # The program alone: its package would start a server on this machine.
-	@command -v promtool >/dev/null || { cd "$$(mktemp -d)" && apt-get -qq -o APT::Sandbox::User=root download prometheus && \
+	@command -v promtool >/dev/null || { folder=$$(mktemp -d) && cd "$$folder" && \
+		apt-get -qq -o APT::Sandbox::User=root download prometheus && \
 		dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/promtool && \
-		install usr/bin/promtool /usr/local/bin/ && rm -r "$$PWD"; }
+		install usr/bin/promtool /usr/local/bin/ && rm -r "$$folder"; }
 
 demo: install ## watch an agent and a person buy credits, settled for real, granted once
 	@$(BIN)/pennyrail demo

@@ -87,7 +87,7 @@ def find(text: str) -> str:
         return text
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotAReceipt("it begins like JSON but is not: it may be cut off") from None
     if isinstance(error := answer.get("error"), dict) and error.get("code") == "RECEIPT_NOT_SEALED_YET":
         raise UnsealedReceipt("the service had not sealed it yet: ask it again")
@@ -124,7 +124,7 @@ def compare(text: str, proven: Proven) -> None:
     signed = shown if proven.told is None else proven.told
     for name, value in shown.items():
         if name not in signed or signed[name] != value:
-            raise ChangedReceipt(f"{name} says {value!r} beside it, and {signed.get(name)!r} was signed")
+            raise ChangedReceipt(f"{name!r} says {value!r} beside it, and {signed.get(name)!r} was signed")
 
 
 def _agree(told: _Json, booked: _Json) -> None:
@@ -156,6 +156,8 @@ def _proven(payload: _Json, key: PublicKey) -> Proven:
     booked, told = granted(json.loads(payload["content"])), payload.get("receipt")
     if booked != payload["granted"]:
         raise ChangedReceipt("what was granted is not what the content says")
+    if told is not None and not isinstance(told, dict):
+        raise NotAReceipt("signed, but not in the form of a receipt")
     _agree(told or {}, booked)
     proven = Proven(booked, seal, inclusion["size"], inclusion["place"], key.thumbprint, told)
     proven.lines()  # what cannot be told is no receipt

@@ -20,10 +20,10 @@ _LEAVES: Final = text("SELECT array_agg(hash ORDER BY place) FROM seal_leaf WHER
 def issue(
     session: Session, *, transaction_id: int, key: SigningKey, told: Mapping[str, Any] | None = None
 ) -> str:
-    """The receipt of a transaction as a JWS: the same text whenever it is asked for.
+    """The receipt of a transaction as a JWS: the same text whenever it is asked for with the same `told`.
 
     `told` is what the house says of the payment behind it, who witnessed it before all: signed with the
-    rest, by the house's word alone.
+    rest, by the house's word alone. Witnesses may say more later.
 
     raises: UnknownTransaction, NotSealedYet
     """

@@ -71,6 +71,8 @@ def _plain(value: Any) -> Any:
             return value
         case dict():
             return _without_links(value)
+        case [[str(), {"units": _, "asset": _}], *_]:
+            return [{"account": name, "amount": each} for name, each in value]
         case [[str(), dict()], *_]:
             return [{"": name, **_plain(each)} for name, each in value]
         case [[str(), _], *_]:

@@ -28,6 +28,9 @@ _BACK_OFF: Final = (
 )
 KEY_LIFETIME: Final = timedelta(hours=20)
 """After 24 hours Stripe forgets an idempotency key, and asking once more might pay twice."""
+BROKE: Final = "broke"
+"""Our word for an answer that broke: Stripe tells it again for a day, and may put it right in between."""
+_BROKE_WAITS: Final = timedelta(minutes=10)
 WRONG_AMOUNT: Final = "invalid_amount"
 """The only no that Stripe does not take back: all others may come of a transaction that it cannot see yet."""
 
@@ -153,7 +156,11 @@ def opened(session: Session, claim: TransferClaim, *, intent_id: str) -> None:
 def refused(session: Session, claim: TransferClaim, *, code: str, now: datetime) -> None:
     """Note Stripe's no, and when to show it the transfer again: under another key, this one is used up."""
     wait = _BACK_OFF[min(claim.tries, len(_BACK_OFF) - 1)]
-    _update(session, claim, tries=claim.tries + 1, asked_at=None, refused=code, try_at=now + wait)
+    if code == BROKE:
+        wait = max(wait, _BROKE_WAITS)
+    # Somebody beside us may have been told of its PaymentIntent: that stands.
+    unmade = col(TransferClaim.intent_id).is_(None)
+    _update(session, claim, unmade, tries=claim.tries + 1, asked_at=None, refused=code, try_at=now + wait)
 
 
 def failed(session: Session, claim: TransferClaim, *, status: str) -> None:
@@ -187,10 +194,14 @@ def intent_id(session: Session, *, payment_attempt_id: str) -> str | None:
     ).one_or_none()
 
 
-def intents_of(session: Session, *, payment_attempt_id: str) -> frozenset[str]:
-    """Every PaymentIntent that Stripe has made of a transfer for an attempt."""
+def intents_beside(session: Session, claim: TransferClaim) -> frozenset[str]:
+    """The PaymentIntents of the other transfers that were to pay the attempt of a claim."""
     found = session.exec(
-        select(TransferClaim.intent_id).where(TransferClaim.payment_attempt_id == payment_attempt_id)
+        select(TransferClaim.intent_id).where(
+            TransferClaim.payment_attempt_id == claim.payment_attempt_id,
+            TransferClaim.number != claim.number,
+            col(TransferClaim.intent_id).is_not(None),
+        )
     )
     return frozenset(each for each in found if each is not None)
 

@@ -28,9 +28,9 @@ logger = logging.getLogger("pennyrail.stripe")
 
 _ADDRESSES: Final = "/v1/crypto/deposit_addresses"
 # Between Stripe's clock and ours.
-_SKEW: Final = timedelta(hours=1)
+_SKEW: Final = timedelta(minutes=5)
 _PAGE: Final = 100
-_MOST_LISTED: Final = 20 * _PAGE
+_MOST_LISTED: Final = 100 * _PAGE
 _CAME_TO_NOTHING: Final = frozenset({"requires_payment_method", "canceled"})
 
 
@@ -191,40 +191,43 @@ class TransactionVerification:
         )
         key = f"{claim.tx_hash}:{claim.position}:{claim.address}:{claim.tries + 1}"
         with translated():
+            # Stripe may have put right since what broke under the key before.
+            made_id = self._made_all_the_same(claim) if claim.refused == claims.BROKE else None
             try:
-                made = self.client.v1.payment_intents.create(
-                    asked,  # type: ignore[arg-type]  # not in the SDK's types yet
-                    {"idempotency_key": key, "stripe_version": claim.stripe_version},
-                )
+                made_id = made_id or self._make(asked, key, version=claim.stripe_version)
             except stripe.InvalidRequestError as error:
-                logger.warning("stripe refused a transfer: %s %s", error.http_status, error.code or "")
-                with self.sessions() as session:
-                    claims.refused(session, claim, code=error.code or "refused", now=now)
-                return _not_there(handle, error.code)
+                return self._refused(handle, claim, code=error.code or "refused", now=now)
             except stripe.APIError as error:
                 if not is_told_again(error):
                     raise
-                found = self._made_all_the_same(claim)
-                if found is None:
-                    logger.warning("stripe broke over a transfer, and has made nothing of it")
-                    with self.sessions() as session:
-                        claims.refused(session, claim, code="broke", now=now)
-                    return _not_there(handle, None)
-                made_id = found
-            else:
-                made_id = made.id
+                made_id = self._made_all_the_same(claim)
+                if made_id is None:
+                    return self._refused(handle, claim, code=claims.BROKE, now=now)
         with self.sessions() as session:
             claims.opened(session, claim, intent_id=made_id)
         # An answer that is given again tells how things stood the first time.
         return self._retrieve(handle, claim, made_id)
 
-    def _made_all_the_same(self, claim: TransferClaim) -> str | None:
-        """The PaymentIntent that was made in an answer that broke, None if Stripe has made none.
+    def _make(self, asked: dict[str, Any], key: str, *, version: str) -> str:
+        made = self.client.v1.payment_intents.create(
+            asked,  # type: ignore[arg-type]  # not in the SDK's types yet
+            {"idempotency_key": key, "stripe_version": version},
+        )
+        return made.id
 
-        Its answer is kept, so nothing is under way any more: what Stripe does not list now is not there.
+    def _refused(self, handle: Handle, claim: TransferClaim, *, code: str, now: datetime) -> Intent:
+        logger.warning("stripe refused a transfer: %s", code)
+        with self.sessions() as session:
+            claims.refused(session, claim, code=code, now=now)
+        return _not_there(handle, code)
+
+    def _made_all_the_same(self, claim: TransferClaim) -> str | None:
+        """The PaymentIntent that came of an answer that broke, None if Stripe lists none that lives.
+
+        source: https://docs.stripe.com/error-low-level: what broke may be put right later, under its own key
         """
         with self.sessions() as session:
-            known = claims.intents_of(session, payment_attempt_id=claim.payment_attempt_id)
+            known = claims.intents_beside(session, claim)
         long_ago = (claim.claimed_at - _SKEW).timestamp()
         listed = self.client.v1.payment_intents.list(
             {"limit": _PAGE}, {"stripe_version": claim.stripe_version}
@@ -236,7 +239,8 @@ class TransactionVerification:
             if number == _MOST_LISTED:
                 raise errors.RailUnreachable("the payment provider lists too much to be sure")
             names: dict[str, str] = each.to_dict().get("metadata") or {}
-            if names.get("payment_attempt_id") == claim.payment_attempt_id and each.id not in known:
+            mine = names.get("payment_attempt_id") == claim.payment_attempt_id and each.id not in known
+            if mine and each.status not in _CAME_TO_NOTHING:
                 return each.id
         return None
 

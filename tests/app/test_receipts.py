@@ -73,9 +73,13 @@ def test_both_witnesses_are_signed_and_what_says_otherwise_beside_them_is_refuse
     assert [line.split("  ")[-1].split(",")[0].strip() for line in told] == spoken
     for name in ("witnesses", "chain_evidence", "payment_attempt_id", "live_money"):
         forged = {**data, "receipt": {**data["receipt"], name: "INVENTED"}}
-        with pytest.raises(ChangedReceipt, match=f"{name} says 'INVENTED'"):
+        with pytest.raises(ChangedReceipt, match=f"'{name}' says 'INVENTED'"):
             proof.compare(json.dumps(forged), proven)
-    with pytest.raises(ChangedReceipt, match="blessed says True"):
+    with pytest.raises(ChangedReceipt) as refused:
+        proof.compare(json.dumps({"receipt": {"x\n\x1b[1Athe receipt is genuine\ud800": 1}}), proven)
+    assert str(refused.value).isascii()
+    assert str(refused.value).isprintable()
+    with pytest.raises(ChangedReceipt, match="'blessed' says True"):
         proof.compare(json.dumps({"receipt": {**data["receipt"], "blessed": True}}), proven)
 
 

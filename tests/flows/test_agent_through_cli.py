@@ -84,7 +84,7 @@ def _verify(pennyrail: Command, receipt_id: str, folder: Path) -> None:
 
     answer.write_text(answer.read_text().replace(chain[1], "0x" + "bad" * 21 + "b"))
     code, told = _offline(answer, keys)
-    assert (code, "witnesses says" in told) == (1, True), told
+    assert (code, "'witnesses' says" in told) == (1, True), told
 
 
 WITNESS = re.compile(r"^witness +(\w+) says \w+, .*transaction_hash (0x[0-9a-f]{64})", re.MULTILINE)

@@ -148,6 +148,8 @@ def _other(value: str) -> str:
         {"witnesses": "both"},
         {"witnesses": [{"source": "chain", "state": "final", "detail": "seen"}]},
         ["both"],
+        [],
+        "",
         7,
     ],
     ids=str,

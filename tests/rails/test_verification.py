@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlmodel import col, select
 
 from ledger import book, chart
 from ledger.database import Sessions
+from ledger.money import USD, Amount
 from rails import errors, exceptions, resolutions
 from rails.chain.rpc import Rpc
 from rails.chain.settings import ChainSettings
 from rails.exceptions import Wanted
 from rails.resolutions import Decision, Resolved
+from rails.stripe_x402 import claims, intents
+from rails.stripe_x402.models import TransferClaim
 from rails.stripe_x402.rail import StripeX402
 from rails.stripe_x402.settings import Strategy, X402Settings
 from sandbox import devnet
@@ -237,7 +241,7 @@ def test_killed_between_claim_and_payment_intent_the_next_look_asks_under_the_sa
     assert len(created(shop)) == 2
 
 
-def test_an_answer_that_broke_over_a_transfer_costs_seconds_and_not_the_day_that_stripe_keeps_it(
+def test_an_answer_that_broke_over_a_transfer_costs_minutes_and_not_the_day_that_stripe_keeps_it(
     shop: ChainShop, twin: LocalTwin
 ) -> None:
     attempt_id = shop.buy()
@@ -245,7 +249,10 @@ def test_an_answer_that_broke_over_a_transfer_costs_seconds_and_not_the_day_that
     shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="POST", status=500))
 
     broke, told_again = shop.settle(attempt_id), shop.settle(attempt_id)
-    shop.now += timedelta(seconds=6)
+    shop.now += timedelta(minutes=9)
+    shop.settle(attempt_id)
+    assert {str(each.idempotency_key)[-2:] for each in created(shop)} == {":1"}
+    shop.now += timedelta(minutes=2)
     shown_anew = shop.settle(attempt_id)
 
     assert (broke.state, told_again.state) == ("processing", "processing")
@@ -268,6 +275,56 @@ def test_what_stripe_made_in_an_answer_that_broke_is_found_and_not_made_twice(
     assert intents_of(twin, attempt_id) == 1
 
 
+def test_what_stripe_puts_right_before_the_next_key_is_taken_and_nothing_is_made_beside_it(
+    shop: ChainShop, twin: LocalTwin
+) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="POST", status=500))
+    for _ in range(2):
+        shop.settle(attempt_id)
+    with shop.sessions() as session:
+        claim = session.exec(
+            select(TransferClaim).where(col(TransferClaim.payment_attempt_id) == attempt_id)
+        ).one()
+        asked = intents.verification(
+            Amount(500, USD),
+            payment_attempt_id=attempt_id,
+            quote_id=shop.attempt(attempt_id).quote_id,
+            transaction_hash=claim.tx_hash,
+            version=claim.stripe_version,
+        )
+    sdk = stripe_world.sdk(twin)
+    sdk.v1.payment_intents.create(asked, {"stripe_version": claim.stripe_version})  # type: ignore[arg-type]
+
+    shop.now += timedelta(minutes=11)
+    settled = shop.settle(attempt_id)
+
+    assert (settled.state, shop.credits(), intents_of(twin, attempt_id)) == ("succeeded", 500, 1)
+    assert not [each for each in created(shop) if str(each.idempotency_key).endswith(":2")]
+
+
+def test_who_finds_nothing_of_a_broken_answer_does_not_undo_what_somebody_beside_found(
+    shop: ChainShop,
+) -> None:
+    attempt_id = shop.buy()
+    shop.pay(attempt_id)
+    shop.control.fail(Fault(kind="status", path_prefix=INTENTS, method="POST", status=503))
+    shop.settle(attempt_id)
+    mine = select(TransferClaim).where(col(TransferClaim.payment_attempt_id) == attempt_id)
+    with shop.sessions() as session:
+        before = session.exec(mine).one()
+        session.expunge(before)
+    shop.settle(attempt_id)
+
+    with shop.sessions() as session:
+        claims.refused(session, before, code=claims.BROKE, now=shop.now)
+    with shop.sessions() as session:
+        stands = session.exec(mine).one()
+
+    assert (stands.intent_id is not None, stands.refused, stands.tries) == (True, None, 0)
+
+
 def test_a_transfer_is_not_shown_under_another_key_while_stripe_cannot_be_asked_what_it_made(
     shop: ChainShop,
 ) -> None:
@@ -279,7 +336,7 @@ def test_a_transfer_is_not_shown_under_another_key_while_stripe_cannot_be_asked_
     states = set()
     for _ in range(3):
         states.add(shop.settle(attempt_id).state)
-        shop.now += timedelta(seconds=6)
+        shop.now += timedelta(minutes=11)
 
     assert (states, shop.credits()) == ({"processing"}, 0)
     assert {str(each.idempotency_key)[-2:] for each in created(shop)} == {":1"}

@@ -74,6 +74,18 @@ def test_pairs_of_a_name_and_its_sums_are_a_table(terminal: io.StringIO) -> None
     assert told[3] == "stripe_checkout 500 CREDIT 5.00 USD"
 
 
+def test_legs_name_their_accounts(terminal: io.StringIO) -> None:
+    legs = [
+        ["agent:agt_1", {"units": -500, "asset": "CREDIT"}],
+        ["issued", {"units": 500, "asset": "CREDIT"}],
+    ]
+
+    told = shown({"effect": {"legs": legs}}, terminal)
+
+    for word in ("agent:agt_1", "-500 CREDIT", "issued", "500 CREDIT"):
+        assert word in told
+
+
 def test_a_table_in_a_row_is_a_table_of_its_own(terminal: io.StringIO) -> None:
     legs = [{"account": "clearing:stripe", "amount": FIVE_DOLLARS}, {"account": "spent", "amount": None}]
 
